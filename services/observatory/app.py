@@ -1,0 +1,48 @@
+"""Puts the observatory's endpoints together."""
+
+import time
+
+from flask import Flask
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+
+from observatory import jaeger_api, jaeger_json, otlp_api, otlp_decode, telemetry_api, v3_api
+from observatory.log_store import LogStore
+from observatory.metric_store import MetricStore
+from observatory.trace_store import TraceStore
+from vshop.kit import health, problems
+
+
+def create_app(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Flask:
+    """Make the application that takes telemetry into the stores and answers from them.
+
+    It serves OTLP and queries alike, so that one port would do; ``__main__`` lets it listen on two.
+    """
+    app = Flask("observatory")
+    problems.install(app)
+    app.register_blueprint(otlp_api.blueprint(traces, logs, metrics))
+    app.register_blueprint(jaeger_api.blueprint(traces))
+    app.register_blueprint(v3_api.blueprint(traces))
+    app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics))
+    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(traces, logs, metrics)}))
+    return app
+
+
+def _check(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> str:
+    """Send a span the whole way, through a store of its own so that nobody sees it, and ask the real stores what they hold."""
+    start_ns = time.time_ns()
+    span = Span(
+        trace_id=b"\x01" * 16, span_id=b"\x02" * 8, name="check", start_time_unix_nano=start_ns, end_time_unix_nano=start_ns + 1
+    )
+    sent = ExportTraceServiceRequest(resource_spans=[ResourceSpans(resource=Resource(), scope_spans=[ScopeSpans(spans=[span])])])
+    store = TraceStore(max_spans=1, max_bytes=10_000)
+    store.add(otlp_decode.protobuf(sent.SerializeToString(), ExportTraceServiceRequest))
+    held = store.trace(span.trace_id)
+    if held is None or jaeger_json.trace(held)["spans"][0]["operationName"] != span.name:
+        raise RuntimeError("A span that was stored did not come back.")
+    counts = traces.counts()
+    return (
+        f"a span came back; held are {counts['spans']} spans in {counts['traces']} traces,"
+        f" {logs.counts()['records']} log records, {metrics.counts()['points']} metric points"
+    )

@@ -1,0 +1,152 @@
+"""Holds metric points by series in bounded memory: so many series, and so many points of each."""
+
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    SummaryDataPoint,
+)
+
+from observatory.spans import Origins, Scope
+
+Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint
+
+POINT_TYPES: dict[str, type[Point]] = {
+    "gauge": NumberDataPoint,
+    "sum": NumberDataPoint,
+    "histogram": HistogramDataPoint,
+    "exponential_histogram": ExponentialHistogramDataPoint,
+    "summary": SummaryDataPoint,
+}
+"""What a point of each kind of metric decodes to; the kinds are the names in OTLP's ``Metric``."""
+
+_TEMPORALITIES = {1: "delta", 2: "cumulative"}
+
+
+class SeriesKey(msgspec.Struct, frozen=True):
+    """What makes a series: the metric, where it came from, and its attributes (each serialised, sorted)."""
+
+    scope: Scope
+    name: str
+    unit: str
+    kind: str
+    temporality: str
+    monotonic: bool
+    attributes: tuple[bytes, ...]
+
+
+class Series:
+    """The points of one series, the oldest first; each as OTLP bytes."""
+
+    __slots__ = ("description", "key", "points")
+
+    def __init__(self, key: SeriesKey, max_points: int) -> None:
+        self.key = key
+        self.description = ""
+        self.points: deque[bytes] = deque(maxlen=max_points)
+
+
+class MetricStore:
+    """Metric points in memory, safe to use from many threads."""
+
+    def __init__(self, max_series: int = 2_000, max_points: int = 240) -> None:
+        """Make an empty store.
+
+        Args:
+            max_series: series held; beyond them the one that got no point for longest is dropped.
+            max_points: points held of a series; beyond them its oldest is dropped.
+        """
+        self.max_series, self.max_points = max_series, max_points
+        self._lock = threading.Lock()
+        self._origins = Origins()
+        self._series: OrderedDict[SeriesKey, Series] = OrderedDict()
+        self._points = self._received = self._dropped = self._dropped_series = 0
+
+    def add(self, request: ExportMetricsServiceRequest) -> int:
+        """Take what an exporter sent.
+
+        Returns:
+            How many points were refused: none, ever.
+        """
+        with self._lock:
+            for of_resource in request.resource_metrics:
+                for of_scope in of_resource.scope_metrics:
+                    scope = self._origins.scope(of_resource.resource, of_scope.scope)
+                    for metric in of_scope.metrics:
+                        self._add_metric(metric, scope)
+            while len(self._series) > self.max_series:
+                _, series = self._series.popitem(last=False)
+                self._points -= len(series.points)
+                self._dropped += len(series.points)
+                self._dropped_series += 1
+        return 0
+
+    def _add_metric(self, metric: Metric, scope: Scope) -> None:
+        kind = metric.WhichOneof("data")
+        if kind is None:
+            return
+        data = getattr(metric, kind)
+        temporality = _TEMPORALITIES.get(getattr(data, "aggregation_temporality", 0), "")
+        for point in data.data_points:
+            key = SeriesKey(
+                scope,
+                metric.name,
+                metric.unit,
+                kind,
+                temporality,
+                getattr(data, "is_monotonic", False),
+                _identity(point.attributes),
+            )
+            series = self._series.get(key)
+            if series is None:
+                series = self._series[key] = Series(key, self.max_points)
+            self._series.move_to_end(key)
+            series.description = metric.description
+            if len(series.points) == self.max_points:
+                self._dropped += 1
+                self._points -= 1
+            series.points.append(point.SerializeToString())
+            self._points += 1
+            self._received += 1
+
+    def series(self, name: str = "", service: str = "") -> Sequence[tuple[Series, Sequence[bytes]]]:
+        """List series with their points, of one metric name or service where these are given."""
+        with self._lock:
+            return [
+                (series, list(series.points))
+                for key, series in self._series.items()
+                if name in {"", key.name} and service in {"", key.scope.resource.service}
+            ]
+
+    def counts(self) -> dict[str, int]:
+        """Count what is held, was received and dropped."""
+        with self._lock:
+            return {
+                "series": len(self._series),
+                "points": self._points,
+                "receivedPoints": self._received,
+                "droppedPoints": self._dropped,
+                "droppedSeries": self._dropped_series,
+                "maxSeries": self.max_series,
+                "maxPointsPerSeries": self.max_points,
+            }
+
+    def counts_by_service(self) -> dict[str, int]:
+        """Count the points held of each service."""
+        with self._lock:
+            counts: Counter[str] = Counter()
+            for key, series in self._series.items():
+                counts[key.scope.resource.service] += len(series.points)
+            return dict(counts)
+
+
+def _identity(attributes: Iterable[KeyValue]) -> tuple[bytes, ...]:
+    return tuple(sorted(item.SerializeToString() for item in attributes))

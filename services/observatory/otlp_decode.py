@@ -1,0 +1,113 @@
+"""Decodes the bodies of OTLP/HTTP requests (https://opentelemetry.io/docs/specs/otlp/#otlphttp), distrusting every one of them."""
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from typing import Any, TypeVar
+
+from observatory.protobuf import DecodeError, ParseDict, ParseError, decode
+
+MAX_BODY_BYTES = 20 * 1024 * 1024
+"""Largest body taken, as sent and again when decompressed. It is the OpenTelemetry Collector's default."""
+
+INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
+"""Codes of google.rpc.Status (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto)."""
+
+_ID_KEYS = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id")
+_AUTO_HEADER = 47  # zlib's largest window, with the header (gzip or zlib) recognised by itself
+
+_Request = TypeVar("_Request")
+
+
+class OtlpError(Exception):
+    """A request that cannot be taken.
+
+    Attributes:
+        status: HTTP status of the answer.
+        code: google.rpc.Status code of the answer.
+    """
+
+    def __init__(self, status: int, message: str, code: int = INVALID_ARGUMENT) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def decompress(body: bytes, encoding: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Undo a ``Content-Encoding``, never holding more than the most that is allowed.
+
+    Args:
+        body: as it came.
+        encoding: the header's value: gzip, deflate, identity or nothing.
+        max_bytes: most bytes to make of it.
+
+    Raises:
+        OtlpError: 400 it is not what it says, 413 it becomes too large, 415 another encoding.
+    """
+    if encoding in {"", "identity"}:
+        return body
+    if encoding not in {"gzip", "deflate"}:
+        raise OtlpError(415, f"Content-Encoding {encoding!r} is not known; send gzip, deflate or none.")
+    parts, left = [], max_bytes
+    try:
+        while body:
+            member = zlib.decompressobj(_AUTO_HEADER)
+            part = member.decompress(body, left + 1)
+            left -= len(part)
+            if left < 0:
+                raise too_large(max_bytes)
+            if not member.eof:
+                raise OtlpError(400, f"The {encoding} body ends before its end.")
+            parts.append(part)
+            body = member.unused_data
+    except zlib.error as error:
+        raise OtlpError(400, f"The body is not {encoding}: {error}.") from error
+    return b"".join(parts)
+
+
+def too_large(max_bytes: int = MAX_BODY_BYTES) -> OtlpError:
+    """Make the error for a body beyond the limit."""
+    return OtlpError(413, f"The body is larger than {max_bytes} bytes; send smaller batches.", RESOURCE_EXHAUSTED)
+
+
+def protobuf(body: bytes, request: type[_Request]) -> _Request:
+    """Decode binary protobuf.
+
+    Raises:
+        OtlpError: 400, it is none of that message.
+    """
+    try:
+        return decode(request, body)
+    except DecodeError as error:
+        raise OtlpError(400, f"The body is no {request.__name__} in protobuf: {error}.") from error
+
+
+def json_body(body: bytes, request: type[_Request]) -> _Request:
+    """Decode OTLP's JSON: protobuf's, but for ids in hex; unknown fields are ignored (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
+
+    Raises:
+        OtlpError: 400, it is no JSON, or not of that message.
+    """
+    try:
+        content = json.loads(body, object_hook=_base64_ids)
+        if not isinstance(content, dict):
+            raise OtlpError(400, "The body is JSON, but no object.")
+        message = request()
+        ParseDict(content, message, ignore_unknown_fields=True)
+    except (ValueError, TypeError, RecursionError, ParseError) as error:
+        raise OtlpError(400, f"The body is no {request.__name__} in JSON: {str(error)[:500]}.") from error
+    return message
+
+
+def _base64_ids(item: dict[str, Any]) -> dict[str, Any]:
+    for key in _ID_KEYS:
+        value = item.get(key)
+        if isinstance(value, str):
+            try:
+                # unhexlify takes no blanks, other than bytes.fromhex.
+                item[key] = base64.b64encode(binascii.unhexlify(value)).decode()
+            except (binascii.Error, ValueError) as error:
+                shown = re.sub(r"[^ -~]", "?", value[:64])
+                raise ValueError(f"{key} is not hexadecimal: {shown!r}") from error
+    return item

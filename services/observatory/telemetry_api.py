@@ -1,0 +1,95 @@
+"""Our own JSON: logs, metrics, and what the stores hold."""
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug import Response as Redirect
+
+from observatory import go_format, log_search, metric_json, query_params
+from observatory.answers import json_answer
+from observatory.jaeger_references import trace_id_text
+from observatory.log_search import SEVERITIES, LogQuery
+from observatory.log_store import LogStore
+from observatory.metric_store import MetricStore
+from observatory.query_params import BadQueryError
+from observatory.trace_store import TraceStore
+from vshop.kit.problems import Problem
+
+
+def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Blueprint:
+    """Make the endpoints that answer from the three stores."""
+    api = Blueprint("telemetry", __name__)
+
+    @api.get("/api/logs")
+    def find_logs() -> Response:
+        found = log_search.find(logs.records(), _log_query())
+        return json_answer({"records": [log_search.as_json(record) for record in found]})
+
+    @api.get("/api/metrics")
+    def find_metrics() -> Response:
+        found = metrics.series(request.args.get("name", ""), request.args.get("service", ""))
+        return json_answer({"series": [metric_json.series(series, points) for series, points in found]})
+
+    @api.get("/api/telemetry")
+    def counts() -> Response:
+        by_signal = {
+            "spans": traces.counts_by_service(),
+            "logRecords": logs.counts_by_service(),
+            "metricPoints": metrics.counts_by_service(),
+        }
+        services = sorted({service for counts in by_signal.values() for service in counts})
+        return json_answer(
+            {
+                "traces": traces.counts(),
+                "logs": logs.counts(),
+                "metrics": metrics.counts(),
+                "services": {
+                    service: {signal: counts.get(service, 0) for signal, counts in by_signal.items()} for service in services
+                },
+            }
+        )
+
+    @api.get("/trace/<trace_id>")
+    def show_trace(trace_id: str) -> Redirect:
+        try:
+            found = query_params.trace_id(trace_id)
+        except BadQueryError as error:
+            raise Problem(400, f"{error}. A trace id has up to 32 hexadecimal digits.", field="traceId") from error
+        return redirect(f"/api/traces/{trace_id_text(found)}?prettyPrint=true")
+
+    return api
+
+
+def _log_query() -> LogQuery:
+    severity = request.args.get("severity", "").upper()
+    try:
+        return LogQuery(
+            trace_id=_id("traceId", 16),
+            span_id=_id("spanId", 8),
+            service=request.args.get("service", ""),
+            severity=SEVERITIES[severity] if severity in SEVERITIES else _integer("severity", 0),
+            search=request.args.get("search", ""),
+            since_ns=_integer("since", 0) * 1_000,
+            limit=_integer("limit", LogQuery().limit),
+        )
+    except ValueError as error:
+        raise Problem(400, f"A parameter cannot be used: {error}") from error
+
+
+def _id(name: str, size: int) -> bytes:
+    text = request.args.get(name, "")
+    if not text:
+        return b""
+    try:
+        return query_params.trace_id(text)[-size:] if len(text) <= 2 * size else bytes.fromhex(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _integer(name: str, default: int) -> int:
+    text = request.args.get(name, "")
+    try:
+        number = go_format.parse_int(text) if text else default
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    if number < 0:
+        raise ValueError(f"{name}: must not be negative, received: {number}")
+    return number
