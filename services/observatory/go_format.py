@@ -36,7 +36,7 @@ def parse_duration(text: str) -> int:
                 else f"time: missing unit in duration {quoted}"
             )
         whole, _, fraction = number.partition(".")
-        total_ns += int(whole or 0) * _UNITS_NS[unit] + int(fraction or 0) * _UNITS_NS[unit] // 10 ** len(fraction)
+        total_ns += int(whole or 0) * _UNITS_NS[unit] + int(fraction or 0) * _UNITS_NS[unit] // int(10 ** len(fraction))
         rest = rest[part.end() :]
         if not rest and total_ns < 2**63:
             return sign * total_ns

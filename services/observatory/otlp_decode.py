@@ -94,8 +94,9 @@ def json_body(body: bytes, request: type[_Request]) -> _Request:
         if not isinstance(content, dict):
             raise OtlpError(400, "The body is JSON, but no object.")
         message = request()
+        # It stumbles, with an AttributeError, over lists where it expects objects.
         ParseDict(content, message, ignore_unknown_fields=True)
-    except (ValueError, TypeError, RecursionError, ParseError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, ParseError) as error:
         raise OtlpError(400, f"The body is no {request.__name__} in JSON: {str(error)[:500]}.") from error
     return message
 

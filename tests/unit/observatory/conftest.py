@@ -1,0 +1,95 @@
+"""An observatory without a network, and builders of OTLP's JSON."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from flask.testing import FlaskClient
+
+from observatory.app import create_app
+from observatory.log_store import LogStore
+from observatory.metric_store import MetricStore
+from observatory.trace_store import TraceStore
+
+Json = dict[str, Any]
+
+START_NS = 1_790_000_000_000_000_000
+
+
+class Stores(NamedTuple):
+    """The stores behind the client."""
+
+    traces: TraceStore
+    logs: LogStore
+    metrics: MetricStore
+
+
+@pytest.fixture
+def stores() -> Stores:
+    """Small stores."""
+    return Stores(TraceStore(100, 100_000), LogStore(100, 100_000), MetricStore(max_series=10, max_points=5))
+
+
+@pytest.fixture
+def client(stores: Stores) -> FlaskClient:
+    """The application over these stores."""
+    return create_app(*stores).test_client()
+
+
+@pytest.fixture
+def span() -> Callable[..., Json]:
+    """Make a span: ids are small numbers, times microseconds after START_NS, attributes plain values."""
+
+    def make(
+        trace: int = 1,
+        number: int = 1,
+        parent: int = 0,
+        *,
+        at_us: int = 0,
+        lasts_us: int = 1_000,
+        attributes: Json | None = None,
+        **more: Any,
+    ) -> Json:
+        start_ns = START_NS + at_us * 1_000
+        made = {
+            "traceId": f"{trace:032x}",
+            "spanId": f"{number:016x}",
+            "name": "work",
+            "kind": 1,
+            "startTimeUnixNano": str(start_ns),
+            "endTimeUnixNano": str(start_ns + lasts_us * 1_000),
+            "attributes": _attributes(attributes or {}),
+        }
+        return made | ({"parentSpanId": f"{parent:016x}"} if parent else {}) | more
+
+    return make
+
+
+@pytest.fixture
+def batch() -> Callable[..., Json]:
+    """Make a request of spans of one service."""
+
+    def make(*spans: Json, service: str = "orders", **resource: Any) -> Json:
+        owner = {"attributes": _attributes({"service.name": service} | resource)}
+        return {"resourceSpans": [{"resource": owner, "scopeSpans": [{"scope": {"name": "tests"}, "spans": list(spans)}]}]}
+
+    return make
+
+
+@pytest.fixture
+def send(client: FlaskClient, batch: Callable[..., Json]) -> Callable[..., Json]:
+    """Send spans of one service and return the answer."""
+
+    def post(*spans: Json, service: str = "orders", **resource: Any) -> Json:
+        response = client.post("/v1/traces", json=batch(*spans, service=service, **resource))
+        assert response.status_code == 200, response.text
+        return response.get_json()
+
+    return post
+
+
+def _attributes(values: Json) -> list[Json]:
+    types = {str: "stringValue", bool: "boolValue", int: "intValue", float: "doubleValue"}
+    return [
+        {"key": key, "value": value if isinstance(value, dict) else {types[type(value)]: value}} for key, value in values.items()
+    ]

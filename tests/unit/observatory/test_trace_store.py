@@ -1,0 +1,111 @@
+"""The store of traces stays within its limits, drops whole traces, and counts everything."""
+
+import json
+import threading
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from observatory.otlp_decode import json_body
+from observatory.trace_store import TraceStore
+
+
+@pytest.fixture
+def request_of(batch):
+    """Make a request in protobuf of spans of one service."""
+    return lambda *spans, **owner: json_body(json.dumps(batch(*spans, **owner)).encode(), ExportTraceServiceRequest)
+
+
+def ids(store):
+    """Name the traces held, the oldest first."""
+    return [int.from_bytes(trace.id, "big") for trace in store.traces()]
+
+
+def test_too_many_spans_drop_whole_traces_oldest_first(request_of, span):
+    """The oldest trace goes with all its spans, also those that came lately."""
+    store = TraceStore(max_spans=5, max_bytes=10**6)
+    for trace, number in ((1, 1), (2, 2), (1, 3), (3, 4), (2, 5)):
+        store.add(request_of(span(trace, number)))
+    assert ids(store) == [1, 2, 3]
+    store.add(request_of(span(3, 6)))
+    assert ids(store) == [2, 3]
+    counts = store.counts()
+    assert tuple(counts[key] for key in ("spans", "traces", "receivedSpans", "droppedSpans", "droppedTraces")) == (4, 2, 6, 2, 1)
+
+
+def test_too_many_bytes_drop_whole_traces_oldest_first(request_of, span):
+    """The limit in bytes counts too."""
+    store = TraceStore(max_spans=100, max_bytes=3_000)
+    for trace in range(1, 6):
+        store.add(request_of(span(trace, attributes={"payload": "x" * 900})))
+    assert ids(store) == [3, 4, 5]
+    assert store.counts()["bytes"] <= 3_000
+
+
+def test_one_trace_larger_than_the_store_is_dropped_as_well(request_of, span):
+    """Memory is bounded even when there is only one trace to drop."""
+    store = TraceStore(max_spans=10, max_bytes=10**6)
+    store.add(request_of(*(span(1, number) for number in range(1, 12))))
+    assert (ids(store), store.counts()["droppedSpans"]) == ([], 11)
+
+
+def test_what_was_dropped_is_forgotten_everywhere(request_of, span):
+    """Services and operations are those of the spans held, and counts by service go back to nothing."""
+    store = TraceStore(max_spans=1, max_bytes=10**6)
+    store.add(request_of(span(1, name="old"), service="gone"))
+    store.add(request_of(span(2, name="new"), service="stays"))
+    assert (store.services(), store.operations("gone"), store.operations("stays")) == (["stays"], [], [("new", "internal")])
+    assert store.counts_by_service() == {"stays": 1}
+    assert store.trace((1).to_bytes(16, "big")) is None
+
+
+def test_equal_resources_are_held_once(request_of, span):
+    """Batches of one process share its resource."""
+    store = TraceStore(max_spans=100, max_bytes=10**6)
+    for number in range(1, 4):
+        store.add(request_of(span(1, number)))
+    assert len({id(held.scope) for held in store.traces()[0].spans}) == 1
+
+
+def test_many_threads_lose_nothing(request_of, span):
+    """Writers and readers at the same time: every span is counted once."""
+    store, writers, each = TraceStore(max_spans=10_000, max_bytes=10**8), 8, 50
+    go, errors = threading.Barrier(writers + 1), []
+
+    def write(writer):
+        go.wait()
+        for number in range(1, each + 1):
+            store.add(request_of(span(number, writer * 1000 + number)))
+
+    def read():
+        go.wait()
+        try:
+            for _ in range(100):
+                assert all(held.message().name == "work" for trace in store.traces() for held in list(trace.spans))
+        except Exception as error:  # noqa: BLE001 - carried out of the thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(1, writers + 1)] + [threading.Thread(target=read)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert ([], writers * each, each) == (errors, store.counts()["spans"], store.counts()["traces"])
+    assert writers * each == sum(len(trace.spans) for trace in store.traces())
+
+
+@pytest.mark.parametrize(
+    ("attributes", "service"),
+    [
+        ([], "missing-service-name"),
+        ([{"key": "service.name", "value": {"stringValue": ""}}], "empty-service-name"),
+        ([{"key": "service.name", "value": {"intValue": 1}}], "service-name-wrong-type"),
+        ([{"key": "service.name", "value": {"stringValue": "a b"}}], "a b"),
+    ],
+)
+def test_stand_ins_for_service_names(client, span, attributes, service):
+    """Spans without a usable service name are held under Jaeger's stand-in."""
+    client.post(
+        "/v1/traces", json={"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"spans": [span()]}]}]}
+    )
+    assert [service] == client.get("/api/services").get_json()["data"]
