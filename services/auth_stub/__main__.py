@@ -1,0 +1,24 @@
+"""Builds auth-stub and runs it until it is told to stop."""
+
+from auth_stub.app import create_app
+from auth_stub.tokens import Tokens
+from vshop.kit.payloads import Payloads
+from vshop.kit.server import HttpServer, stop_event
+from vshop.kit.settings import load
+from vshop.kit.telemetry import Telemetry
+
+
+def main() -> None:
+    """Run auth-stub."""
+    settings = load()
+    stop = stop_event()
+    telemetry = Telemetry("auth-stub", Payloads(settings))
+    app = create_app(Tokens(settings))
+    telemetry.instrument_flask(app)
+    with HttpServer(app, settings.host, settings.auth_port):
+        stop.wait()
+    telemetry.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Issues and validates access tokens: JSON Web Tokens (RFC 7519) signed with RS256, keys made at start."""
+
+import hashlib
+import json
+import time
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from vshop.kit.settings import Settings
+
+
+class InvalidTokenError(Exception):
+    """The token is not accepted; the text is what Auth0's API would say."""
+
+
+class Tokens:
+    """One signing key and the rules by which its tokens are made and accepted."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make a 2048 bit RSA key.
+
+        Args:
+            settings: ``token_issuer``, ``token_audience`` and ``token_lifetime_s`` are read.
+        """
+        self.issuer = settings.token_issuer
+        self.audience = settings.token_audience
+        self.lifetime_s = settings.token_lifetime_s
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
+        # the key's thumbprint (RFC 7638), so that a restarted stub's keys have other names
+        canonical = json.dumps({name: self._public[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
+        self._kid = hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def issue(self, subject: str) -> str:
+        """Return a signed access token for a user id, valid from now for ``lifetime_s`` seconds."""
+        now = int(time.time())
+        claims = {
+            "iss": self.issuer,
+            "sub": subject,
+            "aud": self.audience,
+            "iat": now,
+            "exp": now + self.lifetime_s,
+            "scope": "read:current_user",
+        }
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid})
+
+    def validate(self, token: str) -> str:
+        """Check a token's signature, algorithm, issuer, audience and lifetime.
+
+        Returns:
+            The user id in ``sub``.
+
+        Raises:
+            InvalidTokenError: with Auth0's words for an expired token, or what is wrong with it otherwise.
+        """
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._key.public_key(),
+                algorithms=["RS256"],  # neither "none" nor HS256 with the public key as its secret
+                audience=self.audience,
+                issuer=self.issuer,
+                options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise InvalidTokenError("Expired token received for JSON Web Token validation") from error
+        except jwt.InvalidTokenError as error:
+            raise InvalidTokenError(f"Invalid token received for JSON Web Token validation: {error}") from error
+        return str(claims["sub"])
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the public key as a JSON Web Key Set (RFC 7517)."""
+        return {"keys": [{**self._public, "kid": self._kid, "use": "sig", "alg": "RS256"}]}

@@ -1,0 +1,55 @@
+"""Publishes an accepted order to Kafka: the second hop."""
+
+import logging
+from datetime import UTC, datetime
+
+from vshop.kit.events import NewOrder, OrderRequest
+from vshop.kit.kafka_sender import DeliveryError, Sender
+from vshop.kit.problems import Problem
+
+log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Turns a request into the record on the topic of new orders."""
+
+    def __init__(self, sender: Sender, topic: str) -> None:
+        """Args: sender: the connection to Kafka. topic: the topic of new orders."""
+        self._sender = sender
+        self._topic = topic
+
+    def publish(self, order_id: str, order: OrderRequest) -> NewOrder:
+        """Send the order and wait until Kafka has it.
+
+        Returns:
+            The order as it lies on the topic.
+
+        Raises:
+            Problem: 503, Kafka did not take it.
+        """
+        record = NewOrder(
+            order_id=order_id,
+            item_id=order.item_id,
+            username=order.username,
+            quantity=order.quantity,
+            discount_code=order.discount_code,
+            placed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        )
+        value = record.encode()
+        log.info("sending new order=%s to topic=%s", value.decode(), self._topic)
+        try:
+            self._sender.send(self._topic, value, record.key)
+        except DeliveryError as error:
+            log.exception("the order was not acknowledged")
+            raise _problem(error, order_id) from error
+        return record
+
+
+def _problem(error: DeliveryError, order_id: str) -> Problem:
+    detail = (
+        f"Kafka refused the order: {error}. It was not accepted."
+        if error.refused
+        else f"Kafka did not acknowledge the order: {error}. It may have it."
+    )
+    advice = "A retry with the same Idempotency-Key can never count twice."
+    return Problem(503, f"{detail} {advice}", headers={"Retry-After": "5"}, hop="kafka", orderId=order_id)

@@ -1,0 +1,156 @@
+"""The dead-letter topic: what could not be handled waits here with its error, its headers and its trace, to be replayed once."""
+
+import traceback
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from stock_updater.table import StockTable
+from vshop.kit import failures
+from vshop.kit.events import InvalidRecordError, decode_record
+from vshop.kit.kafka_context import CONTEXT_HEADERS, attached
+from vshop.kit.kafka_record import Headers, Record, read
+from vshop.kit.kafka_sender import Sender
+from vshop.kit.kafka_topics import dead_letter_topic
+from vshop.kit.settings import Settings
+
+REPLAY_OF = "dlq.replay-of"
+_READ_TIMEOUT_S = 5.0
+
+
+class NoSuchLetterError(LookupError):
+    """There is no dead letter at this place."""
+
+
+class DeadLetters:
+    """Writes, lists and replays dead letters."""
+
+    def __init__(self, settings: Settings, sender: Sender, table: StockTable) -> None:
+        """Args: settings: Kafka's. sender: writes letters and replays. table: knows which replays are in the stock."""
+        self._settings = settings
+        self._topic = dead_letter_topic(settings)
+        self._sender = sender
+        self._table = table
+
+    def write(self, record: Record, error: BaseException) -> None:
+        """Put a record on the dead-letter topic, as it was, with what went wrong in ``dlq.*`` headers.
+
+        Raises:
+            DeliveryError: Kafka did not take it; the record must then not be committed.
+        """
+        # The order's own trace and baggage are kept: what is injected on the way out is this hop's, which may be another trace.
+        kept = [(f"dlq.{name}", value) for name, value in record.headers if name in CONTEXT_HEADERS]
+        facts = {
+            "dlq.error.type": failures.error_type(error),
+            "dlq.error.message": str(error),
+            "dlq.error.stacktrace": "".join(traceback.format_exception(error)),
+            "dlq.topic": record.topic,
+            "dlq.partition": record.partition,
+            "dlq.offset": record.offset,
+        }
+        described = [(name, str(value).encode()) for name, value in facts.items()]
+        self._sender.send(self._topic, record.value, record.key, [*_plain(record.headers), *kept, *described])
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return all dead letters, oldest first, each with ``handled``: whether a replay of it is in the stock."""
+        return [{**_describe(letter), "handled": self._is_handled(letter)} for letter in self._read()]
+
+    def show(self, letter_id: str) -> dict[str, Any]:
+        """Return one dead letter with all its headers.
+
+        Raises:
+            NoSuchLetterError: there is none of this id.
+        """
+        letter = self._find(letter_id)
+        headers = {name: letter.header(name) for name, _ in letter.headers}
+        return {**_describe(letter), "handled": self._is_handled(letter), "headers": headers}
+
+    def replay(self, letter_id: str) -> dict[str, Any]:
+        """Put a dead letter back on the topic of new orders, in its own trace; however often, it is in the stock once.
+
+        Returns:
+            ``{"id", "replayed", "partition", "offset"}``; ``replayed`` is False when it is in the stock already.
+
+        Raises:
+            NoSuchLetterError: there is none of this id.
+            InvalidRecordError: the record is no order and never will be.
+            DeliveryError: Kafka did not take it.
+        """
+        letter = self._find(letter_id)
+        decode_record(letter.value)
+        if self._is_handled(letter):
+            return {"id": letter_id, "replayed": False, "partition": None, "offset": None}
+        own = [(name, value) for name in CONTEXT_HEADERS if (value := letter.header(f"dlq.{name}")) is not None]
+        with attached([(name, value.encode()) for name, value in own]):
+            headers = [*_plain(letter.headers), (REPLAY_OF, letter_id.encode())]
+            sent = self._sender.send(self._settings.kafka_topic, letter.value, letter.key, headers)
+        return {"id": letter_id, "replayed": True, "partition": sent.partition, "offset": sent.offset}
+
+    def _is_handled(self, letter: Record) -> bool:
+        try:
+            order = decode_record(letter.value)
+        except InvalidRecordError:
+            return False
+        item = self._table.get(str(order.item_id))
+        return item is not None and (_id(letter) in item.replayed or order.order_id in item.recent)
+
+    def _find(self, letter_id: str) -> Record:
+        for letter in self._read():
+            if _id(letter) == letter_id:
+                return letter
+        raise NoSuchLetterError(f"There is no dead letter {letter_id!r}; GET /dlq lists them.")
+
+    def _read(self) -> list[Record]:
+        """Read the topic from its beginning to its end as it is now; no group, nothing committed."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._settings.kafka_bootstrap,
+                "group.id": "dlq-reader",
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
+        try:
+            partitions = consumer.list_topics(self._topic, _READ_TIMEOUT_S).topics[self._topic].partitions
+            letters: list[Record] = []
+            for partition in partitions:
+                low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), _READ_TIMEOUT_S)
+                consumer.assign([TopicPartition(self._topic, partition, low)])
+                at = low
+                while at < high:
+                    message = consumer.poll(_READ_TIMEOUT_S)
+                    if message is None or message.error():
+                        raise KafkaException(
+                            message.error() if message else f"nothing read from {self._topic} within {_READ_TIMEOUT_S:g} s"
+                        )
+                    letters.append(read(message))
+                    at = letters[-1].offset + 1
+            return letters
+        finally:
+            consumer.close()
+
+
+def _id(letter: Record) -> str:
+    return f"{letter.partition}-{letter.offset}"
+
+
+def _plain(headers: Headers) -> Headers:
+    """Leave out the headers that belong to one journey: trace context, and what dead-lettering added."""
+    return [(name, value) for name, value in headers if name not in CONTEXT_HEADERS and not name.startswith("dlq.")]
+
+
+def _describe(letter: Record) -> dict[str, Any]:
+    """Return a dead letter as JSON: what failed and why, where it came from, its trace, the record itself."""
+    traceparent = (letter.header("dlq.traceparent") or letter.header("traceparent") or "").split("-")
+    return {
+        "id": _id(letter),
+        "time": letter.time_ms / 1000,
+        "errorType": letter.header("dlq.error.type"),
+        "errorMessage": letter.header("dlq.error.message"),
+        "topic": letter.header("dlq.topic"),
+        "partition": int(letter.header("dlq.partition") or -1),
+        "offset": int(letter.header("dlq.offset") or -1),
+        "traceId": traceparent[1] if len(traceparent) > 1 else None,
+        "key": None if letter.key is None else letter.key.decode(errors="backslashreplace"),
+        "value": None if letter.value is None else letter.value.decode(errors="backslashreplace"),
+    }

@@ -1,0 +1,133 @@
+"""The DynamoDB table ``item-stock``: created and filled when it is not there, read and written one item at a time."""
+
+import contextlib
+import logging
+import threading
+from typing import Any
+
+import boto3
+import msgspec
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from stock_updater.item import StockItem
+from vshop.kit.items import ITEMS
+from vshop.kit.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class _WholeNumbers(TypeDeserializer):  # type: ignore[misc]
+    """Reads numbers as int: the table holds no other."""
+
+    def _deserialize_n(self, value: str) -> int:
+        return int(value)
+
+
+_serialize, _deserialize = TypeSerializer().serialize, _WholeNumbers().deserialize
+
+
+class WriteRefusedError(Exception):
+    """The conditional write was refused; ``current`` is the item as the table holds it."""
+
+    def __init__(self, current: StockItem) -> None:
+        """Args: current: the item that the condition was checked against."""
+        super().__init__(f"item {current.id} is at version {current.version} with {current.stock} in stock")
+        self.current = current
+
+
+class StockTable:
+    """The table, through one thread-safe client."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make the client; nothing connects yet. Credentials and region are AWS's own ``AWS_*`` variables.
+
+        Args:
+            settings: ``dynamodb_endpoint`` and ``dynamodb_table`` are read.
+        """
+        self.name = settings.dynamodb_table
+        self._client = boto3.client(
+            "dynamodb",
+            endpoint_url=settings.dynamodb_endpoint or None,
+            config=Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}),
+        )
+
+    def ensure(self, stop: threading.Event) -> None:
+        """Create and fill the table unless it is there; tries until DynamoDB answers or ``stop`` is set. Leaves no spans."""
+        while not stop.is_set():
+            try:
+                with suppress_instrumentation():
+                    self._create()
+            except (BotoCoreError, ClientError) as error:
+                log.info("waiting for DynamoDB: %s", error)
+                stop.wait(0.2)
+            else:
+                return
+
+    def _create(self) -> None:
+        with contextlib.suppress(self._client.exceptions.ResourceInUseException):  # it is there
+            self._client.create_table(
+                TableName=self.name,
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        self._client.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+        for item in ITEMS.values():
+            fresh = StockItem(id=str(item.id), name=item.name, stock=item.stock)
+            try:
+                self._client.put_item(TableName=self.name, Item=_attributes(fresh), ConditionExpression="attribute_not_exists(id)")
+            except self._client.exceptions.ConditionalCheckFailedException:
+                continue  # another replica, or an earlier life, put it there
+
+    def get(self, item_id: str) -> StockItem | None:
+        """Read one item, strongly consistent; None when there is none.
+
+        Raises:
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB refused or did not answer.
+        """
+        found = self._client.get_item(TableName=self.name, Key={"id": {"S": item_id}}, ConsistentRead=True).get("Item")
+        return None if found is None else _item(found)
+
+    def put(self, item: StockItem, *, seen: StockItem) -> None:
+        """Write the whole item, if it is still as it was seen and its stock suffices.
+
+        Args:
+            item: the item to write.
+            seen: the item it was made from.
+
+        Raises:
+            WriteRefusedError: another writer was faster, or the stock does not suffice.
+            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB refused or did not answer.
+        """
+        try:
+            self._client.put_item(
+                TableName=self.name,
+                Item=_attributes(item),
+                ConditionExpression="version = :seen AND stock >= :taken",
+                ExpressionAttributeValues={":seen": {"N": str(seen.version)}, ":taken": {"N": str(seen.stock - item.stock)}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise WriteRefusedError(_item(error.response["Item"])) from error
+
+    def all(self) -> list[StockItem]:
+        """Read every item, in the order of their numbers."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
+        return sorted((_item(found) for page in pages for found in page["Items"]), key=lambda item: int(item.id))
+
+    def check(self) -> str:
+        """Read the table's description: a readiness check; raises what botocore raises. Leaves no span."""
+        with suppress_instrumentation():
+            table = self._client.describe_table(TableName=self.name)["Table"]
+        return f"table {self.name} is {table['TableStatus']}"
+
+
+def _attributes(item: StockItem) -> dict[str, Any]:
+    return {name: _serialize(value) for name, value in msgspec.to_builtins(item).items()}
+
+
+def _item(attributes: dict[str, Any]) -> StockItem:
+    return msgspec.convert({name: _deserialize(value) for name, value in attributes.items()}, StockItem)

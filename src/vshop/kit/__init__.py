@@ -1,0 +1,1 @@
+"""What every service shares, and the only part of ``vshop`` a service may import."""

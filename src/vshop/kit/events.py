@@ -1,0 +1,98 @@
+"""The order on the wire: the one definition of the record that orders sends and stock-updater reads."""
+
+import uuid
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA_VERSION = 1
+MAX_QUANTITY = 1000
+
+OrderId = Annotated[str, Meta(min_length=1, max_length=64)]
+ItemId = Annotated[
+    int, Meta(ge=0, le=2**53, description="The item's number; the record's key and the table's `id` are its digits.")
+]
+Username = Annotated[str, Meta(min_length=1, max_length=128, description="The shopper's Auth0 user id.")]
+DiscountCode = Annotated[str, Meta(min_length=1, max_length=32)]
+Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
+
+
+class InvalidRecordError(ValueError):
+    """A record that is no order: not JSON, a field missing or wrong, or a schemaVersion this code does not know."""
+
+
+class OrderRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """The body of ``POST /orders``."""
+
+    item_id: ItemId
+    username: Username
+    quantity: Quantity
+    discount_code: DiscountCode | None = None
+
+
+class NewOrder(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """The value of a record on the topic of new orders.
+
+    ``placed_at`` is RFC 3339 in UTC. Fields this version does not know are ignored, so that a producer may be newer.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    order_id: OrderId
+    item_id: ItemId
+    username: Username
+    quantity: Quantity
+    discount_code: DiscountCode | None = None
+    placed_at: str
+
+    @property
+    def key(self) -> bytes:
+        """The record's key: all orders of an item go to one partition, so one consumer at a time writes its stock."""
+        return str(self.item_id).encode()
+
+    def encode(self) -> bytes:
+        """Return the record's value as JSON."""
+        return msgspec.json.encode(self)
+
+
+_request = msgspec.json.Decoder(OrderRequest)
+_record = msgspec.json.Decoder(NewOrder)
+
+
+def decode_request(body: bytes) -> OrderRequest:
+    """Read the body of ``POST /orders``.
+
+    Raises:
+        msgspec.DecodeError: not JSON, or (as ``msgspec.ValidationError``) a field is missing, unknown or wrong; the text names it.
+    """
+    return _request.decode(body)
+
+
+def decode_record(value: bytes | None) -> NewOrder:
+    """Read a record's value.
+
+    Raises:
+        InvalidRecordError: the record can never be handled; the text says why.
+    """
+    try:
+        order = _record.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRecordError(f"the record is no order: {error}") from error
+    if order.schema_version != SCHEMA_VERSION:
+        raise InvalidRecordError(f"schemaVersion {order.schema_version} is not known here, only {SCHEMA_VERSION}")
+    return order
+
+
+def order_id(username: str, idempotency_key: str | None) -> str:
+    """Name an order.
+
+    Args:
+        username: the shopper, so that two shoppers' equal keys do not meet.
+        idempotency_key: the ``Idempotency-Key`` of the request, if it has one.
+
+    Returns:
+        A UUID: derived from the key, so that a client's retry is recognised as the same order, or else random.
+    """
+    if idempotency_key is None:
+        return str(uuid.uuid4())
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{username}\n{idempotency_key}"))

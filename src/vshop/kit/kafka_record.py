@@ -1,0 +1,43 @@
+"""A record read from Kafka, as plain data: what the library may return as None is settled once, here."""
+
+from typing import NamedTuple
+
+from confluent_kafka import Message
+
+Headers = list[tuple[str, bytes]]
+
+
+class Record(NamedTuple):
+    """One record: where it lay, what it held, when it was sent (``time_ms``, since the epoch)."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    time_ms: int
+
+    def header(self, name: str) -> str | None:
+        """Return a header as text; of several the last one counts, as it was written by the last hop."""
+        values = [value for key, value in self.headers if key == name]
+        return values[-1].decode(errors="backslashreplace") if values else None
+
+
+def read(message: Message) -> Record:
+    """Read a consumed message, which is no error; headers without a value are left out."""
+    headers = message.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return Record(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=_bytes(message.key()),
+        value=_bytes(message.value()),
+        headers=[(name, _bytes(value) or b"") for name, value in pairs if value is not None],
+        time_ms=message.timestamp()[1],
+    )
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

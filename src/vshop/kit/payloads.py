@@ -1,0 +1,46 @@
+"""Payload visibility: headers, bodies, keys and items on the spans, bounded in size, or nothing with ``SHOP_PAYLOADS=metadata``.
+
+Secrets are taken out later, at the exporters' door (``kit.redaction``).
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from opentelemetry.trace import Span
+
+from vshop.kit.settings import Settings
+
+
+def _plain(value: Any) -> Any:
+    """Make what JSON does not know (bytes, sets, decimals) readable."""
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)
+
+
+class Payloads:
+    """Puts payloads on spans, as one JSON or text attribute each."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Args: settings: ``payloads`` and ``payload_limit_bytes`` are read."""
+        self.visible = settings.payloads == "full"
+        self._limit = settings.payload_limit_bytes
+
+    def put(self, span: Span, name: str, payload: bytes | str | None) -> None:
+        """Put text or bytes on the span under a name; longer ones are cut and end in ``…[cut, N bytes in all]``."""
+        if not self.visible or not payload or not span.is_recording():
+            return
+        raw = payload.encode(errors="backslashreplace") if isinstance(payload, str) else payload
+        text = raw[: self._limit].decode(errors="backslashreplace")
+        span.set_attribute(name, text if len(raw) <= self._limit else f"{text}…[cut, {len(raw)} bytes in all]")
+
+    def put_json(self, span: Span, name: str, payload: Any) -> None:
+        """Put anything on the span as JSON."""
+        if self.visible and span.is_recording():
+            self.put(span, name, json.dumps(payload, default=_plain))
+
+    def put_headers(self, span: Span, name: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Put HTTP headers on the span as a JSON object, names in lower case."""
+        if self.visible and span.is_recording():
+            self.put_json(span, name, {key.lower(): value for key, value in headers})

@@ -1,0 +1,65 @@
+"""Error answers as ``application/problem+json`` (RFC 9457, https://www.rfc-editor.org/rfc/rfc9457)."""
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response
+from opentelemetry import trace
+from werkzeug.exceptions import HTTPException
+
+from vshop.kit import failures
+
+log = logging.getLogger(__name__)
+
+
+class Problem(Exception):  # noqa: N818 - the RFC's own word
+    """An error that is answered to the caller: raise it anywhere below a view.
+
+    Attributes:
+        status: HTTP status of the answer.
+        detail: what was wrong and what to do, for the caller.
+        headers: headers to add to the answer.
+        members: extension members of the problem, such as ``field`` or ``hop``.
+    """
+
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        self.members = members
+
+
+def answer(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
+    """Build a problem+json response with the RFC's members ``title``, ``status`` and ``detail``, and those given."""
+    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
+    return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
+
+
+def install(app: Flask) -> None:
+    """Make every error of an application a problem: ours, Flask's own (404, 405, 413 …) and the unforeseen.
+
+    An unforeseen exception is recorded on the current span and logged with its stack trace; the caller
+    gets 500 and its trace id, never the stack.
+    """
+
+    @app.errorhandler(Problem)
+    def _problem(error: Problem) -> Response:
+        if error.__cause__ is not None and error.status >= 500:
+            failures.count(error.__cause__)
+        return answer(error.status, error.detail, error.headers, **error.members)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        headers = {name: value for name, value in error.get_headers() if name.lower() not in {"content-type", "content-length"}}
+        return answer(error.code or 500, error.description or "", headers)
+
+    @app.errorhandler(Exception)
+    def _unforeseen(error: Exception) -> Response:
+        span = trace.get_current_span()
+        failures.record(span, error)
+        log.error("unforeseen failure", exc_info=error)
+        context = span.get_span_context()
+        return answer(500, "Something failed inside; the trace says what.", traceId=trace.format_trace_id(context.trace_id))

@@ -1,0 +1,76 @@
+"""Serves a WSGI application until the process is told to stop, and lets requests under way finish.
+
+Cheroot, because it is one process (no fork, so a Kafka producer may be built before it) and drains when stopped.
+"""
+
+import logging
+import signal
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from cheroot.wsgi import Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+log = logging.getLogger(__name__)
+
+
+class AddressInUseError(OSError):
+    """The address cannot be listened on; the text says which, why, and what to set."""
+
+
+def stop_event() -> threading.Event:
+    """Make an event that SIGTERM and SIGINT set, so that ``__main__`` can wait for the order to stop."""
+    event = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: event.set())
+    return event
+
+
+class HttpServer:
+    """A threaded HTTP server as a context manager: listening inside the block, drained when it is left."""
+
+    def __init__(self, app: "WSGIApplication", host: str, port: int, *, threads: int = 16, drain_s: int = 5) -> None:
+        """Prepare a server; nothing listens yet.
+
+        Args:
+            app: the WSGI application.
+            host: address to listen on.
+            port: port to listen on.
+            threads: requests handled at the same time.
+            drain_s: seconds that requests under way get to finish when the server is stopped.
+        """
+        self._server = Server(
+            (host, port), app, numthreads=threads, server_name="vshop", shutdown_timeout=drain_s, request_queue_size=256
+        )
+        self._server.error_log = _log_server_error  # type: ignore[method-assign]
+        self._address = f"{host}:{port}"
+        self._thread = threading.Thread(target=self._server.serve, name=f"http-{port}", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Listen and serve in the background.
+
+        Raises:
+            AddressInUseError: the address is taken, or is not this machine's.
+        """
+        try:
+            self._server.prepare()
+        except OSError as error:
+            message = (
+                f"Cannot listen on {self._address}: {error}. Stop what uses it, or set another port (`vshop settings` lists them)."
+            )
+            raise AddressInUseError(message) from error
+        self._thread.start()
+        log.info("listening on http://%s", self._address)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop accepting, let the requests under way finish, and close."""
+        self._server.stop()
+        self._thread.join(timeout=1)
+
+
+def _log_server_error(msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:  # noqa: FBT001, FBT002 - Cheroot's signature
+    log.log(level, msg.strip(), exc_info=traceback)
