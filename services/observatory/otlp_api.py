@@ -18,6 +18,8 @@ from observatory.trace_store import TraceStore
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 
+_CUT_OFF = "The body ends before its Content-Length."
+
 _Request = TypeVar("_Request")
 
 
@@ -53,16 +55,25 @@ def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Bluep
 def _take(kind: type[_Request], add: Callable[[_Request], int]) -> int:
     if request.mimetype not in {_PROTOBUF, _JSON}:
         raise OtlpError(415, f"Content-Type {request.mimetype!r} is not OTLP's; send {_PROTOBUF} or {_JSON}.")
-    request.max_content_length = otlp_decode.MAX_BODY_BYTES
+    body = otlp_decode.decompress(_body(), request.headers.get("Content-Encoding", "").strip().lower())
+    decode = otlp_decode.json_body if request.mimetype == _JSON else otlp_decode.protobuf
+    return add(decode(body, kind))
+
+
+def _body() -> bytes:
+    # A body without a length is silently cut at the limit: it takes one byte more to know that it is too large.
+    request.max_content_length = otlp_decode.MAX_BODY_BYTES + 1
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge as error:
         raise otlp_decode.too_large() from error
     except ClientDisconnected as error:
-        raise OtlpError(400, "The body ends before its Content-Length.") from error
-    body = otlp_decode.decompress(body, request.headers.get("Content-Encoding", "").strip().lower())
-    decode = otlp_decode.json_body if request.mimetype == _JSON else otlp_decode.protobuf
-    return add(decode(body, kind))
+        raise OtlpError(400, _CUT_OFF) from error
+    if len(body) > otlp_decode.MAX_BODY_BYTES:
+        raise otlp_decode.too_large()
+    if request.content_length not in {None, len(body)}:
+        raise OtlpError(400, _CUT_OFF)
+    return body
 
 
 def _answer(message: Any, status: int = 200) -> Response:

@@ -1,0 +1,132 @@
+"""Log records are held, found and shown."""
+
+import pytest
+
+from observatory.log_store import LogStore
+
+START_NS = 1_790_000_000_000_000_000
+
+
+@pytest.fixture
+def log(client):
+    """Send one record of a service, as many seconds after START_NS."""
+
+    def send(body="hello", *, service="orders", at_s=0, severity=9, **more):
+        owner = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
+        record = {
+            "timeUnixNano": str(START_NS + at_s * 10**9),
+            "severityNumber": severity,
+            "body": body if isinstance(body, dict) else {"stringValue": body},
+        }
+        sent = {"resourceLogs": [{"resource": owner, "scopeLogs": [{"scope": {"name": "app"}, "logRecords": [record | more]}]}]}
+        assert client.post("/v1/logs", json=sent).status_code == 200
+
+    return send
+
+
+@pytest.fixture
+def found(client):
+    """Ask for records; returns their bodies."""
+    return lambda query="": [record["body"] for record in client.get(f"/api/logs?{query}").get_json()["records"]]
+
+
+def test_a_record_in_full(client, log):
+    """Time, severity, body, service, ids, attributes and the exception are shown."""
+    attributes = {
+        "exception.type": "KeyError",
+        "exception.message": "'id'",
+        "exception.stacktrace": "Traceback …",
+        "code.line": "7",
+    }
+    log(
+        "placing new order",
+        severity=17,
+        traceId="5b8efff798038103d269b633813fc60c",
+        spanId="aaaaaaaaaaaaaa01",
+        attributes=[{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()],
+    )
+    (record,) = client.get("/api/logs?traceId=5b8efff798038103d269b633813fc60c&spanId=aaaaaaaaaaaaaa01").get_json()["records"]
+    assert record == {
+        "time": "2026-09-21T14:13:20.000000000Z",
+        "timestamp": START_NS // 1_000,
+        "severity": "ERROR",
+        "severityNumber": 17,
+        "body": "placing new order",
+        "service": "orders",
+        "logger": "app",
+        "traceId": "5b8efff798038103d269b633813fc60c",
+        "spanId": "aaaaaaaaaaaaaa01",
+        "eventName": "",
+        "attributes": attributes,
+        "exception": {"type": "KeyError", "message": "'id'", "stacktrace": "Traceback …"},
+    }
+
+
+def test_a_record_of_little(client, log):
+    """A structured body is shown as JSON; without a time of its own a record has that of its observation; wrong ids are kept."""
+    body = {"kvlistValue": {"values": [{"key": "a", "value": {"arrayValue": {"values": [{"intValue": 1}]}}}]}}
+    log(body, timeUnixNano="0", observedTimeUnixNano=str(START_NS), severityNumber=0, traceId="ab", spanId="0" * 16)
+    (record,) = client.get("/api/logs").get_json()["records"]
+    assert (record["body"], record["timestamp"], record["severity"]) == ({"a": [1]}, START_NS // 1_000, "")
+    assert (record["traceId"], record["spanId"], record["exception"]) == ("ab", "", None)
+
+
+def test_records_are_in_the_order_of_their_time_and_the_latest_ones_are_shown(log, found):
+    """However they arrive."""
+    for second in (3, 1, 4, 2):
+        log(str(second), at_s=second)
+    assert found() == ["1", "2", "3", "4"]
+    assert found("limit=2") == ["3", "4"]
+    assert found(f"since={START_NS // 1_000 + 3_000_000}") == ["3", "4"]
+    assert found("limit=0") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("service=orders", ["Größe missing"]),
+        ("service=nobody", []),
+        ("severity=warn", ["Größe missing"]),
+        ("severity=13", ["Größe missing"]),
+        ("severity=INFO", ["all is well", "Größe missing"]),
+        ("severity=FATAL", []),
+        ("search=WELL", ["all is well"]),
+        ("search=is well", ["all is well"]),
+        ("search=GRÖSSE", ["Größe missing"]),
+        ("search=in an attribute", ["Größe missing"]),
+        ("search=attribute", ["Größe missing"]),
+        ("search=nowhere", []),
+        ("traceId=abc", []),
+    ],
+)
+def test_filters(log, found, query, expected):
+    """Each parameter filters; text is found in body and attributes, in upper or lower case."""
+    log("all is well", service="auth-stub", at_s=0)
+    log("Größe missing", severity=17, at_s=1, attributes=[{"key": "note", "value": {"stringValue": "hidden in an attribute"}}])
+    assert found(query) == expected
+
+
+@pytest.mark.parametrize("query", ["traceId=xyz", "spanId=" + "a" * 17, "severity=loud", "since=yesterday", "limit=-1", "limit=x"])
+def test_a_parameter_that_cannot_be_used_is_named(client, query):
+    """400, with the parameter's name in the problem."""
+    response = client.get(f"/api/logs?{query}")
+    assert (response.status_code, response.mimetype) == (400, "application/problem+json")
+    assert query.partition("=")[0] in response.get_json()["detail"]
+
+
+def test_too_many_records_drop_the_oldest(client, log, stores):
+    """By number and by bytes; what was dropped is counted."""
+    stores.logs.max_records = 3
+    for number in range(5):
+        log(str(number), service=f"s{number}", at_s=number)
+    counts = client.get("/api/telemetry").get_json()
+    assert (counts["logs"]["records"], counts["logs"]["droppedRecords"], counts["logs"]["receivedRecords"]) == (3, 2, 5)
+    assert sorted(counts["services"]) == ["s2", "s3", "s4"]
+    stores.logs.max_bytes = 1
+    log("one more")
+    assert stores.logs.counts()["records"] == 0
+
+
+def test_a_store_of_nothing():
+    """An empty store answers."""
+    assert LogStore(1, 1).records() == []

@@ -1,0 +1,127 @@
+"""Metric points are held by series and shown."""
+
+import pytest
+
+START_NS = 1_790_000_000_000_000_000
+
+
+@pytest.fixture
+def record(client):
+    """Send one metric of a service."""
+
+    def send(name, kind, *points, service="orders", unit="1", **data):
+        owner = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
+        metric = {"name": name, "unit": unit, "description": f"of {name}", kind: {"dataPoints": list(points)} | data}
+        sent = {"resourceMetrics": [{"resource": owner, "scopeMetrics": [{"scope": {"name": "app"}, "metrics": [metric]}]}]}
+        assert client.post("/v1/metrics", json=sent).status_code == 200
+
+    return send
+
+
+@pytest.fixture
+def series(client):
+    """Ask for series."""
+    return lambda query="": client.get(f"/api/metrics?{query}").get_json()["series"]
+
+
+def point(value=None, at_s=0, attributes=None, **more):
+    """Make a point, as many seconds after START_NS."""
+    made = {"timeUnixNano": str(START_NS + at_s * 10**9), "startTimeUnixNano": str(START_NS)}
+    made["attributes"] = [{"key": key, "value": {"stringValue": text}} for key, text in (attributes or {}).items()]
+    return made | ({} if value is None else {"asDouble" if isinstance(value, float) else "asInt": value}) | more
+
+
+def test_a_counter_over_time(record, series):
+    """Points of one name and set of attributes make a series, in whatever order the attributes come."""
+    counter = {"aggregationTemporality": 2, "isMonotonic": True, "unit": "{order}"}
+    record("shop.orders.placed", "sum", point(1, 0, {"a": "1", "b": "2"}), **counter)
+    record("shop.orders.placed", "sum", point(4, 5, {"b": "2", "a": "1"}), **counter)
+    (found,) = series("name=shop.orders.placed&service=orders")
+    points = found.pop("points")
+    assert found == {
+        "name": "shop.orders.placed",
+        "description": "of shop.orders.placed",
+        "unit": "{order}",
+        "type": "sum",
+        "temporality": "cumulative",
+        "monotonic": True,
+        "service": "orders",
+        "scope": "app",
+        "attributes": {"a": "1", "b": "2"},
+    }
+    assert [(item["time"], item["startTime"], item["value"], item["exemplars"]) for item in points] == [
+        (START_NS // 1_000, START_NS // 1_000, 1, []),
+        (START_NS // 1_000 + 5_000_000, START_NS // 1_000, 4, []),
+    ]
+
+
+def test_a_histogram_with_exemplars(record, series):
+    """Buckets, sum and extremes, and exemplars with the trace they came from."""
+    exemplar = {
+        "timeUnixNano": str(START_NS),
+        "asDouble": 0.3,
+        "traceId": "5b8efff798038103d269b633813fc60c",
+        "spanId": "aaaaaaaaaaaaaa01",
+    }
+    record(
+        "http.server.request.duration",
+        "histogram",
+        point(count="3", sum=1.5, min=0.1, bucketCounts=["1", "2", "0"], explicitBounds=[0.25, 1], exemplars=[exemplar]),
+        aggregationTemporality=1,
+        unit="s",
+    )
+    (found,) = series()
+    (shown,) = found["points"]
+    assert (found["type"], found["temporality"], found["unit"]) == ("histogram", "delta", "s")
+    assert (shown["count"], shown["sum"], shown["min"], shown["max"]) == (3, 1.5, 0.1, None)
+    assert shown["buckets"] == {"bounds": [0.25, 1], "counts": [1, 2, 0]}
+    assert shown["exemplars"] == [
+        {"time": START_NS // 1_000, "value": 0.3, "traceId": exemplar["traceId"], "spanId": exemplar["spanId"], "attributes": {}}
+    ]
+
+
+def test_other_kinds(record, series):
+    """Gauges, exponential histograms and summaries are shown as well; NaN as text."""
+    record("lag", "gauge", point(float("nan"), asDouble="NaN"))
+    record(
+        "exp",
+        "exponentialHistogram",
+        point(count="2", sum=3.0, scale=1, zeroCount="1", positive={"offset": -1, "bucketCounts": ["1"]}),
+    )
+    record("old", "summary", point(count="2", sum=3.0, quantileValues=[{"quantile": 0.5, "value": 1.5}]))
+    shown = {found["name"]: found["points"][0] for found in series()}
+    assert (shown["lag"]["value"], series("name=lag")[0]["temporality"]) == ("NaN", None)
+    assert (shown["exp"]["scale"], shown["exp"]["zeroCount"]) == (1, 1)
+    assert (shown["exp"]["positive"], shown["exp"]["negative"]) == ({"offset": -1, "counts": [1]}, {"offset": 0, "counts": []})
+    assert (shown["old"]["count"], shown["old"]["quantiles"]) == (2, [{"quantile": 0.5, "value": 1.5}])
+
+
+def test_what_tells_series_apart(record, series):
+    """Service, name, unit, kind, temporality and attributes each make another series; both filters apply."""
+    record("m", "gauge", point(1), point(1, attributes={"a": "1"}))
+    record("m", "gauge", point(1), service="auth-stub")
+    record("m", "gauge", point(1), unit="s")
+    record("m", "sum", point(1), aggregationTemporality=1)
+    record("m", "sum", point(1), aggregationTemporality=2)
+    record("n", "gauge", point(1))
+    assert (len(series()), len(series("name=m")), len(series("service=auth-stub")), len(series("name=n&service=auth-stub"))) == (
+        7,
+        6,
+        1,
+        0,
+    )
+
+
+def test_series_and_points_are_bounded(client, record, series):
+    """A series keeps its latest points; of too many series the one that was silent for longest goes. Both are counted."""
+    for second in range(7):
+        record("steady", "gauge", point(second, second))
+    assert [item["value"] for item in series("name=steady")[0]["points"]] == [2, 3, 4, 5, 6]
+    for number in range(9):
+        record(f"m{number}", "gauge", point(number))
+    record("steady", "gauge", point(7, 7))
+    record("m9", "gauge", point(9))
+    assert {found["name"] for found in series()} == {"steady"} | {f"m{number}" for number in range(1, 10)}
+    counts = client.get("/api/telemetry").get_json()["metrics"]
+    assert (counts["series"], counts["points"], counts["receivedPoints"]) == (10, 14, 18)
+    assert (counts["droppedPoints"], counts["droppedSeries"]) == (4, 1)
