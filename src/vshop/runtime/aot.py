@@ -89,7 +89,7 @@ def _record(work: Path, file: Path) -> None:
     properties = kafka.prepare(work / "kafka", port, controller, keep=False)
     command = kafka.command(properties, kafka_jars.ensure(silent), [f"-XX:AOTCacheOutput={work / 'cache'}"])
     run = uuid.uuid4().hex
-    guard = Guard.start(run, os.environ)
+    guard = Guard.start(run)
     process = spawn(command, kafka.environment(os.environ) | {RUN: run}, work / "kafka.log")
     guard.watch(process.pid)
     try:

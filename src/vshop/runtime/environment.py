@@ -51,10 +51,13 @@ def build(options: Options, ports: Mapping[str, int], run: str, environ: Mapping
         env |= {key: template.format(**ports) for key, template in part.gives.items()}
     if own_dynamodb:
         env |= _AWS
-    env["PYTHONPATH"] = _python_path(environ.get("PYTHONPATH", ""))
+    env["PYTHONPATH"] = python_path(environ)
     # A proxy for the outside must not be asked for loopback addresses.
     for key in ("NO_PROXY", "no_proxy"):
         env[key] = ",".join(filter(None, (environ.get(key), "127.0.0.1,localhost")))
+    if env.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Compiling everything anew costs each start seconds; the wish is respected by keeping the result out of the user's folders.
+        env.setdefault("PYTHONPYCACHEPREFIX", str(folders.cache() / "bytecode"))
     return env | options.env | {RUN: run}
 
 
@@ -70,8 +73,13 @@ def command(part: Part, ports: Mapping[str, int]) -> list[str]:
     return line if part.reads_settings else [*line, *(str(ports[name]) for name in part.ports)]
 
 
-def _python_path(inherited: str) -> str:
+def python_path(environ: Mapping[str, str]) -> str:
+    """Make the ``PYTHONPATH`` with which the services and ``vshop`` itself are found.
+
+    Args:
+        environ: whose own ``PYTHONPATH`` comes after.
+    """
     source = Path(__file__).resolve().parents[2]
     # From a checkout that is not installed; an installed package is on the path already, and site-packages must not come first.
     own = [str(source)] if source.name == "src" else []
-    return os.pathsep.join([str(folders.services()), *own, *filter(None, [inherited])])
+    return os.pathsep.join([str(folders.services()), *own, *filter(None, [environ.get("PYTHONPATH")])])

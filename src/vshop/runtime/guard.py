@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from typing import Self
 
 
@@ -21,17 +20,18 @@ class Guard:
         self._process = process
 
     @classmethod
-    def start(cls, run: str, env: Mapping[str, str]) -> Self:
+    def start(cls, run: str) -> Self:
         """Start a guard.
 
         Args:
             run: the run's id; the guard also kills every process marked with it.
-            env: an environment in which ``vshop`` can be imported.
         """
-        unmarked = {key: value for key, value in env.items() if key != "VSHOP_RUN"}
+        from vshop.runtime.environment import RUN, python_path  # noqa: PLC0415 - the guard's own process does without
+
+        env = {key: value for key, value in os.environ.items() if key != RUN} | {"PYTHONPATH": python_path(os.environ)}
         command = [sys.executable, "-P", "-m", "vshop.runtime.guard", run]
         # A session of its own, so that neither Ctrl-C nor a kill of the launcher's group reaches it.
-        return cls(subprocess.Popen(command, env=unmarked, stdin=subprocess.PIPE, start_new_session=True))
+        return cls(subprocess.Popen(command, env=env, stdin=subprocess.PIPE, start_new_session=True))
 
     def watch(self, group: int) -> None:
         """Have a process group killed if the launcher dies.

@@ -127,7 +127,8 @@ def _verify(jar: Jar, path: Path) -> None:
     if found != jar.sha256:
         raise KafkaFetchError(
             f"{jar.file} is not the pinned file: expected SHA-256 {jar.sha256}, got {found} "
-            f"({path.stat().st_size} bytes instead of {jar.size}). Something between here and Maven Central changes downloads; use another network or mirror."
+            f"({path.stat().st_size} bytes instead of {jar.size}). Something between here and Maven Central changes downloads; "
+            "use another network or mirror."
         )
 
 

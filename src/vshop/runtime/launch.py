@@ -55,7 +55,7 @@ def attempt(launch: Launch, guard: Guard | None = None) -> Iterator["tuple[Launc
     Yields:
         What starts the parts, and the guard, which is to be kept or released.
     """
-    watching = guard or Guard.start(launch.run, environment.build(launch.options, launch.ports, launch.run, os.environ))
+    watching = guard or Guard.start(launch.run)
     launcher = Launcher(launch, watching)
     try:
         yield launcher, watching

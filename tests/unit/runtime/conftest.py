@@ -1,0 +1,71 @@
+"""A shop of two stand-ins, which start in a tenth of a second."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from vshop.runtime.options import Options
+from vshop.runtime.shop import Shop
+
+SOURCE = Path(__file__).parents[3] / "src"
+STAND_INS = Path(__file__).parent / "stand_ins"
+
+Eventually = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Wait until a condition holds, 20 s at most."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, "the condition never held"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> str:
+    """A mark in the environment of every stand-in of this test."""
+    return str(tmp_path)
+
+
+@pytest.fixture
+def left(mark: str) -> Callable[[], list[int]]:
+    """Find the processes of this test that are alive."""
+
+    def find() -> list[int]:
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get("STAND_IN_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process.pid)
+        return found
+
+    return find
+
+
+@pytest.fixture
+def env(mark: str) -> dict[str, str]:
+    """What the stand-ins need."""
+    return {"PYTHONPATH": os.pathsep.join(map(str, (STAND_INS, SOURCE))), "STAND_IN_MARK": mark}
+
+
+@pytest.fixture
+def options(tmp_path: Path, env: dict[str, str]) -> Options:
+    """Options for a shop of two stand-ins."""
+    return Options(home=str(tmp_path / "home"), free_ports=True, parts=("auth-stub", "orders"), env=env, timeout_s=20)
+
+
+@pytest.fixture
+def shop(options: Options) -> Iterator[Shop]:
+    """A shop of two stand-ins that runs."""
+    with Shop.start(options) as running:
+        yield running

@@ -1,0 +1,33 @@
+"""A service in ten lines, and the ways in which one can fail: chosen by ``STAND_IN_<SERVICE>``."""
+
+import json
+import os
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+def run(service: str, port: str) -> None:
+    """Be a service.
+
+    Args:
+        service: its name, in capitals.
+        port: the variable that holds its port.
+    """
+    behaviour = os.environ.get(f"STAND_IN_{service}", "")
+    print(f"{service} begins", flush=True)  # noqa: T201 - it is its log
+    if behaviour == "dies":
+        print("no stock of patience", flush=True)  # noqa: T201 - as above
+        sys.exit(3)
+    if behaviour == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    body = {"checks": {"kafka": {"ok": behaviour != "never-ready", "seen": "the queue is shut", "ms": 1}}}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer = json.dumps(body | {"env": {k: v for k, v in os.environ.items() if k.startswith(("SHOP_", "OTEL_", "AWS_"))}})
+            self.send_response(503 if behaviour == "never-ready" else 200)
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+    HTTPServer(("127.0.0.1", int(os.environ[port])), Handler).serve_forever()
