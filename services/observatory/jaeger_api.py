@@ -51,6 +51,11 @@ def blueprint(traces: TraceStore) -> Blueprint:
         found, raw = traces.trace(query_params.trace_id(trace_id)), query_params.flag(request.args, "raw")
         return _answer([jaeger_json.trace(found, raw=raw)]) if found else _failure(404, "trace not found")
 
+    _add_service_map(api, traces)
+    return api
+
+
+def _add_service_map(api: Blueprint, traces: TraceStore) -> None:
     @api.get("/dependencies")
     def calls() -> Response:
         found = dependencies.links(traces.traces(), *query_params.dependencies_window_ns(request.args))
@@ -68,8 +73,6 @@ def blueprint(traces: TraceStore) -> Blueprint:
         if _what != "minstep" and "service" not in request.args:
             raise BadQueryError("unable to parse param 'service': please provide at least one service name")
         return _failure(501, "metrics querying is currently disabled")
-
-    return api
 
 
 def _by_ids(traces: TraceStore, ids: list[bytes], *, raw: bool) -> Response:

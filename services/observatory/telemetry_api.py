@@ -79,9 +79,12 @@ def _id(name: str, size: int) -> bytes:
     if not text:
         return b""
     try:
-        return query_params.trace_id(text)[-size:] if len(text) <= 2 * size else bytes.fromhex(text)
-    except ValueError as error:
+        found = query_params.trace_id(text)
+    except BadQueryError as error:
         raise ValueError(f"{name}: {error}") from error
+    if any(found[:-size]):
+        raise ValueError(f"{name}: has more than {2 * size} digits")
+    return found[-size:]
 
 
 def _integer(name: str, default: int) -> int:

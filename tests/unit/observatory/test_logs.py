@@ -106,7 +106,9 @@ def test_filters(log, found, query, expected):
     assert found(query) == expected
 
 
-@pytest.mark.parametrize("query", ["traceId=xyz", "spanId=" + "a" * 17, "severity=loud", "since=yesterday", "limit=-1", "limit=x"])
+@pytest.mark.parametrize(
+    "query", ["traceId=xyz", "spanId=" + "a" * 17, "traceId=" + "a" * 34, "severity=loud", "since=yesterday", "limit=-1", "limit=x"]
+)
 def test_a_parameter_that_cannot_be_used_is_named(client, query):
     """400, with the parameter's name in the problem."""
     response = client.get(f"/api/logs?{query}")
