@@ -138,6 +138,14 @@ def test_broken_compression(client, content_encoding, body):
     assert "body" in response.get_json()["message"]
 
 
+def test_compressed_bytes_that_end_too_early_are_never_taken_for_the_whole():
+    """Cut off anywhere, also where only the checksum is missing, a compressed body is refused: its first part could be valid OTLP."""
+    whole = gzip.compress(b"many bytes " * 100)
+    for size in range(1, len(whole)):
+        with pytest.raises(OtlpError, match="ends before its end"):
+            decompress(whole[:size], "gzip")
+
+
 def test_a_zip_bomb(client):
     """A small body that would grow beyond the limit gets 413."""
     bomb = gzip.compress(b"\0" * (MAX_BODY_BYTES + 1))
