@@ -82,14 +82,9 @@ def _span(span: Span, skew: list[str], resource: dict[str, Any], *, raw: bool) -
     found.setdefault("status", {})
     warnings = negative_duration(span) + skew
     if not raw:
-        links = [link for link in found.get("links", []) if link.get("traceId", _NO_TRACE) != _NO_TRACE]
-        warnings += ["Invalid span link removed"] * (len(found.get("links", [])) - len(links))
-        found |= {"links": [_adjusted(link) for link in links]} if links else {}
-        if not links:
-            found.pop("links", None)
+        warnings += _move_library_attributes(found, resource) + _drop_empty_links(found)
         if "events" in found:
             found["events"] = sorted(map(_adjusted, found["events"]), key=lambda event: str(event.get("name", "")))
-        warnings[len(negative_duration(span)) + len(skew) : 0] = _move_library_attributes(found, resource)
         found = _adjusted(found)
     if warnings:
         values = {"values": [{"stringValue": warning} for warning in warnings]}
@@ -112,6 +107,14 @@ def _move_library_attributes(span: dict[str, Any], resource: dict[str, Any]) -> 
     if "attributes" in span:
         span["attributes"] = kept
     return conflicts
+
+
+def _drop_empty_links(span: dict[str, Any]) -> list[str]:
+    links = span.pop("links", [])
+    kept = [_adjusted(link) for link in links if link.get("traceId", _NO_TRACE) != _NO_TRACE]
+    if kept:
+        span["links"] = kept
+    return ["Invalid span link removed"] * (len(links) - len(kept))
 
 
 def _adjusted(owner: dict[str, Any]) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def test_broken_compression(client, content_encoding, body):
 
 
 def test_compressed_bytes_that_end_too_early_are_never_taken_for_the_whole():
-    """Cut off anywhere, also where only the checksum is missing, a compressed body is refused: its first part could be valid OTLP."""
+    """Cut off anywhere, also where only the checksum is missing, it is refused: its first part could be valid OTLP."""
     whole = gzip.compress(b"many bytes " * 100)
     for size in range(1, len(whole)):
         with pytest.raises(OtlpError, match="ends before its end"):
