@@ -1,0 +1,49 @@
+"""``vshop order``."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from vshop.cli.output import AsJson, err, out, print_json
+
+
+def order(
+    *,
+    item: Annotated[int, typer.Option("--item", "-i", help="The item's number.")] = 1,
+    quantity: Annotated[int, typer.Option("--quantity", "-n", help="How many pieces.")] = 1,
+    user: Annotated[int, typer.Option("--user", "-u", min=0, max=2, help="Which of the three shoppers.")] = 0,
+    discount: Annotated[str | None, typer.Option("--discount", "-d", help="Discount code, e.g. DEL15.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the whole trace.")] = 15.0,
+    as_json: AsJson = False,
+) -> None:
+    """Log in, place an order, wait for its whole trace and draw it. Exit status 1 when it is refused or fails on its way."""
+    from vshop.addresses import find  # noqa: PLC0415 - `vshop --help` needs none of it
+    from vshop.client import USERS, ShopClient  # noqa: PLC0415
+    from vshop.traces import TraceReader  # noqa: PLC0415
+    from vshop.waterfall import draw  # noqa: PLC0415
+
+    addresses = find()
+    placed = ShopClient(addresses).place_order(item, quantity, username=USERS[user], discount_code=discount)
+    trace = TraceReader(addresses.traces).wait_whole(placed.trace_id, placed.order_id, timeout)
+    failed = not placed.accepted or any(span.status == "ERROR" for span in trace.spans)
+    if as_json:
+        print_json(
+            {
+                "orderId": placed.order_id,
+                "traceId": placed.trace_id,
+                "traceUrl": placed.trace_url,
+                "status": placed.status,
+                "answer": placed.body,
+                "spans": trace.spans,
+            }
+        )
+        sys.exit(failed)
+    if placed.accepted:
+        out.print(f"[green]202[/] order {placed.order_id}")
+    else:
+        err.print(f"[red]{placed.status}[/] {escape(str(placed.body.get('detail', placed.body)))}")
+    out.print(f"trace {placed.trace_id}  {addresses.traces}/trace/{placed.trace_id}\n", soft_wrap=True)
+    out.print(draw(trace, out.width))
+    sys.exit(failed)

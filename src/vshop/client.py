@@ -1,0 +1,144 @@
+"""Speaks HTTP to a shop as a shopper and its operator do: log in, order, look at stock, logs and dead letters."""
+
+from typing import Any
+
+import msgspec
+import requests
+
+from vshop.addresses import Addresses
+from vshop.kit.settings import Settings
+
+USERS = ("auth0|5ba1a9227dc7232e1aec4fd0", "auth0|5ba1a9227dc7232e1aec4fd1", "auth0|5ba1a9227dc7232e1aec4fd2")
+PASSWORD = "shopper"
+TIMEOUT_S = 30
+
+
+class ShopError(Exception):
+    """A part of the shop could not be reached, or refused; the text says which, what it said and what to do."""
+
+    def __init__(self, message: str, *, hop: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.hop = hop
+        self.status = status
+
+
+class Placed(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What came of ``POST /orders``: its status, its ids, its headers and body. ``order_id`` is None when it was not accepted."""
+
+    status: int
+    trace_id: str
+    order_id: str | None = None
+    trace_url: str | None = None
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the shop has the order."""
+        return self.status == 202
+
+
+class ShopClient:
+    """One shop, by the addresses of its parts."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        """Args: addresses: where its parts are. Nothing connects yet."""
+        self.addresses = addresses
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = "vshop"
+
+    def token(self, username: str = USERS[0]) -> str:
+        """Log a shopper in.
+
+        Returns:
+            A fresh access token.
+
+        Raises:
+            ShopError: auth cannot be reached, or refuses.
+        """
+        login = {"grant_type": "password", "username": username, "password": PASSWORD, "audience": Settings().token_audience}
+        return str(self._call("auth-stub", "POST", f"{self.addresses.auth}/oauth/token", json=login)["access_token"])
+
+    def place_order(  # noqa: D417 - the fields of an order are those of POST /orders
+        self,
+        item_id: int = 1,
+        quantity: int = 1,
+        *,
+        username: str = USERS[0],
+        discount_code: str | None = None,
+        token: str | None = "",
+        headers: dict[str, str] | None = None,
+    ) -> Placed:
+        """Place an order, whatever comes of it.
+
+        Args:
+            token: access token to send; a fresh one when empty, no Authorization header at all when None.
+            headers: more headers, such as ``Idempotency-Key``, ``traceparent`` or ``baggage``.
+
+        Raises:
+            ShopError: orders cannot be reached, or no token is to be had.
+        """
+        body = {"itemId": item_id, "username": username, "quantity": quantity}
+        if discount_code is not None:
+            body["discountCode"] = discount_code
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token or self.token(username)}"
+        response = self._send("orders", "POST", f"{self.addresses.orders}/orders", json=body, headers=sent)
+        answer = _json(response)
+        accepted = response.status_code == 202
+        return Placed(
+            status=response.status_code,
+            trace_id=response.headers.get("traceresponse", "--").split("-")[1],
+            order_id=answer["orderId"] if accepted else None,
+            trace_url=answer["traceUrl"] if accepted else None,
+            headers=dict(response.headers),
+            body=answer,
+        )
+
+    def stock(self) -> list[dict[str, Any]]:
+        """Return every item of the table, in the order of their numbers."""
+        return list(self._call("stock-updater", "GET", f"{self.addresses.stock}/stock")["items"])
+
+    def item(self, item_id: int) -> dict[str, Any]:
+        """Return one item of the table."""
+        return self._call("stock-updater", "GET", f"{self.addresses.stock}/stock/{item_id}")
+
+    def logs(self, **query: str | int) -> list[dict[str, Any]]:
+        """Return log records; ``query`` is the observatory's: traceId, service, severity, search, since, limit."""
+        return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/logs", params=query)["records"])
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Return all dead letters, oldest first."""
+        return list(self._call("stock-updater", "GET", f"{self.addresses.stock}/dlq")["letters"])
+
+    def dead_letter(self, letter_id: str) -> dict[str, Any]:
+        """Return one dead letter with all its headers."""
+        return self._call("stock-updater", "GET", f"{self.addresses.stock}/dlq/{letter_id}")
+
+    def replay(self, letter_id: str) -> dict[str, Any]:
+        """Put a dead letter back on the topic of new orders."""
+        return self._call("stock-updater", "POST", f"{self.addresses.stock}/dlq/{letter_id}/replay")
+
+    def _call(self, hop: str, method: str, url: str, **options: Any) -> dict[str, Any]:
+        response = self._send(hop, method, url, **options)
+        answer = _json(response)
+        if not response.ok:
+            said = answer.get("detail") or answer.get("error_description") or answer.get("message") or response.text[:300]
+            raise ShopError(f"{method} {url} answered {response.status_code}: {said}", hop=hop, status=response.status_code)
+        return answer
+
+    def _send(self, hop: str, method: str, url: str, **options: Any) -> requests.Response:
+        try:
+            return self._session.request(method, url, timeout=TIMEOUT_S, **options)
+        except requests.RequestException as error:
+            raise ShopError(f"{hop} cannot be reached at {url}: {error}. Is the shop up? `vshop status` tells.", hop=hop) from error
+
+
+def _json(response: requests.Response) -> dict[str, Any]:
+    try:
+        answer = msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        return {"detail": response.text[:300]}
+    return answer if isinstance(answer, dict) else {"detail": response.text[:300]}

@@ -1,0 +1,273 @@
+"""Reads traces back through Jaeger's query API, whoever serves it: the observatory or the real Jaeger.
+
+It reads ``/api/v3`` (OTLP as JSON), since there a span's kind, status and links stand as they were sent.
+https://www.jaegertracing.io/docs/latest/architecture/apis/
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+import requests
+
+_KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+_STATUSES = ("UNSET", "OK", "ERROR")
+
+
+class TraceError(Exception):
+    """A trace could not be read, or did not become what was waited for in time; the text says what was seen."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A span event: its name, when (nanoseconds since the epoch), its attributes."""
+
+    name: str
+    time_ns: int
+    attributes: dict[str, Any]
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """One span. ``kind`` and ``status`` are OTLP's names without their prefix; times are nanoseconds since the epoch."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    service: str
+    name: str
+    kind: str
+    status: str
+    status_message: str
+    start_ns: int
+    end_ns: int
+    attributes: dict[str, Any]
+    events: list[Event]
+    links: list[tuple[str, str]]
+    """(trace id, span id) of each link."""
+    resource: dict[str, Any]
+
+    @property
+    def duration_ms(self) -> float:
+        """How long it took, in milliseconds."""
+        return (self.end_ns - self.start_ns) / 1e6
+
+    @property
+    def exceptions(self) -> list[Event]:
+        """The exceptions recorded on it."""
+        return [event for event in self.events if event.name == "exception"]
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """All spans of one trace that have arrived, in the order of their start."""
+
+    trace_id: str
+    spans: list[Span]
+
+    @property
+    def roots(self) -> list[Span]:
+        """The spans whose parent is not here: one, when the trace is whole."""
+        known = {span.span_id for span in self.spans}
+        return [span for span in self.spans if span.parent_id not in known]
+
+    def children(self, parent: Span) -> list[Span]:
+        """Return the spans below one, in the order of their start."""
+        return [span for span in self.spans if span.parent_id == parent.span_id]
+
+    def walk(self) -> Iterator[tuple[int, Span]]:
+        """Yield ``(depth, span)`` in the order of a waterfall."""
+
+        def below(span: Span, depth: int) -> Iterator[tuple[int, Span]]:
+            yield depth, span
+            for child in self.children(span):
+                yield from below(child, depth + 1)
+
+        for root in self.roots:
+            yield from below(root, 0)
+
+    def find(self, *, service: str | None = None, name: str | None = None, kind: str | None = None) -> list[Span]:
+        """Return the spans with this service, name (or its beginning, before a space) and kind."""
+        return [
+            span
+            for span in self.spans
+            if service in {None, span.service}
+            and kind in {None, span.kind}
+            and (name is None or span.name == name or span.name.startswith(f"{name} "))
+        ]
+
+
+def missing_hop(trace: Trace) -> str | None:
+    """Name the first hop of an order whose span has not arrived, or None when the trace is whole.
+
+    Whole means: every parent is here; every hop that a span says was reached has its own span on the other side.
+    """
+    entry = trace.find(service="orders", kind="SERVER")
+    if not entry:
+        return "orders SERVER POST /orders"
+    if any(span.parent_id is not None and span not in entry for span in trace.roots):
+        return "a span's parent"
+    for call in trace.find(service="orders", kind="CLIENT"):
+        if "http.response.status_code" in call.attributes and not trace.children(call):
+            return "auth-stub SERVER GET /api/v2/users/<user_id>"
+    for sent in trace.find(kind="PRODUCER"):
+        topic = sent.attributes.get("messaging.destination.name", "")
+        if sent.status == "ERROR" or topic.endswith(".dlq"):
+            continue
+        taken = [
+            span
+            for span in trace.find(kind="CONSUMER")
+            if span.parent_id == sent.span_id or (sent.trace_id, sent.span_id) in span.links
+        ]
+        if not taken:
+            return f"stock-updater CONSUMER process {topic}"
+    return None
+
+
+class TraceReader:
+    """Reads from one query API."""
+
+    def __init__(self, url: str) -> None:
+        """Args: url: base address of Jaeger's query API, such as ``http://127.0.0.1:16686``."""
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def get(self, trace_id: str) -> Trace:
+        """Read a trace as it is now; empty when nothing of it has arrived.
+
+        Raises:
+            TraceError: the API cannot be reached or does not answer as it should.
+        """
+        response = self._ask(f"/api/v3/traces/{trace_id}")
+        if response.status_code == requests.codes.not_found:
+            return Trace(trace_id, [])
+        return Trace(trace_id, _spans(_checked(response)))
+
+    def of_order(self, order_id: str) -> list[str]:
+        """Return the ids of the traces in which stock-updater processed an order: the way to it in link mode."""
+        response = self._ask(
+            "/api/traces", {"service": "stock-updater", "tags": msgspec.json.encode({"shop.order.id": order_id}).decode()}
+        )
+        return [str(trace["traceID"]) for trace in _checked(response)["data"]]
+
+    def wait(self, trace_id: str, until: Callable[[Trace], bool], timeout_s: float = 15.0) -> Trace:
+        """Wait until a trace is as wanted.
+
+        Args:
+            trace_id: which.
+            until: tells whether it is.
+            timeout_s: how long to wait, in seconds.
+
+        Returns:
+            The trace, as wanted.
+
+        Raises:
+            TraceError: it was not in time; the text lists the spans seen.
+        """
+        deadline, pause_s = time.monotonic() + timeout_s, 0.02
+        while True:
+            trace = self.get(trace_id)
+            if until(trace):
+                return trace
+            if time.monotonic() > deadline:
+                seen = ", ".join(f"{span.service} {span.kind} {span.name}" for span in trace.spans) or "nothing"
+                raise TraceError(f"Trace {trace_id} at {self.url} was not as wanted within {timeout_s:g} s; seen: {seen}.")
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.25)
+
+    def wait_whole(self, trace_id: str, order_id: str | None = None, timeout_s: float = 15.0) -> Trace:
+        """Wait until an order's trace is whole; in link mode the traces linked to it are part of the answer.
+
+        Args:
+            trace_id: the order's trace.
+            order_id: the order, by which a linked trace is found.
+            timeout_s: how long to wait, in seconds.
+
+        Raises:
+            TraceError: it was not in time; the text names the hop that is missing.
+        """
+        found: dict[str, Trace] = {}
+
+        def whole(trace: Trace) -> bool:
+            spans = list(trace.spans)
+            if order_id is not None and missing_hop(trace) is not None:
+                linked = [self.get(other) for other in self.of_order(order_id) if other != trace_id]
+                spans += [span for other in linked for span in other.spans]
+            found["last"] = Trace(trace_id, spans)
+            return missing_hop(found["last"]) is None
+
+        try:
+            self.wait(trace_id, whole, timeout_s)
+        except TraceError as error:
+            raise TraceError(f"{error} Missing: {missing_hop(found['last'])}.") from error
+        return found["last"]
+
+    def _ask(self, path: str, params: Mapping[str, str] | None = None) -> requests.Response:
+        try:
+            return self._session.get(self.url + path, params=params, timeout=10)
+        except requests.RequestException as error:
+            raise TraceError(f"Traces cannot be read from {self.url}: {error}. Is the shop up? `vshop status` tells.") from error
+
+
+def _checked(response: requests.Response) -> dict[str, Any]:
+    if not response.ok:
+        raise TraceError(f"{response.url} answered {response.status_code}: {response.text[:300]}")
+    answer: dict[str, Any] = msgspec.json.decode(response.content)
+    return answer
+
+
+def _spans(answer: Mapping[str, Any]) -> list[Span]:
+    spans = []
+    for group in answer["result"].get("resourceSpans", []):
+        resource = attributes(group.get("resource", {}).get("attributes", []))
+        for scope in group.get("scopeSpans", []):
+            spans += [_span(span, resource) for span in scope.get("spans", [])]
+    return sorted(spans, key=lambda span: span.start_ns)
+
+
+def _span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
+    status = span.get("status", {})
+    return Span(
+        trace_id=span["traceId"],
+        span_id=span["spanId"],
+        parent_id=span.get("parentSpanId") or None,
+        service=str(resource.get("service.name", "")),
+        name=span["name"],
+        kind=_enum(span.get("kind", 0), "SPAN_KIND_", _KINDS),
+        status=_enum(status.get("code", 0), "STATUS_CODE_", _STATUSES),
+        status_message=status.get("message", ""),
+        start_ns=int(span["startTimeUnixNano"]),
+        end_ns=int(span["endTimeUnixNano"]),
+        attributes=attributes(span.get("attributes", [])),
+        events=[
+            Event(event.get("name", ""), int(event.get("timeUnixNano", 0)), attributes(event.get("attributes", [])))
+            for event in span.get("events", [])
+        ],
+        links=[(link["traceId"], link["spanId"]) for link in span.get("links", [])],
+        resource=resource,
+    )
+
+
+def _enum(value: int | str, prefix: str, names: tuple[str, ...]) -> str:
+    return value.removeprefix(prefix) if isinstance(value, str) else names[value]
+
+
+def attributes(pairs: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Turn OTLP's list of key and ``AnyValue`` into a dict of plain values.
+
+    https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+    """
+    return {pair["key"]: _value(pair.get("value", {})) for pair in pairs}
+
+
+def _value(value: Mapping[str, Any]) -> Any:
+    kind: str = next(iter(value), "stringValue")
+    content: Any = value.get(kind, "")
+    match kind:
+        case "intValue":
+            return int(content)
+        case "arrayValue":
+            return [_value(item) for item in content.get("values", [])]
+        case "kvlistValue":
+            return attributes(content.get("values", []))
+        case _:
+            return content
