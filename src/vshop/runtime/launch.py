@@ -42,6 +42,8 @@ class Launch(NamedTuple):
     ports: dict[str, int]
     run: str
     progress: Progress
+    kafka_flags: tuple[str, ...] = ()
+    """More flags for Kafka's JVM, in place of those that use the start cache."""
 
 
 @contextmanager
@@ -81,7 +83,7 @@ class Launcher:
         """
         self.children: dict[str, Child] = {}
         self.env = environment.build(launch.options, launch.ports, launch.run, os.environ)
-        self._options, self._home, self._ports, _, self._progress = launch
+        self._options, self._home, self._ports, _, self._progress, self._kafka_flags = launch
         self._guard = guard
         self._given_up = threading.Event()
 
@@ -120,7 +122,10 @@ class Launcher:
         env = self.env
         if part.name == "kafka":
             properties = kafka.prepare(self._home.kafka, self._ports["kafka"], self._ports["controller"], keep=keep)
-            command, env = kafka.command(properties, kafka_jars.ensure(self._progress), aot.flags()), kafka.environment(env)
+            command, env = (
+                kafka.command(properties, kafka_jars.ensure(self._progress), self._kafka_flags or aot.flags()),
+                kafka.environment(env),
+            )
         else:
             command = environment.command(part, self._ports)
         self._progress(Event(part.name, "starting"))

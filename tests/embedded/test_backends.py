@@ -1,0 +1,177 @@
+"""The real Kafka and moto's DynamoDB, started and stopped as a shop does it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from vshop.runtime import aot, aot_maker, dynamodb, processes
+from vshop.runtime.options import Options
+from vshop.runtime.progress import Event
+from vshop.runtime.shop import Shop
+
+TOPIC = "orders"
+TABLE = {
+    "TableName": "item-stock",
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    """A shop without services."""
+    return Options(home=str(tmp_path), free_ports=True, parts=("kafka", "dynamodb"), aot=False)
+
+
+@pytest.fixture
+def shop(options: Options) -> Iterator[Shop]:
+    """Kafka and DynamoDB, running."""
+    with Shop.start(options) as running:
+        yield running
+
+
+def client(shop: Shop):
+    """A client of the shop's DynamoDB; boto3 does not retry, so that each answer is seen."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=shop.addresses["dynamodb"],
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def produce(shop: Shop, count: int) -> None:
+    """Create the topic where it is missing, and write records that Kafka acknowledges."""
+    admin = AdminClient({"bootstrap.servers": shop.addresses["kafka"]})
+    if TOPIC not in admin.list_topics(timeout=10).topics:
+        admin.create_topics([NewTopic(TOPIC, 4, 1)])[TOPIC].result(10)
+    failures: list[object] = []
+    producer = Producer({"bootstrap.servers": shop.addresses["kafka"], "enable.idempotence": True})
+    for number in range(count):
+        producer.produce(TOPIC, str(number), on_delivery=lambda error, _: failures.append(error) if error else None)
+    assert producer.flush(20) == 0
+    assert failures == []
+
+
+def consume(shop: Shop, count: int) -> set[bytes]:
+    """Read that many records in a group."""
+    consumer = Consumer({"bootstrap.servers": shop.addresses["kafka"], "group.id": "g", "auto.offset.reset": "earliest"})
+    consumer.subscribe([TOPIC])
+    values: set[bytes] = set()
+    deadline = time.monotonic() + 30
+    while len(values) < count and time.monotonic() < deadline:
+        message = consumer.poll(0.2)
+        if message is not None and not message.error():
+            values.add(message.value())
+    consumer.close()
+    return values
+
+
+def in_parallel(work: Callable[[int], None], count: int) -> None:
+    """Do the same from several threads at once."""
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_kafka_and_dynamodb(shop: Shop):
+    """What is written to Kafka can be read by a group; a PutItem without its key is refused in AWS's words."""
+    produce(shop, 20)
+    assert len(consume(shop, 20)) == 20
+    db = client(shop)
+    db.create_table(**TABLE)
+    with pytest.raises(ClientError, match="Missing the key id in the item") as caught:
+        db.put_item(TableName="item-stock", Item={"stock": {"N": "1"}})
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_one_conditional_write_wins(shop: Shop):
+    """Of many writers that race on one condition, exactly one wins each round."""
+    db = client(shop)
+    db.create_table(**TABLE)
+    wins: list[int] = []
+
+    def write(_writer: int) -> None:
+        for number in range(20):
+            try:
+                db.put_item(TableName="item-stock", Item={"id": {"S": str(number)}}, ConditionExpression="attribute_not_exists(id)")
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "ConditionalCheckFailedException"  # noqa: PT017 - the others are counted
+            else:
+                wins.append(number)
+
+    in_parallel(write, 8)
+    assert sorted(wins) == list(range(20))
+
+
+def test_keep(options: Options):
+    """With keep, orders and stock are there again after an orderly stop; without, the next shop is empty."""
+    with Shop.start(options) as shop:
+        produce(shop, 5)
+        client(shop).create_table(**TABLE)
+        for number in range(60):
+            client_item = {"id": {"S": str(number)}, "stock": {"N": "7"}, "applied": {"M": {"0": {"N": "3"}}}}
+            dynamodb.call(shop.state.ports["dynamodb"], "PutItem", TableName="item-stock", Item=client_item)
+    kept = Options(home=options.home, free_ports=True, parts=options.parts, aot=False, keep=True)
+    with Shop.start(kept) as shop:
+        item = client(shop).get_item(TableName="item-stock", Key={"id": {"S": "59"}})["Item"]
+        assert item == {"id": {"S": "59"}, "stock": {"N": "7"}, "applied": {"M": {"0": {"N": "3"}}}}
+        assert client(shop).scan(TableName="item-stock")["Count"] == 60
+        assert len(consume(shop, 5)) == 5
+    with Shop.start(options) as shop:
+        assert client(shop).list_tables()["TableNames"] == []
+        assert TOPIC not in AdminClient({"bootstrap.servers": shop.addresses["kafka"]}).list_topics(timeout=10).topics
+
+
+def test_keep_after_a_crash(options: Options):
+    """After a crash the orders are kept, and it is said that the stock was not saved."""
+    crashed = Shop.start(options)
+    produce(crashed, 5)
+    processes.sweep(crashed.state.run)
+    events: list[Event] = []
+    kept = Options(home=options.home, free_ports=True, parts=options.parts, aot=False, keep=True)
+    with Shop.start(kept, events.append) as shop:
+        assert len(consume(shop, 5)) == 5
+    assert [event.part for event in events if "without saving its stock" in event.detail] == ["dynamodb"]
+    crashed.stop()
+
+
+def test_restart_of_dynamodb(shop: Shop):
+    """The table, which lives in memory, survives a restart of its server."""
+    client(shop).create_table(**TABLE)
+    client(shop).put_item(TableName="item-stock", Item={"id": {"S": "1"}})
+    shop.restart("dynamodb")
+    assert client(shop).scan(TableName="item-stock")["Items"] == [{"id": {"S": "1"}}]
+
+
+def test_restart_of_kafka(shop: Shop):
+    """Records survive Kafka being killed and started again."""
+    produce(shop, 50)
+    shop._children["kafka"].process.kill()
+    shop.restart("kafka")
+    assert len(consume(shop, 50)) == 50
+
+
+@pytest.mark.timeout(300)
+def test_start_cache(options: Options):
+    """Once the cache is made, Kafka starts with it, without a complaint in its log."""
+    assert aot_maker.make() == aot.cache_file()
+    assert aot.make_in_background({}) is False
+    with Shop.start(options) as shop:
+        log = Path(shop.status()["parts"]["kafka"]["log"]).read_text()
+    assert aot.flags()[0] == f"-XX:AOTCache={aot.cache_file()}"
+    assert "[warning]" not in log
+    assert "[error]" not in log
