@@ -1,0 +1,1 @@
+"""The incidents: what can be broken, what then must be seen, and what the truth is."""
