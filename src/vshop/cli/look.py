@@ -70,20 +70,11 @@ def logs(
         out.print(line + (f" [dim]trace={record['traceId']}[/]" if record["traceId"] else ""), style=style, soft_wrap=True)
 
 
-def settings(
-    *,
-    as_json: AsJson = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="As the table of docs/settings.md.")] = False,
-) -> None:
+def settings(*, as_json: AsJson = False) -> None:
     """List every SHOP_* setting: what it is, its default, and its value here."""
     from vshop.kit.settings import PREFIX, load, table  # noqa: PLC0415
 
     rows = table()
-    if markdown:
-        lines = ["| variable | type | default | what it is |", "|---|---|---|---|"]
-        lines += [f"| `{name}` | {kind.replace('|', 'or')} | `{default}` | {text} |" for name, kind, default, text in rows]
-        sys.stdout.write("\n".join(lines) + "\n")
-        return
     values = {name: str(getattr(load(), name.removeprefix(PREFIX).lower())) for name, *_ in rows}
     if as_json:
         print_json(

@@ -1,0 +1,70 @@
+# The virtual shop. `make` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV ?= .venv
+PY := $(VENV)/bin/python
+VSHOP := $(VENV)/bin/vshop
+INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
+
+.PHONY: help up down status order logs chaos-token chaos-key chaos-off verify test check docs clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+up: $(VENV)/.run ## Start the shop on this machine, send one order through it, print where everything is
+	@$(VSHOP) up $(ARGS)
+
+down: ## Stop the shop; nothing of it is left running
+	@if [ -x $(VSHOP) ]; then $(VSHOP) down; else echo "Nothing is installed, nothing runs."; fi
+
+status: $(VENV)/.run ## Show every part: ready, memory, address
+	@$(VSHOP) status
+
+order: $(VENV)/.run ## Place an order and draw its trace
+	@$(VSHOP) order $(ARGS)
+
+logs: $(VENV)/.run ## Show the services' latest logs, each with its trace
+	@$(VSHOP) logs $(ARGS)
+
+chaos-token: $(VENV)/.run ## Incident: tokens are expired when they are issued
+	@$(VSHOP) chaos on auth-token-expired
+
+chaos-key: $(VENV)/.run ## Incident: the stock is written without its key
+	@$(VSHOP) chaos on stock-put-missing-key
+
+chaos-off: $(VENV)/.run ## All incidents off
+	@$(VSHOP) chaos reset
+
+verify: $(VENV)/.run ## Prove every incident on the shop that runs
+	@$(VSHOP) verify $(ARGS)
+
+test: $(VENV)/.dev ## Set up and run all tests
+	@$(PY) -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## Lint, format and types
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+
+docs: $(VENV)/.dev ## Write the generated pages of docs/ anew
+	@$(PY) docs/generate.py
+
+clean: down ## Remove the virtual environment and what tests left
+	@rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache
+
+# uv, a wheel from PyPI, installs in a fraction of pip's time.
+$(VENV)/bin/uv:
+	@echo "making $(VENV)"
+	@python3 -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' constraints.txt)"
+
+# `up` needs what the shop runs on and no more: the tests' packages can wait for `make test`.
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/uv
+	@echo "installing the shop"
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/uv
+	@echo "installing the shop and its tests"
+	@$(INSTALL) '.[dev]'
+	@touch $@ $(VENV)/.run
