@@ -61,6 +61,7 @@ class OrderConsumer:
                 "group.id": settings.kafka_group,
                 "client.id": "stock-updater",
                 "enable.auto.commit": False,
+                "enable.auto.offset.store": False,  # else the commit at hand-over would take the record in hand with it
                 "auto.offset.reset": "earliest",
                 "session.timeout.ms": 6000,
                 "heartbeat.interval.ms": 1500,
@@ -123,8 +124,10 @@ class OrderConsumer:
     def _commit(self, record: Record) -> None:
         # Asynchronous: the offset stands in the table with the stock, so a commit that gets lost costs a look, not a double count.
         self._lag.handled(record.partition, record.offset)
+        done = [TopicPartition(record.topic, record.partition, record.offset + 1)]
         try:
-            self._consumer.commit(offsets=[TopicPartition(record.topic, record.partition, record.offset + 1)], asynchronous=True)
+            self._consumer.store_offsets(offsets=done)
+            self._consumer.commit(offsets=done, asynchronous=True)
         except KafkaException as error:
             log.warning("commit failed: %s", error)
 
