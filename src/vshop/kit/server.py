@@ -3,18 +3,22 @@
 Cheroot, because it is one process (no fork, so a Kafka producer may be built before it) and drains when stopped.
 """
 
+import io
 import logging
 import signal
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from cheroot.wsgi import Server
+from cheroot.errors import MaxSizeExceeded
+from cheroot.wsgi import Gateway_10, Server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024 * 1024  # what any application behind may at most allow
 
 
 class AddressInUseError(OSError):
@@ -27,6 +31,28 @@ def stop_event() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: event.set())
     return event
+
+
+class _Gateway(Gateway_10):
+    """Reads a chunked body before the application is asked, and hands it on as one of known length.
+
+    Werkzeug cuts a chunked body at the application's limit in silence instead of refusing it, and Cheroot takes what was
+    left unread for the connection's next request.
+    """
+
+    def respond(self) -> None:
+        """Answer the request."""
+        if self.req.chunked_read:
+            self.req.close_connection = True
+            try:
+                body = self.req.rfile.read()
+            except (ValueError, OSError, MaxSizeExceeded) as error:
+                self.req.simple_response("413 Content Too Large" if "Too Large" in str(error) else "400 Bad Request", str(error))
+                return
+            for name in ("HTTP_TRANSFER_ENCODING", "wsgi.input_terminated"):
+                self.env.pop(name, None)
+            self.env |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        super().respond()
 
 
 class HttpServer:
@@ -45,6 +71,8 @@ class HttpServer:
         self._server = Server(
             (host, port), app, numthreads=threads, server_name="vshop", shutdown_timeout=drain_s, request_queue_size=256
         )
+        self._server.gateway = _Gateway
+        self._server.max_request_body_size = MAX_BODY_BYTES
         self._server.error_log = _log_server_error  # type: ignore[method-assign]
         self._address = f"{host}:{port}"
         self._thread = threading.Thread(target=self._server.serve, name=f"http-{port}", daemon=True)
