@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from opentelemetry import trace
 
-from vshop.kit.redaction import redact
+from vshop.kit.redaction import redact_value
 
 
 class JsonFormatter(logging.Formatter):
@@ -33,7 +33,8 @@ class JsonFormatter(logging.Formatter):
             line["span_id"] = trace.format_span_id(context.span_id)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, ensure_ascii=False))
+        # half a surrogate pair cannot be written as UTF-8; as its escape it is JSON again
+        return json.dumps(redact_value(line), ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def install(service: str) -> None:

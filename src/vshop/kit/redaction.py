@@ -1,11 +1,10 @@
 """Takes secrets out of everything that is exported: one place, at the exporters' door, for spans and logs alike.
 
-A secret is a JSON Web Token wherever it stands, the value of a field or parameter whose name says it is secret, and
-the credentials of an Authorization header. What is captured elsewhere in the code need not think of it.
+A secret is a JSON Web Token wherever it stands, the value of a field, header or parameter whose name says it is secret, and
+the credentials of an Authorization header or a URL. What is captured elsewhere in the code need not think of it.
 """
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,42 +12,27 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Link
 
-REDACTED = "[REDACTED]"
-
-_SECRET_NAME = r"(?:[\w-]*(?:token|secret|password|passwd|api[_-]?key)|authorization|cookie|set-cookie)"
-_PATTERNS = (
-    # a JSON Web Token (RFC 7519), whole or with its signature cut off
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]*\.?[\w-]*"), REDACTED),
-    # "name": "value" in JSON, also inside a JSON string (escaped quotes)
-    (re.compile(rf'(\\*"{_SECRET_NAME}\\*"\s*:\s*\\*")((?:[^"\\]|\\(?!"))*)', re.IGNORECASE), rf"\g<1>{REDACTED}"),
-    # name=value in a query or a form
-    (re.compile(rf"(\b{_SECRET_NAME}=)[^&\s\"']+", re.IGNORECASE), rf"\g<1>{REDACTED}"),
-    # credentials of an Authorization header (RFC 9110, 11.4)
-    (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}"), rf"\g<1> {REDACTED}"),
-)
-# One cheap look decides for nearly every text that nothing has to be done.
-_SUSPECT = re.compile(r"eyJ|token|secret|passw|api[_-]?key|authorization|cookie|bearer|basic", re.IGNORECASE)
-
-
-def redact(text: str) -> str:
-    """Return the text with every secret replaced by ``[REDACTED]``."""
-    if _SUSPECT.search(text) is None:
-        return text
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
-    return text
+from vshop.kit.secret_text import REDACTED, is_secret_name, redact
 
 
 def redact_value(value: Any) -> Any:
-    """Return an attribute's value or a log's body (text, sequence, mapping or scalar) without secrets."""
+    """Return an attribute's value or a log's body (text, bytes, sequence, mapping or scalar) without secrets."""
     if isinstance(value, str):
         return redact(value)
+    if isinstance(value, bytes):
+        return redact(value.decode("latin-1")).encode("latin-1")
     if isinstance(value, Mapping):
-        return {key: redact_value(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [redact_value(item) for item in value]
+        return {key: _redact_field(key, item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return tuple(redact_value(item) for item in value)
     return value
+
+
+def _redact_field(name: Any, value: Any) -> Any:
+    named = isinstance(name, str) and not isinstance(value, bool) and value is not None and is_secret_name(name)
+    return REDACTED if named else redact_value(value)
 
 
 def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -60,16 +44,13 @@ def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def redact_span(span: ReadableSpan) -> ReadableSpan:
-    """Return the span without secrets in its attributes, events and status."""
-    attributes = _clean(span.attributes)
+    """Return the span without secrets in its name, attributes, events, links and status."""
+    name, attributes = redact(span.name), _clean(span.attributes)
     description = redact(span.status.description) if span.status.description else span.status.description
-    events = [
-        event if (clean := _clean(event.attributes)) is event.attributes else Event(event.name, clean, event.timestamp)
-        for event in span.events
-    ]
-    name = redact(span.name)
+    events = [_redact_event(event) for event in span.events]
+    links = [_redact_link(link) for link in span.links]
     unchanged = attributes is span.attributes and description == span.status.description and name == span.name
-    if unchanged and all(new is old for new, old in zip(events, span.events, strict=True)):
+    if unchanged and all(new is old for new, old in zip([*events, *links], [*span.events, *span.links], strict=True)):
         return span
     return ReadableSpan(
         name=name,
@@ -78,13 +59,23 @@ def redact_span(span: ReadableSpan) -> ReadableSpan:
         resource=span.resource,
         attributes=attributes,
         events=events,
-        links=span.links,
+        links=links,
         kind=span.kind,
         status=type(span.status)(span.status.status_code, description),
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _redact_event(event: Event) -> Event:
+    name, attributes = redact(event.name), _clean(event.attributes)
+    return event if name == event.name and attributes is event.attributes else Event(name, attributes, event.timestamp)
+
+
+def _redact_link(link: Link) -> Link:
+    attributes = _clean(link.attributes)
+    return link if attributes is link.attributes else Link(link.context, attributes)
 
 
 class RedactingSpanExporter(SpanExporter):
