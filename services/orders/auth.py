@@ -41,7 +41,8 @@ class AuthClient:
             The user's profile.
 
         Raises:
-            Problem: 401 no, malformed or refused token, or no such user; 403 another user's token; 503 auth cannot be reached.
+            Problem: 401 no, malformed or refused token, or no such user; 403 another user's token;
+                503 auth cannot be reached, or means another user.
             json.JSONDecodeError: auth answered 200 with something that is not JSON.
         """
         scheme, _, token = (authorization or "").partition(" ")
@@ -56,8 +57,10 @@ class AuthClient:
             raise Problem(401, "This is no bearer token.", headers=_challenge("invalid_token", "malformed"))
         response = self._ask(f"{self._base}/api/v2/users/{quote(username, safe='')}", f"Bearer {token.strip()}")
         if response.status_code == requests.codes.ok:
-            profile: dict[str, Any] = json.loads(response.content)
-            return profile
+            profile: Any = json.loads(response.content)
+            if isinstance(profile, dict) and profile.get("user_id") == username:
+                return profile
+            raise _unavailable("auth answered with another profile than the shopper's.")
         raise _refusal(response)
 
     def _ask(self, url: str, authorization: str) -> requests.Response:
@@ -72,12 +75,12 @@ class AuthClient:
                 if response.status_code < requests.codes.server_error:
                     return response
                 log.warning("auth answered %d (try %d of %d)", response.status_code, attempt, TRIES)
-        raise Problem(
-            503,
-            "The shopper cannot be authenticated: auth did not answer. Nothing was ordered; try again.",
-            headers={"Retry-After": "5"},
-            hop="auth-stub",
-        ) from failure
+        raise _unavailable("auth did not answer.") from failure
+
+
+def _unavailable(why: str) -> Problem:
+    detail = f"The shopper cannot be authenticated: {why} Nothing was ordered; try again."
+    return Problem(503, detail, headers={"Retry-After": "5"}, hop="auth-stub")
 
 
 def _refusal(response: requests.Response) -> Problem:
