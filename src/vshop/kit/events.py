@@ -76,7 +76,7 @@ def decode_record(value: bytes | None) -> NewOrder:
     """
     try:
         order = _record.decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRecordError(f"the record is no order: {error}") from error
     if order.schema_version != SCHEMA_VERSION:
         raise InvalidRecordError(f"schemaVersion {order.schema_version} is not known here, only {SCHEMA_VERSION}")

@@ -3,6 +3,7 @@
 Secrets are taken out later, at the exporters' door (``kit.redaction``).
 """
 
+import codecs
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -32,8 +33,10 @@ class Payloads:
         if not self.visible or not payload or not span.is_recording():
             return
         raw = payload.encode(errors="backslashreplace") if isinstance(payload, str) else payload
-        text = raw[: self._limit].decode(errors="backslashreplace")
-        span.set_attribute(name, text if len(raw) <= self._limit else f"{text}…[cut, {len(raw)} bytes in all]")
+        whole = len(raw) <= self._limit
+        # not final: the first bytes of a character that the cut went through are left out
+        text = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode(raw[: self._limit], final=whole)
+        span.set_attribute(name, text if whole else f"{text}…[cut, {len(raw)} bytes in all]")
 
     def put_json(self, span: Span, name: str, payload: Any) -> None:
         """Put anything on the span as JSON."""

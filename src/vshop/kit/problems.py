@@ -33,8 +33,9 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """Build a problem+json response with the RFC's members ``title``, ``status`` and ``detail``, and those given."""
-    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
+    """Build a problem+json response with the RFC's members ``title``, ``status`` and ``detail``, and any given that is not None."""
+    known = {name: value for name, value in members.items() if value is not None}
+    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **known}
     return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
 
 

@@ -14,6 +14,7 @@ from msgspec import Meta
 PREFIX = "SHOP_"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
 class SettingsError(ValueError):
@@ -34,8 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_url: Annotated[str, Meta(description="Base URL at which orders finds auth-stub (or a real Auth0 tenant).")] = (
         "http://127.0.0.1:8081"
     )
-    auth_connect_timeout_s: Annotated[float, Meta(gt=0, description="How long orders waits for a connection to auth.")] = 1.0
-    auth_read_timeout_s: Annotated[float, Meta(gt=0, description="How long orders waits for auth's answer.")] = 2.0
+    auth_connect_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for a connection to auth.")] = 1.0
+    auth_read_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for auth's answer.")] = 2.0
     token_issuer: Annotated[str, Meta(description="`iss` of the stub's tokens.")] = "https://virtual-shop.local/"
     token_audience: Annotated[str, Meta(description="`aud` a token must carry.")] = "https://virtual-shop.local/api"
     token_lifetime_s: Annotated[int, Meta(gt=0, description="Lifetime of a token the stub issues.")] = 3600
@@ -47,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_partitions: Annotated[int, Meta(ge=1, description="Partitions of the topic when a service has to create it.")] = 4
     kafka_replication: Annotated[int, Meta(ge=1, description="Replication factor of the topics when created.")] = 1
     kafka_group: Annotated[str, Meta(description="Consumer group of stock-updater.")] = "stock-updater"
-    kafka_ack_timeout_s: Annotated[float, Meta(gt=0, description="How long orders waits for Kafka's acknowledgement.")] = 5.0
+    kafka_ack_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for Kafka's acknowledgement.")] = 5.0
     kafka_trace: Annotated[
         Literal["child", "link"],
         Meta(description="`child`: processing joins the order's trace. `link`: it is a trace of its own, linked to the order's."),
