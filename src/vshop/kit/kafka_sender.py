@@ -20,7 +20,15 @@ from vshop.kit.settings import Settings
 tracer = trace.get_tracer("vshop.kafka")
 
 # Failures after which the record may lie on the topic all the same: it went out, the answer did not come back.
-_UNSURE = {KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}  # noqa: SLF001
+_UNSURE = {
+    KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._PURGE_INFLIGHT,  # noqa: SLF001
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,  # written, but by fewer than were asked for
+}
 
 
 class DeliveryError(Exception):
