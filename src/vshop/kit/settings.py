@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 PREFIX = "SHOP_"
+_MAY_BE_EMPTY = ("dynamodb_endpoint", "console_url")
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -70,6 +71,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 120.0
 
+    console_url: Annotated[
+        str, Meta(description="Base URL of the chaos board that services follow; empty for none: then no incident is ever on.")
+    ] = "http://127.0.0.1:8090"
+    reveal_chaos: Annotated[
+        bool, Meta(description="Whether an incident that is on leaves a `feature_flag.evaluation` event on the span, for teaching.")
+    ] = False
+    ack_timeout_s: Annotated[Seconds, Meta(description="How long the board waits for the services to take a switch over.")] = 2.0
+    journal: Annotated[
+        str,
+        Meta(description="File in which the board keeps its journal, and from which it restores its switches; empty: in memory."),
+    ] = ""
+
     payloads: Annotated[
         Literal["full", "metadata"],
         Meta(description="`full`: headers, bodies, keys and items are on the spans, secrets redacted. `metadata`: none of them."),
@@ -97,7 +110,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         environ: variables to read instead of the process's own environment.
 
     Returns:
-        The settings, defaults where a variable is unset or empty (``SHOP_DYNAMODB_ENDPOINT`` may be set to empty).
+        The settings, defaults where a variable is unset or empty (``SHOP_DYNAMODB_ENDPOINT`` and ``SHOP_CONSOLE_URL``
+            may be set to empty).
 
     Raises:
         SettingsError: a value cannot be used, or a ``SHOP_*`` variable is unknown; every one is named.
@@ -114,7 +128,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             near = difflib.get_close_matches(name, hints, n=1)
             problems.append(f"{key}: no such setting" + (f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""))
             continue
-        if text == "" and name != "dynamodb_endpoint":
+        if text == "" and name not in _MAY_BE_EMPTY:
             continue
         try:
             values[name] = msgspec.convert(text, hints[name], strict=False)
