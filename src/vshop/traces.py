@@ -190,7 +190,10 @@ class TraceReader:
         def whole(trace: Trace) -> bool:
             spans = list(trace.spans)
             if order_id is not None and missing_hop(trace) is not None:
-                linked = [self.get(other) for other in self.of_order(order_id) if other != trace_id]
+                own = {(span.trace_id, span.span_id) for span in spans}
+                others = [self.get(other) for other in self.of_order(order_id) if other != trace_id]
+                # A retry with the same Idempotency-Key is the same order in another trace: only what is linked belongs to this one.
+                linked = [other for other in others if any(own.intersection(span.links) for span in other.spans)]
                 spans += [span for other in linked for span in other.spans]
             found["last"] = Trace(trace_id, spans)
             return missing_hop(found["last"]) is None
