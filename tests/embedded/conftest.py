@@ -1,0 +1,153 @@
+"""A real shop for the session, and what the tests read it with."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+import requests
+
+from vshop.addresses import Addresses, find
+from vshop.client import Placed, ShopClient
+from vshop.runtime.options import Options
+from vshop.runtime.shop import Shop
+from vshop.traces import Trace, TraceReader
+
+T = TypeVar("T")
+
+Beside = Callable[..., Shop]
+Eventually = Callable[..., Any]
+Ordered = Callable[..., tuple[Placed, Trace]]
+
+
+def wait_until(condition: Callable[[], T], timeout_s: float = 30.0) -> T:
+    """Ask again and again until the answer is true, and return it; fail with the last answer when it never is."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"it never came true within {timeout_s:g} s; last seen: {answer!r}"
+        time.sleep(0.05)
+    return answer
+
+
+class Observatory:
+    """What the observatory holds, as JSON."""
+
+    def __init__(self, url: str) -> None:
+        """Args: url: its base address."""
+        self._url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def text(self, path: str, **query: str | int) -> str:
+        """Ask, and return the answer as it came."""
+        response = self._session.get(self._url + path, params=query, timeout=30)
+        assert response.status_code == 200, f"{response.url}: {response.text[:300]}"
+        return response.text
+
+    def json(self, path: str, **query: str | int) -> Any:
+        """Ask, and return the answer's JSON."""
+        response = self._session.get(self._url + path, params=query, timeout=30)
+        assert response.status_code == 200, f"{response.url}: {response.text[:300]}"
+        return response.json()
+
+    def trace(self, trace_id: str) -> dict[str, Any]:
+        """Return a trace as Jaeger's JSON."""
+        return self.json(f"/api/traces/{trace_id}")["data"][0]
+
+    def total(self, name: str, **attributes: Any) -> float:
+        """Add up the latest points (a histogram's counts) of all series of a metric that have these attributes; dots are ``__``."""
+        wanted = {key.replace("__", "."): value for key, value in attributes.items()}
+        series = self.json("/api/metrics", name=name)["series"]
+        points = [one["points"][-1] for one in series if wanted.items() <= one["attributes"].items()]
+        return sum(point.get("value", point.get("count")) for point in points)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Eventually:
+    """Wait until a condition holds, 30 s unless told otherwise, and return what it answered."""
+    return wait_until
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The session's shop: default settings, never stopped or broken by a test."""
+    home = str(tmp_path_factory.mktemp("shop"))
+    with Shop.start(Options(free_ports=True, home=home, aot=False, timeout_s=100)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Another whole shop, whose parts are stopped, frozen and killed."""
+    home = str(tmp_path_factory.mktemp("breakable"))
+    with Shop.start(Options(free_ports=True, home=home, aot=False, timeout_s=100)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def addresses(shop: Shop) -> Addresses:
+    """Where the session's shop is."""
+    return find(shop.state.home, {})
+
+
+@pytest.fixture(scope="session")
+def client(addresses: Addresses) -> ShopClient:
+    """A shopper of the session's shop."""
+    return ShopClient(addresses)
+
+
+@pytest.fixture(scope="session")
+def reader(addresses: Addresses) -> TraceReader:
+    """Reads the session's traces."""
+    return TraceReader(addresses.traces)
+
+
+@pytest.fixture(scope="session")
+def observatory(addresses: Addresses) -> Observatory:
+    """The session's observatory."""
+    return Observatory(addresses.observatory)
+
+
+@pytest.fixture(scope="session")
+def ordered(client: ShopClient, reader: TraceReader) -> Ordered:
+    """Place an order as ``ShopClient.place_order`` does, and wait until its trace is whole."""
+
+    def place(*args: Any, **options: Any) -> tuple[Placed, Trace]:
+        placed = client.place_order(*args, **options)
+        return placed, reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=30)
+
+    return place
+
+
+@pytest.fixture(scope="session")
+def beside(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+    """Start some services again beside the session's, on its backends, with a topic, group and table of their own.
+
+    ``beside("orders", "stock-updater", SHOP_KAFKA_TRACE="link")`` returns their shop; what is not named is the session's.
+    """
+    begun: list[Shop] = []
+
+    def start(*parts: str, **env: str) -> Shop:
+        mark = f"beside-{len(begun)}"
+        shared = {
+            "SHOP_KAFKA_BOOTSTRAP": shop.addresses["kafka"],
+            "SHOP_DYNAMODB_ENDPOINT": shop.addresses["dynamodb"],
+            "SHOP_AUTH_URL": shop.addresses["auth-stub"],
+            "OTEL_EXPORTER_OTLP_ENDPOINT": shop.addresses["otlp"],
+            "SHOP_TRACE_URL": shop.addresses["observatory"] + "/trace/{traceId}",
+            "SHOP_KAFKA_TOPIC": mark,
+            "SHOP_KAFKA_GROUP": mark,
+            "SHOP_DYNAMODB_TABLE": mark,
+            "AWS_ACCESS_KEY_ID": "embedded",
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        if "auth-stub" in parts:
+            del shared["SHOP_AUTH_URL"]
+        home = str(tmp_path_factory.mktemp(mark))
+        begun.append(Shop.start(Options(parts=parts, free_ports=True, home=home, env=shared | env, timeout_s=100)))
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        one.stop()
