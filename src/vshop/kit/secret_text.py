@@ -13,7 +13,7 @@ _HEADER = r"(?:authorization|cookie)"
 _WS = r"(?:\s|\\+[nrt])*"  # also as JSON inside JSON writes it
 _NEWLINE = r"(?:\r?\n|(?:\\+r)?\\+n)"
 # A quoted text opens with `open` backslashes and a quote: none, 1 inside a JSON text, 3 one deeper. With u = open + 1, m
-# backslashes and a quote in the value are written as m·u + open backslashes and the quote, and the quote ends the value if m is even.
+# backslashes and a quote in the value are written as m·u + open backslashes and the quote; the quote ends the value if m is even.
 _QUOTED = r"""[bf]?(?P<open>\\*)(?P<quote>["'])(?:
       [^\\"']++
     | \\*+(?!(?P=quote))["']
