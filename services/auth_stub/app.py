@@ -1,6 +1,7 @@
 """The HTTP surface of auth-stub, in the shapes of Auth0's Authentication and Management APIs."""
 
 import logging
+import time
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -8,15 +9,20 @@ from flask import Flask, Response, jsonify, request
 from auth_stub.tokens import InvalidTokenError, Tokens
 from auth_stub.users import USERS
 from vshop.kit import health, problems
+from vshop.kit.chaos import NO_CHAOS, Switches
 
 log = logging.getLogger(__name__)
 
+_LOGIN_PAGE = "<!doctype html><title>Log in</title><h1>Please log in</h1>"  # what a misrouted API call gets from many a gateway
 
-def create_app(tokens: Tokens) -> Flask:
+
+def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, late_s: float = 0.0) -> Flask:
     """Build the application.
 
     Args:
         tokens: issues and validates access tokens.
+        chaos: asked when a user is looked up.
+        late_s: how late an answer comes that is too late, in seconds.
     """
     app = Flask("auth_stub")
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
@@ -48,6 +54,10 @@ def create_app(tokens: Tokens) -> Flask:
     @app.get("/api/v2/users/<user_id>")
     def user(user_id: str) -> Response:
         """Show the user whom the token belongs to (Auth0's ``read:current_user``)."""
+        if chaos.on("auth-read-timeout"):
+            time.sleep(late_s)
+        if chaos.on("auth-malformed-response"):
+            return Response(_LOGIN_PAGE, mimetype="text/html")
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not credentials:
             return _api_error(401, "Missing authentication")

@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.settings import Settings
 
 
@@ -18,12 +19,14 @@ class InvalidTokenError(Exception):
 class Tokens:
     """One signing key and the rules by which its tokens are made and accepted."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, chaos: Switches = NO_CHAOS) -> None:
         """Make a 2048 bit RSA key.
 
         Args:
             settings: ``token_issuer``, ``token_audience`` and ``token_lifetime_s`` are read.
+            chaos: asked when a token is issued.
         """
+        self._chaos = chaos
         self.issuer = settings.token_issuer
         self.audience = settings.token_audience
         self.lifetime_s = settings.token_lifetime_s
@@ -36,12 +39,13 @@ class Tokens:
     def issue(self, subject: str) -> str:
         """Return a signed access token for a user id, valid from now for ``lifetime_s`` seconds."""
         now = int(time.time())
+        expires = now - 60 if self._chaos.on("auth-token-expired") else now + self.lifetime_s
         claims = {
             "iss": self.issuer,
             "sub": subject,
             "aud": self.audience,
             "iat": now,
-            "exp": now + self.lifetime_s,
+            "exp": expires,
             "scope": "read:current_user",
         }
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid})

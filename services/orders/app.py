@@ -13,6 +13,7 @@ from orders.idempotency import Answers
 from orders.measures import Measures
 from orders.publisher import Publisher
 from vshop.kit import health, problems
+from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.events import OrderRequest, decode_request, order_id
 from vshop.kit.problems import Problem
 
@@ -22,7 +23,12 @@ MAX_BODY_BYTES = 64 * 1024
 
 
 def create_app(
-    auth: AuthClient, publisher: Publisher, measures: Measures, checks: Mapping[str, health.Check], trace_url: str
+    auth: AuthClient,
+    publisher: Publisher,
+    measures: Measures,
+    checks: Mapping[str, health.Check],
+    trace_url: str,
+    chaos: Switches = NO_CHAOS,
 ) -> Flask:
     """Build the application.
 
@@ -32,6 +38,7 @@ def create_app(
         measures: the business metrics.
         checks: what readiness means.
         trace_url: where a person looks at a trace, with ``{traceId}`` to put in.
+        chaos: asked when an order is priced.
     """
     app = Flask("orders")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -51,7 +58,9 @@ def create_app(
         earlier = answers.find(key, order) if key is not None else None
         if earlier is not None:
             return jsonify(earlier), 202
-        span.set_attribute("shop.order.total_cents", pricing.total_cents(order.item_id, order.quantity, order.discount_code))
+        discounts = pricing.discounts(chaos, order.item_id)
+        total = pricing.total_cents(order.item_id, order.quantity, order.discount_code, discounts)
+        span.set_attribute("shop.order.total_cents", total)
         accepted = publisher.publish(order_id(order.username, key), order)
         span.set_attribute("shop.order.id", accepted.order_id)
         measures.placed(order.item_id, order.quantity)

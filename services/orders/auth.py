@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import requests
 
+from vshop.kit.black_hole import BlackHole
+from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.problems import Problem
 from vshop.kit.settings import Settings
 
@@ -20,10 +22,12 @@ TRIES = 2  # a GET may be asked again; one retry hides a hiccup from the shopper
 class AuthClient:
     """Calls ``GET /api/v2/users/{id}`` with the shopper's own token."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Args: settings: ``auth_url`` and the two ``auth_…_timeout_s`` are read."""
+    def __init__(self, settings: Settings, chaos: Switches = NO_CHAOS) -> None:
+        """Args: settings: ``auth_url`` and the two ``auth_…_timeout_s`` are read. chaos: asked before each call."""
         self._base = settings.auth_url.rstrip("/")
         self._timeout = (settings.auth_connect_timeout_s, settings.auth_read_timeout_s)
+        self._chaos = chaos
+        self._black_hole = BlackHole()
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy, no .netrc: the shopper's token is the only credential
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=32)
@@ -55,7 +59,7 @@ class AuthClient:
             )
         if not _TOKEN.fullmatch(token.strip()):
             raise Problem(401, "This is no bearer token.", headers=_challenge("invalid_token", "malformed"))
-        response = self._ask(f"{self._base}/api/v2/users/{quote(username, safe='')}", f"Bearer {token.strip()}")
+        response = self._ask(f"/api/v2/users/{quote(username, safe='')}", f"Bearer {token.strip()}")
         if response.status_code == requests.codes.ok:
             profile: Any = json.loads(response.content)
             if isinstance(profile, dict) and profile.get("user_id") == username:
@@ -63,10 +67,15 @@ class AuthClient:
             raise _unavailable("auth answered with another profile than the shopper's.")
         raise _refusal(response)
 
-    def _ask(self, url: str, authorization: str) -> requests.Response:
+    def _ask(self, path: str, authorization: str) -> requests.Response:
         for attempt in range(1, TRIES + 1):
+            base = self._base
+            if self._chaos.on("auth-connect-timeout"):
+                base = self._black_hole.url
+            if attempt == 1 and self._chaos.on("auth-retry-succeeds"):
+                base = self._black_hole.url
             try:
-                response = self._session.get(url, headers={"Authorization": authorization}, timeout=self._timeout)
+                response = self._session.get(base + path, headers={"Authorization": authorization}, timeout=self._timeout)
             except requests.RequestException as error:
                 log.warning("auth did not answer (try %d of %d): %s", attempt, TRIES, error)
                 failure: Exception | None = error

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from vshop.kit.chaos import Switches
 from vshop.kit.items import ITEMS
 from vshop.kit.problems import Problem
 
@@ -9,13 +10,24 @@ from vshop.kit.problems import Problem
 DISCOUNTS: Mapping[str, float] = {"DEL15": 1.15, "XMASSAVE30": 1.30}
 
 
-def total_cents(item_id: int, quantity: int, discount_code: str | None) -> int:
+def discounts(chaos: Switches, item_id: int) -> Mapping[str, float]:
+    """Return the discounts in force for an order of an item."""
+    table = dict(DISCOUNTS)
+    if chaos.on("pricing-division-by-zero", item=item_id):
+        table["DEL15"] = 0
+    if chaos.on("pricing-type-error", item=item_id):
+        del table["XMASSAVE30"]
+    return table
+
+
+def total_cents(item_id: int, quantity: int, discount_code: str | None, table: Mapping[str, float] = DISCOUNTS) -> int:
     """Price an order.
 
     Args:
         item_id: the item's number.
         quantity: how many pieces.
         discount_code: one of ``DISCOUNTS``, or None.
+        table: the discounts in force.
 
     Returns:
         The price of all pieces, in cents.
@@ -32,4 +44,4 @@ def total_cents(item_id: int, quantity: int, discount_code: str | None) -> int:
         raise Problem(
             400, f"discountCode: there is no code {discount_code!r}; known are {', '.join(DISCOUNTS)}.", field="discountCode"
         )
-    return round(full / DISCOUNTS[discount_code])
+    return round(full / table.get(discount_code))  # type: ignore[operator] # every known code has its entry

@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
+from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.events import NewOrder, OrderRequest
 from vshop.kit.kafka_sender import DeliveryError, Sender
 from vshop.kit.problems import Problem
@@ -13,8 +14,9 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Turns a request into the record on the topic of new orders."""
 
-    def __init__(self, sender: Sender, topic: str) -> None:
-        """Args: sender: the connection to Kafka. topic: the topic of new orders."""
+    def __init__(self, sender: Sender, topic: str, chaos: Switches = NO_CHAOS) -> None:
+        """Args: sender: the connection to Kafka. topic: the topic of new orders. chaos: asked before each order is sent."""
+        self._chaos = chaos
         self._sender = sender
         self._topic = topic
 
@@ -37,8 +39,13 @@ class Publisher:
         )
         value = record.encode()
         log.info("sending new order=%s to topic=%s", value.decode(), self._topic)
+        if self._chaos.on("orders-poison-message", item=order.item_id):
+            value = value[: len(value) // 2]
+        if self._chaos.on("orders-publish-failed", item=order.item_id):
+            value = value.ljust(2_000_000)  # still JSON, and more than the broker takes
+        with_context = not self._chaos.on("orders-context-lost", item=order.item_id)
         try:
-            self._sender.send(self._topic, value, record.key)
+            self._sender.send(self._topic, value, record.key, with_context=with_context)
         except DeliveryError as error:
             log.exception("the order was not acknowledged")
             raise _problem(error, order_id) from error

@@ -7,6 +7,7 @@ from stock_updater.lag import Lag
 from stock_updater.measures import Measures, observe_lag
 from stock_updater.stock import Stock
 from stock_updater.table import StockTable
+from vshop.kit.chaos_follower import follow
 from vshop.kit.kafka_processing import Processing
 from vshop.kit.kafka_sender import Sender
 from vshop.kit.kafka_topics import check_broker, ensure_topics
@@ -23,12 +24,13 @@ def main() -> None:
     payloads = Payloads(settings)
     telemetry = Telemetry("stock-updater", payloads)
     telemetry.instrument_dynamodb()
+    chaos, follower = follow(settings, "stock-updater")
     sender = Sender(settings, payloads, "stock-updater")
-    table = StockTable(settings)
+    table = StockTable(settings, chaos)
     dead_letters = DeadLetters(settings, sender, table)
     stock = Stock(table, settings.write_attempts, stop)
     lag = Lag(settings)
-    consumer = OrderConsumer(settings, Processing(settings, payloads), stock, dead_letters, Measures(), lag, stop)
+    consumer = OrderConsumer(settings, Processing(settings, payloads), stock, dead_letters, Measures(), lag, stop, chaos)
     checks = {"kafka": lambda: check_broker(sender, settings), "dynamodb": table.check, "group": consumer.check_group}
     app = create_app(table, dead_letters, checks)
     telemetry.instrument_flask(app)
@@ -37,6 +39,7 @@ def main() -> None:
         table.ensure(stop)
         observe_lag(lag.read, settings.kafka_topic, settings.kafka_group)
         consumer.run()  # until stop is set
+    follower.stop()
     sender.close()
     telemetry.shutdown()
 

@@ -14,12 +14,15 @@ from stock_updater.lag import Lag
 from stock_updater.measures import Measures
 from stock_updater.stock import Stock
 from vshop.kit import failures
+from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.events import decode_record
 from vshop.kit.kafka_processing import Processing
 from vshop.kit.kafka_record import Record, read
 from vshop.kit.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_AWAY_S = 3.0
 
 
 class OrderConsumer:
@@ -34,6 +37,7 @@ class OrderConsumer:
         measures: Measures,
         lag: Lag,
         stop: threading.Event,
+        chaos: Switches = NO_CHAOS,
     ) -> None:
         """Make the consumer; it joins its group in :meth:`run`.
 
@@ -45,6 +49,7 @@ class OrderConsumer:
             measures: the business metrics.
             lag: told what is assigned and handled.
             stop: set when the process is to end.
+            chaos: asked before each record.
         """
         self._topic = settings.kafka_topic
         self._patience_s = settings.outage_patience_s
@@ -53,6 +58,9 @@ class OrderConsumer:
         self._dead_letters = dead_letters
         self._measures = measures
         self._stop = stop
+        self._chaos = chaos
+        self._away = False  # whether the group has been left once since the incident was switched on
+        self._redelivered: tuple[int, int] | None = None
         self._joined = threading.Event()
         self._lag = lag
         self._consumer = Consumer(
@@ -78,7 +86,8 @@ class OrderConsumer:
         try:
             while not self._stop.is_set():
                 message = self._consumer.poll(0.2)
-                if message is None:
+                self._stand_still()
+                if self._left_group() or message is None:
                     continue
                 problem = message.error()
                 if problem is not None:
@@ -112,7 +121,11 @@ class OrderConsumer:
             span.set_attributes(
                 {"shop.order.id": order.order_id, "shop.item.id": order.item_id, "shop.order.quantity": order.quantity}
             )
-            self._measures.handled(self._stock.apply(order, Position(record.partition, record.offset, record.header(REPLAY_OF))))
+            position = Position(record.partition, record.offset, record.header(REPLAY_OF))
+            forgetful = self._chaos.on("stock-double-decrement", item=order.item_id)
+            self._measures.handled(self._stock.apply(order, position, forgetful=forgetful))
+            if forgetful:
+                self._redeliver_once(record)
         except Exception as error:
             log.exception("the order cannot be handled")
             if may_pass(error) and not last_try:
@@ -130,6 +143,30 @@ class OrderConsumer:
             self._consumer.commit(offsets=done, asynchronous=True)
         except KafkaException as error:
             log.warning("commit failed: %s", error)
+
+    def _redeliver_once(self, record: Record) -> None:
+        """Go back by one record, as a consumer does that lost its commit."""
+        place = (record.partition, record.offset)
+        if place != self._redelivered:
+            self._redelivered = place
+            self._consumer.seek(TopicPartition(record.topic, *place))
+
+    def _stand_still(self) -> None:
+        """Neither poll nor handle while the incident is on."""
+        while self._chaos.on("stock-consumer-stalled") and not self._stop.is_set():
+            self._stop.wait(0.05)
+
+    def _left_group(self) -> bool:
+        """Leave the group for a while and join it again, once each time the incident is switched on; what was read comes again."""
+        if not self._chaos.on("stock-rebalance"):
+            self._away = False
+        elif not self._away:
+            self._away = True
+            self._consumer.unsubscribe()
+            self._stop.wait(_AWAY_S)
+            self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
+            return True
+        return False
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("assigned %s", sorted(part.partition for part in partitions))

@@ -31,32 +31,33 @@ class Stock:
         self._write_attempts = write_attempts
         self._stop = stop
 
-    def apply(self, order: NewOrder, position: Position) -> Outcome:
+    def apply(self, order: NewOrder, position: Position, *, forgetful: bool = False) -> Outcome:
         """Take an order's pieces from the stock, once, however often it is called.
 
         Args:
             order: the order.
             position: where its record lies.
+            forgetful: whether to apply it though it is in the stock already.
 
         Returns:
             What became of it.
 
         Raises:
             UnknownItemError: there is no such item.
-            WriteRefusedError: another writer was faster at every try.
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB refused or did not answer.
+            botocore.exceptions.ClientError: DynamoDB refused, also when another writer was faster at every try.
+            botocore.exceptions.BotoCoreError: DynamoDB did not answer.
         """
-        outcome = self._apply(order, position)
+        outcome = self._apply(order, position, forgetful=forgetful)
         trace.get_current_span().set_attribute("shop.order.outcome", outcome)
         log.info("order %s for item %d: %s", order.order_id, order.item_id, outcome)
         return outcome
 
-    def _apply(self, order: NewOrder, position: Position) -> Outcome:
+    def _apply(self, order: NewOrder, position: Position, *, forgetful: bool) -> Outcome:
         for attempt in range(1, self._write_attempts + 1):
             item = self._table.get(str(order.item_id))
             if item is None:
                 raise UnknownItemError(f"there is no item {order.item_id} in table {self._table.name}")
-            if item.has_seen(order, position):
+            if item.has_seen(order, position) and not forgetful:
                 return Outcome.DUPLICATE
             try:
                 self._table.put(item.after(order, position), seen=item)
@@ -67,7 +68,7 @@ class Stock:
                     return Outcome.APPLIED  # our own write got through, its answer was lost
                 log.warning("lost the race for item %s (try %d of %d): %s", item.id, attempt, self._write_attempts, refused)
                 if attempt == self._write_attempts:
-                    raise
+                    raise refused.refusal from None
                 self._stop.wait(0.01 * 2**attempt)
             else:
                 return Outcome.APPLIED

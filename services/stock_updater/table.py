@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import boto3
 import msgspec
@@ -13,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from stock_updater.item import StockItem
+from stock_updater.sabotage import Detour, Rival
+from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.items import ITEMS
 from vshop.kit.settings import Settings
 
@@ -30,29 +33,30 @@ _serialize, _deserialize = TypeSerializer().serialize, _WholeNumbers().deseriali
 
 
 class WriteRefusedError(Exception):
-    """The conditional write was refused; ``current`` is the item as the table holds it."""
+    """The conditional write was refused; ``current`` is the item as the table holds it, ``refusal`` what DynamoDB said."""
 
-    def __init__(self, current: StockItem) -> None:
-        """Args: current: the item that the condition was checked against."""
+    def __init__(self, current: StockItem, refusal: ClientError) -> None:
+        """Args: current: the item that the condition was checked against. refusal: botocore's exception."""
         super().__init__(f"item {current.id} is at version {current.version} with {current.stock} in stock")
         self.current = current
+        self.refusal = refusal
 
 
 class StockTable:
     """The table, through one thread-safe client."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, chaos: Switches = NO_CHAOS) -> None:
         """Make the client; nothing connects yet. Credentials and region are AWS's own ``AWS_*`` variables.
 
         Args:
             settings: ``dynamodb_endpoint`` and ``dynamodb_table`` are read.
+            chaos: asked before each write.
         """
         self.name = settings.dynamodb_table
-        self._client = boto3.client(
-            "dynamodb",
-            endpoint_url=settings.dynamodb_endpoint or None,
-            config=Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}),
-        )
+        self._chaos = chaos
+        self._client = _client(settings.dynamodb_endpoint)
+        self._rival = Rival(self._client, self.name)
+        self._detour = Detour(settings.dynamodb_endpoint, _client)
 
     def ensure(self, stop: threading.Event) -> None:
         """Create and fill the table unless it is there; tries until DynamoDB answers or ``stop`` is set. Leaves no spans."""
@@ -102,16 +106,35 @@ class StockTable:
             WriteRefusedError: another writer was faster, or the stock does not suffice.
             botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB refused or did not answer.
         """
+        request = {
+            "TableName": self.name,
+            "Item": _attributes(item),
+            "ConditionExpression": "version = :seen AND stock >= :taken",
+            "ExpressionAttributeValues": {":seen": {"N": str(seen.version)}, ":taken": {"N": str(seen.stock - item.stock)}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        write = self._sabotaged(int(item.id), request)
         try:
-            self._client.put_item(
-                TableName=self.name,
-                Item=_attributes(item),
-                ConditionExpression="version = :seen AND stock >= :taken",
-                ExpressionAttributeValues={":seen": {"N": str(seen.version)}, ":taken": {"N": str(seen.stock - item.stock)}},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            write(**request)
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise WriteRefusedError(_item(error.response["Item"])) from error
+            raise WriteRefusedError(_item(error.response["Item"]), error) from error
+
+    def _sabotaged(self, item_id: int, request: dict[str, Any]) -> Callable[..., Any]:
+        """Return what sends the write; the chaos sites of the write all stand here, each spoils one thing about it."""
+        client = self._client
+        if self._chaos.on("stock-put-missing-key", item=item_id):
+            del request["Item"]["id"]
+        if self._chaos.on("stock-table-missing", item=item_id):
+            request["TableName"] = f"{self.name}-archive"
+        if self._chaos.on("stock-conditional-check-failed", item=item_id):
+            self._rival.write(str(item_id))
+        if self._chaos.on("stock-slow-write", item=item_id):
+            client = self._detour.client(delay_s=1.3)
+        if self._chaos.on("stock-slow-but-healthy", item=item_id):
+            client = self._detour.client(delay_s=0.4)
+        if self._chaos.on("stock-update-wrong-parameters", item=item_id):
+            return cast("Callable[..., Any]", client.update_item)
+        return cast("Callable[..., Any]", client.put_item)
 
     def all(self) -> list[StockItem]:
         """Read every item, in the order of their numbers."""
@@ -123,6 +146,11 @@ class StockTable:
         with suppress_instrumentation():
             table = self._client.describe_table(TableName=self.name)["Table"]
         return f"table {self.name} is {table['TableStatus']}"
+
+
+def _client(endpoint: str) -> Any:
+    patience = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+    return boto3.client("dynamodb", endpoint_url=endpoint or None, config=patience)
 
 
 def _attributes(item: StockItem) -> dict[str, Any]:

@@ -89,7 +89,9 @@ class Sender:
         while self._open:
             self._producer.poll(0.1)
 
-    def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers | None = None) -> Record:
+    def send(
+        self, topic: str, value: bytes | None, key: bytes | None, headers: Headers | None = None, *, with_context: bool = True
+    ) -> Record:
         """Send one record and wait until Kafka has it.
 
         The current trace context and baggage go into the headers; any that ``headers`` holds are replaced.
@@ -99,6 +101,7 @@ class Sender:
             value: the record's value.
             key: the record's key, or None.
             headers: further headers.
+            with_context: whether trace context and baggage go along; without them the trace ends here.
 
         Returns:
             The acknowledged record, with its partition and offset.
@@ -118,7 +121,7 @@ class Sender:
             self._payloads.put(span, "shop.kafka.value", value)
             started = time.perf_counter()
             try:
-                sent = self._deliver(topic, value, key, inject(headers))
+                sent = self._deliver(topic, value, key, inject(headers) if with_context else headers or [])
             except DeliveryError as error:
                 attributes["error.type"] = error.code
                 span.set_attribute("error.type", attributes["error.type"])
