@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from stock_updater.table import StockTable
 from vshop.kit import failures
+from vshop.kit.blind import without_incidents
 from vshop.kit.events import InvalidRecordError, decode_record
 from vshop.kit.kafka_context import CONTEXT_HEADERS, attached
 from vshop.kit.kafka_record import Headers, Record, read
@@ -39,7 +40,8 @@ class DeadLetters:
             DeliveryError: Kafka did not take it; the record must then not be committed.
         """
         # The order's own trace and baggage are kept: what is injected on the way out is this hop's, which may be another trace.
-        kept = [(f"dlq.{name}", value) for name, value in record.headers if name in CONTEXT_HEADERS]
+        # Not the incident that broke it: a replay comes when that is over.
+        kept = [(f"dlq.{name}", _kept(name, value)) for name, value in record.headers if name in CONTEXT_HEADERS]
         facts = {
             "dlq.error.type": failures.error_type(error),
             "dlq.error.message": str(error),
@@ -132,6 +134,10 @@ class DeadLetters:
 
 def _id(letter: Record) -> str:
     return f"{letter.partition}-{letter.offset}"
+
+
+def _kept(name: str, value: bytes) -> bytes:
+    return without_incidents(value.decode(errors="replace")).encode() if name == "baggage" else value
 
 
 def _plain(headers: Headers) -> Headers:

@@ -7,7 +7,7 @@ https://openfeature.dev/specification/ · https://github.com/open-feature/protoc
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -98,8 +98,8 @@ class BoardProvider(AbstractProvider):
     def _only_boolean(
         self,
         flag_key: str,
-        default_value: Any,
-        evaluation_context: EvaluationContext | None = None,
+        default_value: Any,  # noqa: ARG002 - the SDK's signature
+        evaluation_context: EvaluationContext | None = None,  # noqa: ARG002 - the SDK's signature
     ) -> FlagResolutionDetails[Any]:
         """Refuse: switches are boolean."""
         raise TypeMismatchError(f"{flag_key} is a switch of the chaos board, thus boolean.")

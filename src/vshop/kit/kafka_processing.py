@@ -82,4 +82,4 @@ class Processing:
         span.set_attribute("shop.kafka.queue_time_ms", max(0, int(time.time() * 1000) - record.time_ms))
         put_key(span, record.key)
         self._payloads.put(span, "shop.kafka.value", record.value)
-        self._payloads.put_json(span, "shop.kafka.headers", dict(record.headers))
+        self._payloads.put_headers(span, "shop.kafka.headers", record.headers)

@@ -10,6 +10,7 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
+from vshop.kit.blind import without_incidents
 from vshop.kit.settings import Settings
 
 
@@ -43,7 +44,11 @@ class Payloads:
         if self.visible and span.is_recording():
             self.put(span, name, json.dumps(payload, default=_plain))
 
-    def put_headers(self, span: Span, name: str, headers: Iterable[tuple[str, str]]) -> None:
-        """Put HTTP headers on the span as a JSON object, names in lower case."""
-        if self.visible and span.is_recording():
-            self.put_json(span, name, {key.lower(): value for key, value in headers})
+    def put_headers(self, span: Span, name: str, headers: Iterable[tuple[str, str | bytes]]) -> None:
+        """Put headers on the span as a JSON object, names in lower case; none of them names an incident."""
+        if not self.visible or not span.is_recording():
+            return
+        shown = {key.lower(): _plain(value) for key, value in headers}
+        if "baggage" in shown:
+            shown["baggage"] = without_incidents(shown["baggage"])
+        self.put_json(span, name, {key: value for key, value in shown.items() if key != "baggage" or value})
