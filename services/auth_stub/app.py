@@ -37,7 +37,9 @@ def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, late_s: float = 0.0) 
         given = request.get_json(silent=True) if request.is_json else request.form.to_dict()
         if not isinstance(given, dict):
             return _oauth_error(400, "invalid_request", "The body must be a JSON object or a form.")
-        if given.get("grant_type") != "password":
+        if "grant_type" not in given:
+            return _oauth_error(400, "invalid_request", "grant_type is missing.")
+        if given["grant_type"] != "password":
             return _oauth_error(400, "unsupported_grant_type", "Only grant_type=password is supported here.")
         if given.get("audience") != tokens.audience:
             return _oauth_error(400, "invalid_request", f"audience must be {tokens.audience}")
