@@ -1,0 +1,174 @@
+"""The orders application over the real auth-stub and a Kafka that is a list."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+from flask.testing import FlaskClient
+from opentelemetry.sdk.trace import TracerProvider
+from werkzeug.test import TestResponse
+
+from auth_stub.app import create_app as create_auth_stub
+from auth_stub.tokens import Tokens
+from orders.app import create_app
+from orders.auth import AuthClient
+from orders.publisher import Publisher
+from vshop.kit.events import NewOrder, decode_record
+from vshop.kit.kafka_record import Record
+from vshop.kit.kafka_sender import DeliveryError
+from vshop.kit.server import HttpServer
+from vshop.kit.settings import Settings
+
+ADA = "auth0|5ba1a9227dc7232e1aec4fd0"
+GRACE = "auth0|5ba1a9227dc7232e1aec4fd1"
+TOPIC = "queuing.retail_site.new_orders"
+
+
+class FakeSender:
+    """Takes records as Kafka would; raises ``failure`` instead when it has one."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.failure: DeliveryError | None = None
+
+    def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any = None, **_more: Any) -> Record:
+        """Acknowledge, or fail."""
+        if self.failure is not None:
+            raise self.failure
+        self.records.append(Record(topic, 0, len(self.records), key, value, list(headers or []), 0))
+        return self.records[-1]
+
+    @property
+    def orders(self) -> list[NewOrder]:
+        """What was sent, read as stock-updater reads it."""
+        return [decode_record(record.value) for record in self.records]
+
+
+class FakeMeasures:
+    """Remembers what was counted."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[str, int]] = []
+
+    def placed(self, _item_id: int, quantity: int) -> None:
+        """Count an accepted order."""
+        self.counted.append(("placed", quantity))
+
+    def rejected(self, status: int) -> None:
+        """Count a refused one."""
+        self.counted.append(("rejected", status))
+
+
+class Shop(NamedTuple):
+    """The application and what is around it."""
+
+    client: FlaskClient
+    sender: FakeSender
+    measures: FakeMeasures
+    token: Callable[[str], str]
+
+    def post(self, body: Any = None, *, user: str | None = ADA, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
+        """POST an order: a dict as JSON, or bytes as they are; with the user's token unless ``user`` is None."""
+        sent = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
+        given = {"data": body, "content_type": "application/json"} if isinstance(body, bytes) else {"json": body or order()}
+        return self.client.post("/orders", headers=sent | (headers or {}), **(given | more))
+
+
+def order(**changed: Any) -> dict[str, Any]:
+    """Return a good order's body, with other values where given; None leaves a field out."""
+    body = {"itemId": 1, "username": ADA, "quantity": 2} | changed
+    return {name: value for name, value in body.items() if value is not None}
+
+
+class Stage:
+    """A real server, started once, for whichever application a test puts on it."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+        self.port = 0
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Answer as the application on it does."""
+        return self.app(environ, start_response)
+
+
+def _served(app: Any) -> HttpServer:
+    return HttpServer(app, "127.0.0.1", 0, drain_s=1)
+
+
+@pytest.fixture(scope="session")
+def tokens() -> Tokens:
+    """The stub's key, made once: it is the slow part."""
+    return Tokens(Settings())
+
+
+@pytest.fixture(scope="session")
+def auth_url(tokens: Tokens) -> Iterator[str]:
+    """The real auth-stub, on a free port."""
+    with _served(create_auth_stub(tokens)) as server:
+        yield f"http://127.0.0.1:{server._server.bind_addr[1]}"
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """A server for other applications."""
+    stage = Stage()
+    with _served(stage) as server:
+        stage.port = server._server.bind_addr[1]
+        yield stage
+
+
+@pytest.fixture
+def open_shop(tokens: Tokens) -> Iterator[Callable[..., Shop]]:
+    """Build the application in front of an auth service at a given address."""
+    clients = []
+
+    def build(url: str, read_timeout_s: float = 2.0) -> Shop:
+        auth = AuthClient(Settings(auth_url=url, auth_read_timeout_s=read_timeout_s))
+        clients.append(auth)
+        sender, measures = FakeSender(), FakeMeasures()
+        app = create_app(auth, Publisher(sender, TOPIC), measures, {}, "http://traces/{traceId}")
+        return Shop(app.test_client(), sender, measures, tokens.issue)
+
+    yield build
+    for auth in clients:
+        auth._session.close()
+
+
+@pytest.fixture
+def shop(open_shop: Callable[..., Shop], auth_url: str) -> Shop:
+    """The application in front of the real auth-stub."""
+    return open_shop(auth_url)
+
+
+@pytest.fixture
+def traced() -> Callable[[], Any]:
+    """Make a block that runs inside a span, as the instrumented server does; gives its trace id."""
+    tracer = TracerProvider().get_tracer("tests")
+
+    @contextmanager
+    def block() -> Iterator[str]:
+        with tracer.start_as_current_span("POST /orders") as span:
+            yield f"{span.get_span_context().trace_id:032x}"
+
+    return block
+
+
+@pytest.fixture
+def refused(shop: Shop) -> Callable[..., dict[str, Any]]:
+    """Check that an answer is a problem of this status after which nothing was ordered; returns its body."""
+
+    def check(response: TestResponse, status: int, of: Shop = shop) -> dict[str, Any]:
+        problem = response.get_json()
+        assert (response.status_code, response.mimetype) == (status, "application/problem+json"), response.text
+        assert problem["status"] == status
+        assert problem["title"]
+        assert problem["detail"]
+        assert "Traceback" not in response.text
+        assert ".py" not in response.text
+        assert of.sender.records == []
+        assert of.measures.counted == [("rejected", status)]
+        return problem
+
+    return check
