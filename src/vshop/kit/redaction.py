@@ -12,7 +12,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Link
+from opentelemetry.trace import Link, SpanContext, TraceState
 
 from vshop.kit.secret_text import REDACTED, is_secret_name, redact
 
@@ -44,17 +44,18 @@ def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def redact_span(span: ReadableSpan) -> ReadableSpan:
-    """Return the span without secrets in its name, attributes, events, links and status."""
-    name, attributes = redact(span.name), _clean(span.attributes)
+    """Return the span without secrets in its name, trace state, attributes, events, links and status."""
+    name, attributes, context = redact(span.name), _clean(span.attributes), _redact_context(span.context)
     description = redact(span.status.description) if span.status.description else span.status.description
     events = [_redact_event(event) for event in span.events]
     links = [_redact_link(link) for link in span.links]
     unchanged = attributes is span.attributes and description == span.status.description and name == span.name
+    unchanged = unchanged and context is span.context
     if unchanged and all(new is old for new, old in zip([*events, *links], [*span.events, *span.links], strict=True)):
         return span
     return ReadableSpan(
         name=name,
-        context=span.context,
+        context=context,
         parent=span.parent,
         resource=span.resource,
         attributes=attributes,
@@ -74,8 +75,16 @@ def _redact_event(event: Event) -> Event:
 
 
 def _redact_link(link: Link) -> Link:
-    attributes = _clean(link.attributes)
-    return link if attributes is link.attributes else Link(link.context, attributes)
+    attributes, context = _clean(link.attributes), _redact_context(link.context)
+    return link if attributes is link.attributes and context is link.context else Link(context, attributes)
+
+
+def _redact_context(context: SpanContext) -> SpanContext:
+    """Return the context without secrets in its trace state, which is the caller's to fill."""
+    if not context.trace_state:
+        return context
+    clean = TraceState([(vendor, str(_redact_field(vendor, content))) for vendor, content in context.trace_state.items()])
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags, clean)
 
 
 class RedactingSpanExporter(SpanExporter):
