@@ -22,7 +22,7 @@ from vshop.kit.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_AWAY_S = 3.0
+_AWAY_S = 1.5
 
 
 class OrderConsumer:

@@ -11,12 +11,13 @@ from vshop.kit.blind import without_incidents
 from vshop.kit.events import InvalidRecordError, decode_record
 from vshop.kit.kafka_context import CONTEXT_HEADERS, attached
 from vshop.kit.kafka_record import Headers, Record, read
-from vshop.kit.kafka_sender import Sender
+from vshop.kit.kafka_sender import DeliveryError, Sender
 from vshop.kit.kafka_topics import dead_letter_topic
 from vshop.kit.settings import Settings
 
 REPLAY_OF = "dlq.replay-of"
 _READ_TIMEOUT_S = 5.0
+_TOO_LARGE = {"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"}
 
 
 class NoSuchLetterError(LookupError):
@@ -51,7 +52,15 @@ class DeadLetters:
             "dlq.offset": record.offset,
         }
         described = [(name, str(value).encode()) for name, value in facts.items()]
-        self._sender.send(self._topic, record.value, record.key, [*_plain(record.headers), *kept, *described])
+        headers = [*_plain(record.headers), *kept, *described]
+        try:
+            self._sender.send(self._topic, record.value, record.key, headers)
+        except DeliveryError as refusal:
+            if refusal.error_type not in _TOO_LARGE or not record.value:
+                raise
+            # It fitted the topic of new orders by less than what is added here; tried again whole, it would stop its partition.
+            size = len(record.value)
+            self._sender.send(self._topic, record.value[: size // 2], record.key, [*headers, ("dlq.value.cut", str(size).encode())])
 
     def all(self) -> list[dict[str, Any]]:
         """Return all dead letters, oldest first, each with ``handled``: whether a replay of it is in the stock."""
@@ -145,6 +154,10 @@ def _plain(headers: Headers) -> Headers:
     return [(name, value) for name, value in headers if name not in CONTEXT_HEADERS and not name.startswith("dlq.")]
 
 
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else -1
+
+
 def _describe(letter: Record) -> dict[str, Any]:
     """Return a dead letter as JSON: what failed and why, where it came from, its trace, the record itself."""
     traceparent = (letter.header("dlq.traceparent") or letter.header("traceparent") or "").split("-")
@@ -154,8 +167,8 @@ def _describe(letter: Record) -> dict[str, Any]:
         "errorType": letter.header("dlq.error.type"),
         "errorMessage": letter.header("dlq.error.message"),
         "topic": letter.header("dlq.topic"),
-        "partition": int(letter.header("dlq.partition") or -1),
-        "offset": int(letter.header("dlq.offset") or -1),
+        "partition": _number(letter.header("dlq.partition")),
+        "offset": _number(letter.header("dlq.offset")),
         "traceId": traceparent[1] if len(traceparent) > 1 else None,
         "key": None if letter.key is None else letter.key.decode(errors="backslashreplace"),
         "value": None if letter.value is None else letter.value.decode(errors="backslashreplace"),

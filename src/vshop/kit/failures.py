@@ -7,7 +7,10 @@ _errors = metrics.get_meter("vshop.kit").create_counter("shop.errors", "{error}"
 
 
 def error_type(error: BaseException) -> str:
-    """Return ``error.type`` for an exception: the server's own code where it sent one, else the class."""
+    """Return ``error.type`` for an exception: its own ``error_type`` or the server's code where there is one, else the class."""
+    own = getattr(error, "error_type", None)
+    if isinstance(own, str):
+        return own
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's ClientError: many codes share that one class
         return str(response.get("Error", {}).get("Code", type(error).__qualname__))

@@ -36,12 +36,12 @@ class DeliveryError(Exception):
 
     Attributes:
         refused: True when the record is surely not on the topic; False when the acknowledgement may have been lost on its way.
-        code: Kafka's name of the error, such as ``MSG_SIZE_TOO_LARGE``.
+        error_type: Kafka's name of the error, such as ``MSG_SIZE_TOO_LARGE``.
     """
 
     def __init__(self, message: str, *, code: str, refused: bool) -> None:
         super().__init__(message)
-        self.code = code
+        self.error_type = code
         self.refused = refused
 
 
@@ -123,7 +123,7 @@ class Sender:
             try:
                 sent = self._deliver(topic, value, key, inject(headers) if with_context else headers or [])
             except DeliveryError as error:
-                attributes["error.type"] = error.code
+                attributes["error.type"] = error.error_type
                 span.set_attribute("error.type", attributes["error.type"])
                 raise
             finally:

@@ -5,7 +5,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 from opentelemetry import trace
 from werkzeug.exceptions import HTTPException
 
@@ -61,6 +61,7 @@ def install(app: Flask) -> None:
     def _unforeseen(error: Exception) -> Response:
         span = trace.get_current_span()
         failures.record(span, error)
+        g.error_type = failures.error_type(error)
         log.error("unforeseen failure", exc_info=error)
         context = span.get_span_context()
         return answer(500, "Something failed inside; the trace says what.", traceId=trace.format_trace_id(context.trace_id))

@@ -36,8 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_url: Annotated[str, Meta(description="Base URL at which orders finds auth-stub (or a real Auth0 tenant).")] = (
         "http://127.0.0.1:8081"
     )
-    auth_connect_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for a connection to auth.")] = 1.0
-    auth_read_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for auth's answer.")] = 2.0
+    auth_connect_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for a connection to auth.")] = 0.5
+    auth_read_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for auth's answer.")] = 1.0
     token_issuer: Annotated[str, Meta(description="`iss` of the stub's tokens.")] = "https://virtual-shop.local/"
     token_audience: Annotated[str, Meta(description="`aud` a token must carry.")] = "https://virtual-shop.local/api"
     token_lifetime_s: Annotated[int, Meta(gt=0, description="Lifetime of a token the stub issues.")] = 3600

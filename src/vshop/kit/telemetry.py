@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.distro import OpenTelemetryConfigurator, OpenTelemetryDistro
 from opentelemetry.instrumentation.propagators import TraceResponsePropagator, set_global_response_propagator
@@ -72,7 +72,7 @@ class Telemetry:
         """Trace an application's requests; health checks are left out."""
         from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415 - not every service has Flask spans
 
-        FlaskInstrumentor().instrument_app(app, request_hook=_name_unrouted, enable_commenter=False)
+        FlaskInstrumentor().instrument_app(app, request_hook=_name_unrouted, response_hook=_keep_error_type, enable_commenter=False)
         payloads = self._payloads
 
         @app.after_request
@@ -151,6 +151,12 @@ def _span_processor(exporter: SpanExporter) -> BatchSpanProcessor:
 
 def _log_processor(exporter: LogRecordExporter) -> BatchLogRecordProcessor:
     return BatchLogRecordProcessor(RedactingLogExporter(exporter))
+
+
+def _keep_error_type(span: Span, _status: str, _headers: list[tuple[str, str]]) -> None:
+    """Put the exception's own ``error.type`` back, where the library has just written the status code."""
+    if "error_type" in g:
+        span.set_attribute("error.type", g.error_type)
 
 
 def _name_unrouted(span: Span, environ: dict[str, Any]) -> None:
