@@ -1,0 +1,1 @@
+"""console: the chaos board, the one writer of which incidents are on."""

@@ -1,0 +1,33 @@
+"""Builds the console and runs it until it is told to stop."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from console.app import create_app
+from console.board import Board
+from console.expiry import Expiry
+from console.journal import Journal
+from console.listed import from_catalogue
+from vshop.incidents.loader import load_catalogue
+from vshop.kit import logs
+from vshop.kit.server import HttpServer, stop_event
+from vshop.kit.settings import load
+
+THREADS = 64
+"""Each instance that follows holds one; see ``Board``'s ``held_polls``, which leaves the others to whoever turns switches."""
+
+
+def main() -> None:
+    """Run the console. It exports no telemetry: what it knows would give the incidents away."""
+    settings = load()
+    logs.install("console")
+    stop = stop_event()
+    journal = Journal(Path(settings.journal) if settings.journal else None)
+    board = Board(from_catalogue(load_catalogue()), journal, ack_timeout_s=settings.ack_timeout_s, held_polls=THREADS - 16)
+    app = create_app(board, journal, [settings.host, urlsplit(settings.console_url).hostname or ""])
+    with HttpServer(app, settings.host, settings.console_port, threads=THREADS), Expiry(board):
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Who follows the board: which instances of which services are alive, and which revision each has taken over."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+BETWEEN_POLLS_S = 5.0
+"""An instance counts as alive this long after its last poll."""
+HUNG_UP_S = 0.5
+"""And this long after it hung up in the middle of one, as it may be dialling again."""
+
+HungUp = Callable[[], bool]
+
+
+class Acks(NamedTuple):
+    """Who has acknowledged, and who has not."""
+
+    by: list[str]
+    silent: dict[str, list[str]]
+    """By service, its silent instances; none where a service that is needed has no live instance at all."""
+
+
+class _Poll:
+    def __init__(self, hung_up: HungUp) -> None:
+        self._hung_up = hung_up
+        self._until: float | None = None
+
+    def alive(self, now: float) -> bool:
+        if self._until is None and self._hung_up():
+            self._until = now + HUNG_UP_S
+        return self._until is None or now < self._until
+
+    def left(self, now: float) -> float:
+        """Return until when its instance counts as alive, now that the poll is answered."""
+        self.alive(now)
+        return now + BETWEEN_POLLS_S if self._until is None else self._until
+
+
+class _Instance:
+    def __init__(self) -> None:
+        self.acked = -1
+        self.alive_until = 0.0
+        self.polls: set[_Poll] = set()
+
+    def alive(self, now: float) -> bool:
+        return any(poll.alive(now) for poll in self.polls) if self.polls else now < self.alive_until
+
+
+class Followers:
+    """The instances that follow. Every method is called with ``changed`` held, except ``present``, which takes it."""
+
+    def __init__(self, services: Iterable[str], changed: threading.Condition, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with nobody.
+
+        Args:
+            services: names of the services that may follow.
+            changed: the board's lock; notified of every acknowledgement.
+            clock: seconds on a clock that only moves forward.
+        """
+        self._services = frozenset(services)
+        self._changed = changed
+        self._clock = clock
+        self._instances: dict[str, _Instance] = {}
+
+    def follows(self, name: object) -> str | None:
+        """Return the name if it is that of an instance of one of the services: ``<service>/<instance>``."""
+        return name if isinstance(name, str) and name.partition("/")[0] in self._services and len(name) <= 200 else None
+
+    @contextmanager
+    def present(self, name: str, acked: int | None, hung_up: HungUp) -> Iterator[None]:
+        """Count an instance as alive inside the block.
+
+        Args:
+            name: the instance's.
+            acked: the revision it has taken over; None for none of this board's.
+            hung_up: tells whether its connection is gone.
+        """
+        poll = _Poll(hung_up)
+        with self._changed:
+            instance = self._instances.setdefault(name, _Instance())
+            instance.acked = -1 if acked is None else acked
+            instance.polls.add(poll)
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                instance.polls.discard(poll)
+                instance.alive_until = poll.left(self._clock())
+
+    def alive(self) -> dict[str, int]:
+        """Return the live instances and the revision of each; forget the others."""
+        now = self._clock()
+        self._instances = {name: one for name, one in self._instances.items() if one.polls or one.alive(now)}
+        return {name: one.acked for name, one in sorted(self._instances.items()) if one.alive(now)}
+
+    def acks(self, needed: Mapping[str, int], *, everyone: bool) -> Acks:
+        """Tell who has taken over what.
+
+        Args:
+            needed: by service, the revision wanted.
+            everyone: whether a service without a live instance is silent, too.
+        """
+        by: list[str] = []
+        silent: dict[str, list[str]] = {}
+        found = set()
+        for name, acked in self.alive().items():
+            service = name.partition("/")[0]
+            if service not in needed:
+                continue
+            found.add(service)
+            if acked >= needed[service]:
+                by.append(name)
+            else:
+                silent.setdefault(service, []).append(name)
+        if everyone:
+            silent |= {service: [] for service in needed if service not in found}
+        return Acks(by, silent)

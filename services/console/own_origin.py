@@ -1,0 +1,55 @@
+"""Lets no web page from elsewhere turn a switch: neither by a request across origins nor by a name rebound to this address."""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+
+from vshop.kit.problems import Problem
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_PORTS = {"http": "80", "https": "443"}
+
+
+def guard(app: Flask, names: Iterable[str]) -> None:
+    """Refuse, with 403, requests that may change something and come from elsewhere.
+
+    A request that a browser sends for a page carries ``Origin``, which must be where it is sent to. Where it is sent to must be
+    a name of ours: an address, a name without dots (as in a container network), ``*.localhost``, or one that is given here;
+    for any other name might have been made to point here by whoever owns it.
+
+    Args:
+        app: the application.
+        names: host names under which the console is also reached.
+    """
+    known = frozenset(name.lower() for name in names if name)
+
+    @app.before_request
+    def _check() -> None:
+        if request.method in _SAFE:
+            return
+        host, origin = request.host.lower(), request.headers.get("Origin")
+        if origin is not None and _place(origin) != _place(f"{urlsplit(origin).scheme}://{host}"):
+            raise Problem(403, f"A page of {origin[:100]} may not change anything here.", field="Origin")
+        if (origin is not None or request.method != "POST") and not _ours(host, known):
+            raise Problem(403, f"{host[:100]} is no name of this console; SHOP_CONSOLE_URL says its name.", field="Host")
+
+
+def _place(url: str) -> tuple[str | None, str]:
+    parts = urlsplit(url.lower())
+    return parts.hostname, parts.netloc.rpartition("]")[2].partition(":")[2] or _PORTS.get(parts.scheme, "")
+
+
+def _ours(host: str, known: frozenset[str]) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name in known or "." not in name or name.endswith(".localhost"):
+        return bool(name)
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
