@@ -49,6 +49,14 @@ PARTS = (
     ),
     Part("orders", "service", {"orders": 8080}, "http://127.0.0.1:{orders}", module="orders"),
     Part("stock-updater", "service", {"stock": 8082}, "http://127.0.0.1:{stock}", module="stock_updater"),
+    Part(
+        "console",
+        "service",
+        {"console": 8090},
+        "http://127.0.0.1:{console}",
+        {"SHOP_CONSOLE_URL": "http://127.0.0.1:{console}"},
+        "console",
+    ),
 )
 """In the order in which they are shown. All start at the same time; services stop first, then backends."""
 
