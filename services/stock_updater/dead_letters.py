@@ -37,6 +37,8 @@ class DeadLetters:
     def write(self, record: Record, error: BaseException) -> None:
         """Put a record on the dead-letter topic, as it was, with what went wrong in ``dlq.*`` headers.
 
+        A value that is too large together with these headers is cut; ``dlq.value.cut`` then tells its size.
+
         Raises:
             DeliveryError: Kafka did not take it; the record must then not be committed.
         """
