@@ -1,0 +1,87 @@
+"""Orders, a table that is a dict, and librdkafka's own mock broker."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+from confluent_kafka import Producer
+
+from stock_updater.item import StockItem
+from stock_updater.table import WriteRefusedError
+from vshop.kit.events import NewOrder
+from vshop.kit.kafka_record import Record
+
+TOPIC = "queuing.retail_site.new_orders"
+
+
+class FakeTable:
+    """Keeps items as DynamoDB would: one conditional write, refused with the item as it is."""
+
+    name = "item-stock"
+
+    def __init__(self, *items: StockItem) -> None:
+        self.items = {item.id: item for item in items}
+        self.before_put: list[Callable[[], None]] = []
+        self.writes = 0
+
+    def get(self, item_id: str) -> StockItem | None:
+        """Read an item."""
+        return self.items.get(item_id)
+
+    def put(self, item: StockItem, *, seen: StockItem) -> None:
+        """Write an item; what is in ``before_put`` happens a moment before."""
+        if self.before_put:
+            self.before_put.pop(0)()
+        current = self.items[item.id]
+        if current.version != seen.version or current.stock < seen.stock - item.stock:
+            raise WriteRefusedError(current, dynamodb_error("ConditionalCheckFailedException"))
+        self.items[item.id] = item
+        self.writes += 1
+
+
+def dynamodb_error(code: str, status: int = 400) -> ClientError:
+    """Make what botocore raises for a refusal by DynamoDB."""
+    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "PutItem")
+
+
+@pytest.fixture
+def refusal() -> Callable[..., ClientError]:
+    """Make DynamoDB's refusals."""
+    return dynamodb_error
+
+
+@pytest.fixture
+def make_order() -> Callable[..., NewOrder]:
+    """Make an order."""
+
+    def make(order_id: str = "o1", quantity: int = 1, item_id: int = 1) -> NewOrder:
+        return NewOrder(order_id=order_id, item_id=item_id, username="ada", quantity=quantity, placed_at="2026-01-01T00:00:00.000Z")
+
+    return make
+
+
+@pytest.fixture
+def make_record(make_order: Callable[..., NewOrder]) -> Callable[..., Record]:
+    """Make a record as it is read from the topic."""
+
+    def make(offset: int = 0, value: bytes | None = b"an order", headers: list[tuple[str, bytes]] | None = None) -> Record:
+        content = make_order(f"o{offset}").encode() if value == b"an order" else value
+        return Record(TOPIC, 0, offset, b"1", content, headers or [], 0)
+
+    return make
+
+
+@pytest.fixture
+def table() -> FakeTable:
+    """A table with ten pieces of item 1."""
+    return FakeTable(StockItem(id="1", name="Backpack", stock=10))
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The address of librdkafka's mock broker: Kafka's protocol in this process, topics made when first used."""
+    owner = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 0})
+    (address,) = [f"{found.host}:{found.port}" for found in owner.list_topics(timeout=5).brokers.values()]
+    yield address
+    del owner

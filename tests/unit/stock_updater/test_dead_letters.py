@@ -1,0 +1,213 @@
+"""What could not be handled keeps its value, its headers and its trace, and is replayed into the stock once."""
+
+import pytest
+from opentelemetry import baggage, context, trace
+
+from stock_updater.app import create_app
+from stock_updater.dead_letters import DeadLetters, NoSuchLetterError
+from stock_updater.item import Position
+from vshop.kit.events import InvalidRecordError, decode_record
+from vshop.kit.kafka_context import inject
+from vshop.kit.kafka_record import Record
+from vshop.kit.kafka_sender import DeliveryError, Sender
+from vshop.kit.payloads import Payloads
+from vshop.kit.settings import Settings
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+
+
+class FakeSender:
+    """Takes records with the headers Kafka would get; refuses those over a size."""
+
+    def __init__(self, limit=1_000_000):
+        self.limit = limit
+        self.sent = []
+
+    def send(self, topic, value, key, headers):
+        """Acknowledge, or refuse."""
+        outgoing = inject(headers)
+        if len(value or b"") + sum(len(content) for _, content in outgoing) > self.limit:
+            raise DeliveryError("Broker: Message size too large", code="MSG_SIZE_TOO_LARGE", refused=True)
+        self.sent.append(Record(topic, 2, len(self.sent), key, value, outgoing, 0))
+        return self.sent[-1]
+
+
+@pytest.fixture
+def sender():
+    """Kafka as a list."""
+    return FakeSender()
+
+
+@pytest.fixture
+def letters(sender, table, monkeypatch):
+    """Dead letters that are read from what the fake sender was given."""
+    letters = DeadLetters(Settings(), sender, table)
+    monkeypatch.setattr(letters, "_read", lambda: [record for record in sender.sent if record.topic.endswith(".dlq")])
+    return letters
+
+
+@pytest.fixture
+def client(letters, table):
+    """The HTTP surface."""
+    return create_app(table, letters, {}).test_client()
+
+
+@pytest.fixture
+def error():
+    """An exception with a stack."""
+    with pytest.raises(InvalidRecordError) as caught:
+        decode_record(b"{}")
+    return caught.value
+
+
+def test_a_letter_is_the_record_with_what_went_wrong(letters, sender, make_record, error):
+    """Key, value and the producer's own headers as they were."""
+    letters.write(make_record(7, headers=[("shop", b"a"), ("shop", b"b"), ("raw", b"\xff")]), error)
+
+    (letter,) = sender.sent
+    assert (letter.topic, letter.key) == ("queuing.retail_site.new_orders.dlq", b"1")
+    assert letter.value == make_record(7).value
+    assert letter.headers[:3] == [("shop", b"a"), ("shop", b"b"), ("raw", b"\xff")]
+    facts = dict(letter.headers)
+    assert facts["dlq.error.type"] == b"InvalidRecordError"
+    assert facts["dlq.error.message"] == b"the record is no order: Object missing required field `orderId`"
+    assert b"Traceback" in facts["dlq.error.stacktrace"]
+    assert (facts["dlq.topic"], facts["dlq.partition"], facts["dlq.offset"]) == (b"queuing.retail_site.new_orders", b"0", b"7")
+
+
+def test_the_orders_trace_and_baggage_are_kept(letters, sender, make_record, error):
+    """What is injected on the way out belongs to the hop that dead-letters."""
+    sent = [("traceparent", TRACEPARENT.encode()), ("tracestate", b"a=1"), ("baggage", b"tenant=7")]
+    letters.write(make_record(7, headers=sent), error)
+
+    facts = dict(sender.sent[0].headers)
+    assert {name: facts[f"dlq.{name}"] for name, _ in sent} == dict(sent)
+    assert letters.all()[0]["traceId"] == TRACE
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\xff{"], ids=["null", "empty", "bytes"])
+def test_any_value_is_kept_as_it_was(letters, sender, make_record, error, value):
+    """And shown as text."""
+    letters.write(make_record(7, value), error)
+
+    assert sender.sent[0].value == value
+    assert letters.all()[0]["value"] in (None, "", "\\xff{")
+
+
+def test_a_record_too_large_with_its_headers_is_cut(letters, sender, make_record, error):
+    """Otherwise it could never leave its partition."""
+    letters.write(make_record(7, b"x" * 999_900, [("shop", b"a")]), error)
+
+    (letter,) = sender.sent
+    assert letter.value == b"x" * 499_950
+    assert letter.header("dlq.value.cut") == "999900"
+    assert letter.header("shop") == "a"
+
+
+def test_other_refusals_go_up(letters, sender, make_record, error):
+    """The record must not be committed then."""
+    sender.limit = 0
+
+    with pytest.raises(DeliveryError):
+        letters.write(make_record(7, b""), error)
+
+
+def test_a_replay_is_in_the_orders_own_trace(letters, sender, make_record, error):
+    """Not in that of the one who asks for it; what dead-lettering added is gone."""
+    letters.write(make_record(7, headers=[("shop", b"a"), ("traceparent", TRACEPARENT.encode()), ("baggage", b"tenant=7")]), error)
+    asking = baggage.set_baggage("asked", "by", trace.set_span_in_context(trace.INVALID_SPAN))
+    token = context.attach(asking)
+    try:
+        answer = letters.replay("2-0")
+    finally:
+        context.detach(token)
+
+    replayed = sender.sent[1]
+    assert answer == {"id": "2-0", "replayed": True, "partition": 2, "offset": 1}
+    assert (replayed.topic, replayed.key, replayed.value) == ("queuing.retail_site.new_orders", b"1", make_record(7).value)
+    assert dict(replayed.headers) == {
+        "shop": b"a",
+        "dlq.replay-of": b"2-0",
+        "traceparent": TRACEPARENT.encode(),
+        "baggage": b"tenant=7",
+    }
+    assert context.get_current() == {}
+
+
+@pytest.mark.parametrize("position", [Position(0, 3, "2-0"), Position(0, 3)], ids=["as replay", "as the order"])
+def test_what_is_in_the_stock_is_not_replayed(letters, sender, table, make_record, make_order, error, position):
+    """Once, however often it is asked for."""
+    letters.write(make_record(7), error)
+    table.items["1"] = table.items["1"].after(make_order("o7" if position.replay_of is None else "other"), position)
+
+    assert letters.all()[0]["handled"] is True
+    assert letters.replay("2-0") == {"id": "2-0", "replayed": False, "partition": None, "offset": None}
+    assert len(sender.sent) == 1
+
+
+def test_a_replay_that_fails_again_is_a_letter_of_its_own(letters, sender, make_record, error):
+    """Its trace is still the order's."""
+    letters.write(make_record(7, headers=[("traceparent", TRACEPARENT.encode())]), error)
+    letters.replay("2-0")
+    letters.write(sender.sent[1], error)
+
+    assert [letter["id"] for letter in letters.all()] == ["2-0", "2-2"]
+    assert letters.all()[1]["traceId"] == TRACE
+    assert sender.sent[2].header("dlq.replay-of") is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[], [("dlq.offset", b"\xff"), ("dlq.partition", b"x"), ("traceparent", b"zz")], [("dlq.traceparent", b"")]],
+    ids=["none", "nonsense", "empty"],
+)
+def test_a_letter_from_elsewhere_does_not_hide_the_others(client, sender, headers):
+    """Anybody may write to a topic."""
+    sender.sent.append(Record("x.dlq", 2, 0, None, b'{"x":' + b"[" * 60_000, headers, 0))
+
+    response = client.get("/dlq")
+
+    assert response.status_code == 200
+    assert [letter["offset"] for letter in response.get_json()["letters"]] == [-1]
+
+
+def test_the_http_surface_shows_and_replays(client, letters, make_record, error):
+    """As JSON."""
+    letters.write(make_record(7), error)
+
+    assert client.get("/dlq").get_json()["letters"][0]["errorType"] == "InvalidRecordError"
+    assert client.get("/dlq/2-0").get_json()["headers"]["dlq.offset"] == "7"
+    assert client.post("/dlq/2-0/replay").get_json()["replayed"] is True
+
+
+def test_what_cannot_be_replayed_is_a_problem(client, letters, sender, make_record, error):
+    """Unknown 404, no order 422, Kafka away 503."""
+    letters.write(make_record(7, b"{"), error)
+    letters.write(make_record(8), error)
+    sender.limit = 0
+
+    answers = [client.post(f"/dlq/{letter}/replay") for letter in ("9-9", "2-0", "2-1")]
+
+    assert [answer.status_code for answer in answers] == [404, 422, 503]
+    assert {answer.mimetype for answer in answers} == {"application/problem+json"}
+    assert answers[2].headers["Retry-After"]
+
+
+def test_letters_are_read_from_the_broker(broker, table, make_record, error):
+    """From the beginning to the end as it is now, every time."""
+    settings = Settings(kafka_bootstrap=broker, kafka_topic="letters")
+    sender = Sender(settings, Payloads(settings), "tests")
+    letters = DeadLetters(settings, sender, table)
+    assert letters.all() == []
+    for offset in (7, 8):
+        letters.write(make_record(offset, headers=[("raw", b"\xff")]), error)
+    sender.close()
+
+    assert [(letter["offset"], letter["value"]) for letter in letters.all()] == [(n, make_record(n).value.decode()) for n in (7, 8)]
+
+
+def test_an_unknown_letter_is_named(letters):
+    """With where to look."""
+    with pytest.raises(NoSuchLetterError, match=r"'77-0'; GET /dlq"):
+        letters.show("77-0")
