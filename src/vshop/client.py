@@ -1,6 +1,8 @@
-"""Speaks HTTP to a shop as a shopper and its operator do: log in, order, look at stock, logs and dead letters."""
+"""Speaks HTTP to a shop as its shopper and its operator do: order, look at stock and telemetry, turn the board's switches."""
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import requests
@@ -48,8 +50,12 @@ class ShopClient:
         self._session.trust_env = False
         self._session.headers["User-Agent"] = "vshop"
 
-    def token(self, username: str = USERS[0]) -> str:
+    def token(self, username: str = USERS[0], *, headers: dict[str, str] | None = None) -> str:
         """Log a shopper in.
+
+        Args:
+            username: who.
+            headers: headers to send, such as ``baggage``.
 
         Returns:
             A fresh access token.
@@ -58,7 +64,8 @@ class ShopClient:
             ShopError: auth cannot be reached, or refuses.
         """
         login = {"grant_type": "password", "username": username, "password": PASSWORD, "audience": Settings().token_audience}
-        return str(self._call("auth-stub", "POST", f"{self.addresses.auth}/oauth/token", json=login)["access_token"])
+        answer = self._call("auth-stub", "POST", f"{self.addresses.auth}/oauth/token", json=login, headers=headers)
+        return str(answer["access_token"])
 
     def place_order(  # noqa: D417 - the fields of an order are those of POST /orders
         self,
@@ -109,6 +116,20 @@ class ShopClient:
         """Return log records; ``query`` is the observatory's: traceId, service, severity, search, since, limit."""
         return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/logs", params=query)["records"])
 
+    def metrics(self, name: str, service: str = "") -> list[dict[str, Any]]:
+        """Return the series of a metric with their points, the oldest first; times are microseconds since the epoch."""
+        query = {"name": name, "service": service}
+        return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/metrics", params=query)["series"])
+
+    def alerts(self, since: float | None = None) -> list[dict[str, Any]]:
+        """Return the alerts as they are now.
+
+        Args:
+            since: judge only what happened since then, in seconds since the epoch; each rule's own window when not given.
+        """
+        query = {} if since is None else {"since": f"{since:.6f}"}
+        return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/alerts", params=query)["alerts"])
+
     def dead_letters(self) -> list[dict[str, Any]]:
         """Return all dead letters, oldest first."""
         return list(self._call("stock-updater", "GET", f"{self.addresses.stock}/dlq")["letters"])
@@ -120,6 +141,57 @@ class ShopClient:
     def replay(self, letter_id: str) -> dict[str, Any]:
         """Put a dead letter back on the topic of new orders."""
         return self._call("stock-updater", "POST", f"{self.addresses.stock}/dlq/{letter_id}/replay")
+
+    def switches(self) -> list[dict[str, Any]]:
+        """Return every switch of the chaos board as it stands."""
+        return list(self._call("console", "GET", f"{self.addresses.console}/chaos")["switches"])
+
+    def switched_on(self) -> list[str]:
+        """Return the ids of what is on."""
+        return [str(switch["id"]) for switch in self.switches() if switch["on"]]
+
+    def switch_on(
+        self, incident: str, *, probability: float | None = None, duration: str | None = None, items: Sequence[int] = ()
+    ) -> dict[str, Any]:
+        """Switch an incident on for everybody.
+
+        Args:
+            incident: its id.
+            probability: share of the requests it is on for, 0 to 1; all when not given.
+            duration: after how long it is off again by itself, such as ``60s``.
+            items: only for orders of these items; for all when empty.
+
+        Returns:
+            The switch as it stands, with ``acknowledgedBy`` and ``ackMs``: every service concerned has taken it over.
+
+        Raises:
+            ShopError: there is no such switch, a value is wrong, or a service did not acknowledge; nothing is on then.
+        """
+        wish = {"probability": probability, "for": duration, "items": list(items) or None}
+        body = {"on": True} | {name: value for name, value in wish.items() if value is not None}
+        return self._call("console", "PUT", f"{self.addresses.console}/chaos/{quote(incident, safe='')}", json=body)
+
+    def switch_off(self, incident: str) -> dict[str, Any]:
+        """Switch an incident off; returns and raises as :meth:`switch_on`, but it stays off in any case."""
+        return self._call("console", "DELETE", f"{self.addresses.console}/chaos/{quote(incident, safe='')}")
+
+    def switch_all_off(self) -> dict[str, Any]:
+        """Switch everything off; returns ``{"revision", "off": [ids], "acknowledgedBy", "ackMs"}``."""
+        return self._call("console", "DELETE", f"{self.addresses.console}/chaos")
+
+    def journal(self, since: str = "") -> list[dict[str, Any]]:
+        """Return the chaos board's journal: what was switched when, oldest first.
+
+        Args:
+            since: only what came after this revision, or since this RFC 3339 time.
+        """
+        url = f"{self.addresses.console}/journal"
+        response = self._send("console", "GET", url, params={"since": since} if since else None)
+        if not response.ok:
+            raise ShopError(
+                f"GET {url} answered {response.status_code}: {response.text[:300]}", hop="console", status=response.status_code
+            )
+        return [msgspec.json.decode(line) for line in response.content.splitlines() if line.strip()]
 
     def _call(self, hop: str, method: str, url: str, **options: Any) -> dict[str, Any]:
         response = self._send(hop, method, url, **options)
