@@ -77,15 +77,30 @@ class DelayingProxy:
                 client.close()  # the server behind is away: so are we
                 continue
             server.settimeout(None)
-            for source, sink, delay_s in ((client, server, 0.0), (server, client, self._delay_s)):
-                threading.Thread(target=_pump, args=(source, sink, delay_s), daemon=True).start()
+            asked = threading.Event()
+            threading.Thread(target=_requests, args=(client, server, asked), daemon=True).start()
+            threading.Thread(target=_answers, args=(server, client, asked, self._delay_s), daemon=True).start()
 
 
-def _pump(source: socket.socket, sink: socket.socket, delay_s: float) -> None:
+def _requests(client: socket.socket, server: socket.socket, asked: threading.Event) -> None:
     with contextlib.suppress(OSError):  # either side hung up
-        while data := source.recv(65536):
-            time.sleep(delay_s)
-            sink.sendall(data)
-    for one in (source, sink):
+        while data := client.recv(65536):
+            asked.set()
+            server.sendall(data)
+    _hang_up(client, server)
+
+
+def _answers(server: socket.socket, client: socket.socket, asked: threading.Event, delay_s: float) -> None:
+    with contextlib.suppress(OSError):
+        while data := server.recv(65536):
+            if asked.is_set():  # the first piece of an answer is late; the others follow at once
+                asked.clear()
+                time.sleep(delay_s)
+            client.sendall(data)
+    _hang_up(client, server)
+
+
+def _hang_up(*sockets: socket.socket) -> None:
+    for one in sockets:
         with contextlib.suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)

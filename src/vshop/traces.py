@@ -16,7 +16,15 @@ _STATUSES = ("UNSET", "OK", "ERROR")
 
 
 class TraceError(Exception):
-    """A trace could not be read, or did not become what was waited for in time; the text says what was seen."""
+    """A trace could not be read, or did not become what was waited for in time; the text says what was seen.
+
+    Attributes:
+        trace: what had arrived, where anything could be read.
+    """
+
+    def __init__(self, message: str, trace: "Trace | None" = None) -> None:
+        super().__init__(message)
+        self.trace = trace
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -201,7 +209,9 @@ class TraceReader:
         try:
             self.wait(trace_id, whole, timeout_s)
         except TraceError as error:
-            raise TraceError(f"{error} Missing: {missing_hop(found['last'])}.") from error
+            seen = found.get("last")
+            missing = f" Missing: {missing_hop(seen)}." if seen else ""
+            raise TraceError(f"{error}{missing}", seen) from error
         return found["last"]
 
     def _ask(self, path: str, params: Mapping[str, str] | None = None) -> requests.Response:

@@ -7,8 +7,9 @@ from rich.text import Text
 from vshop.traces import Span, Trace
 
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
-_FIXED = 30  # columns for the duration, the result and the gaps
+_FIXED = 14  # columns for the duration and the gaps
 _LEAST_BAR = 10
+_LEAST_NAME = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -26,13 +27,14 @@ def draw(trace: Trace, width: int = 100) -> RenderableType:
     services = list(dict.fromkeys(span.service for span in trace.spans))
     colours = {service: _COLOURS[index % len(_COLOURS)] for index, service in enumerate(services)}
     rows = _rows(trace)
-    taken = max(map(len, services)) + _FIXED
-    names = min(max(len(label) for label, _ in rows), width - taken - _LEAST_BAR)
+    results = [_result(span) for _, span in rows]
+    taken = max(map(len, services)) + max(map(len, results)) + _FIXED
+    names = min(max(len(label) for label, _ in rows), max(width - taken - _LEAST_BAR, _LEAST_NAME))
     bars = max(_LEAST_BAR, min(60, width - names - taken))
     table = Table.grid(padding=(0, 1))
     for column in range(5):
         table.add_column(no_wrap=True, justify="right" if column == 3 else "left")
-    for label, span in rows:
+    for (label, span), result in zip(rows, results, strict=True):
         colour = "red" if span.status == "ERROR" else colours[span.service]
         bar = Text(_bar(span, start, end, bars), style=colour)
         table.add_row(
@@ -40,7 +42,7 @@ def draw(trace: Trace, width: int = 100) -> RenderableType:
             Text(_shortened(label, names)),
             bar,
             f"{span.duration_ms:.1f} ms",
-            _result(span),
+            result,
         )
     return Group(table, *_errors(trace))
 

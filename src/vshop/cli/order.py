@@ -21,13 +21,19 @@ def order(
     """Log in, place an order, wait for its whole trace and draw it. Exit status 1 when it is refused or fails on its way."""
     from vshop.addresses import find  # noqa: PLC0415 - `vshop --help` needs none of it
     from vshop.client import USERS, ShopClient  # noqa: PLC0415
-    from vshop.traces import TraceReader  # noqa: PLC0415
+    from vshop.traces import TraceError, TraceReader, missing_hop  # noqa: PLC0415
     from vshop.waterfall import draw  # noqa: PLC0415
 
     addresses = find()
     placed = ShopClient(addresses).place_order(item, quantity, username=USERS[user], discount_code=discount)
-    trace = TraceReader(addresses.traces).wait_whole(placed.trace_id, placed.order_id, timeout)
-    failed = not placed.accepted or any(span.status == "ERROR" for span in trace.spans)
+    gap = None
+    try:
+        trace = TraceReader(addresses.traces).wait_whole(placed.trace_id, placed.order_id, timeout)
+    except TraceError as error:
+        if error.trace is None:
+            raise
+        trace, gap = error.trace, missing_hop(error.trace)
+    failed = not placed.accepted or gap is not None or any(span.status == "ERROR" for span in trace.spans)
     if as_json:
         print_json(
             {
@@ -36,6 +42,7 @@ def order(
                 "traceUrl": placed.trace_url,
                 "status": placed.status,
                 "answer": placed.body,
+                "missing": gap,
                 "spans": trace.spans,
             }
         )
@@ -46,4 +53,6 @@ def order(
         err.print(f"[red]{placed.status}[/] {escape(str(placed.body.get('detail', placed.body)))}")
     out.print(f"trace {placed.trace_id}  {addresses.traces}/trace/{placed.trace_id}\n", soft_wrap=True)
     out.print(draw(trace, out.width))
+    if gap is not None:
+        out.print(f"[yellow]The trace is not whole after {timeout:g} s; missing: {escape(gap)}[/]")
     sys.exit(failed)
