@@ -3,8 +3,11 @@
 import contextlib
 import logging
 import sys
+from pathlib import Path
 
 from observatory import json_lines
+from observatory.alerting import rules_file
+from observatory.alerting.rules_file import RulesError
 from observatory.app import create_app
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
@@ -24,12 +27,12 @@ def main() -> int:
         traces = TraceStore(wanted.store_max_spans, wanted.store_max_bytes)
         # There is about one log record to a span.
         logs = LogStore(wanted.store_max_spans, wanted.store_max_bytes)
-        app = create_app(traces, logs, MetricStore())
+        app = create_app(traces, logs, MetricStore(), rules_file.load(Path(__file__).with_name("alert_rules.yaml")))
         with contextlib.ExitStack() as servers:
             for port in sorted({wanted.otlp_port, wanted.query_port}):
                 servers.enter_context(HttpServer(app, wanted.host, port))
             stop.wait()
-    except (settings.SettingsError, AddressInUseError) as error:
+    except (settings.SettingsError, RulesError, AddressInUseError) as error:
         log.error("%s", error)  # noqa: TRY400 - the text says it all; a stack trace would bury it
         return 1
     log.info("stopped with %s", traces.counts())

@@ -1,23 +1,38 @@
 """Puts the observatory's endpoints together."""
 
 import time
+from collections.abc import Callable, Sequence
 
 from flask import Flask
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from observatory import jaeger_api, jaeger_json, otlp_api, otlp_decode, telemetry_api, v3_api
+from observatory import alert_api, jaeger_api, jaeger_json, otlp_api, otlp_decode, telemetry_api, v3_api
+from observatory.alerting.rule import Rule
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
 from observatory.trace_store import TraceStore
 from vshop.kit import health, problems
 
 
-def create_app(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Flask:
+def create_app(
+    traces: TraceStore,
+    logs: LogStore,
+    metrics: MetricStore,
+    rules: Sequence[Rule],
+    now_ns: Callable[[], int] = time.time_ns,
+) -> Flask:
     """Make the application that takes telemetry into the stores and answers from them.
 
     It serves OTLP and queries alike, so that one port would do; ``__main__`` lets it listen on two.
+
+    Args:
+        traces: holds the traces.
+        logs: holds the log records.
+        metrics: holds the metric points.
+        rules: the alert rules.
+        now_ns: the clock that alerts go by, in nanoseconds since the epoch.
     """
     app = Flask("observatory")
     problems.install(app)
@@ -25,6 +40,7 @@ def create_app(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Flas
     app.register_blueprint(jaeger_api.blueprint(traces))
     app.register_blueprint(v3_api.blueprint(traces))
     app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics))
+    app.register_blueprint(alert_api.blueprint(traces, logs, rules, now_ns))
     app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(traces, logs, metrics)}))
     return app
 

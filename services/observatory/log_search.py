@@ -1,12 +1,11 @@
 """Finds log records and writes them as JSON."""
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from observatory import attributes
+from observatory import attributes, moments
 from observatory.log_store import LogRecord
 
 SEVERITIES = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
@@ -70,10 +69,8 @@ def as_json(record: LogRecord) -> dict[str, Any]:
     message = record.message()
     found = attributes.as_json(message.attributes)
     exception = {name: found[f"exception.{name}"] for name in ("type", "message", "stacktrace") if f"exception.{name}" in found}
-    seconds, rest = divmod(record.time_ns, 10**9)
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=min(seconds, 2**37))
     return {
-        "time": f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z",
+        "time": moments.rfc3339(record.time_ns),
         "timestamp": record.time_ns // 1_000,
         "severity": message.severity_text or _severity_name(record.severity),
         "severityNumber": record.severity,

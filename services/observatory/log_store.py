@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordMessage
 
 from observatory.protobuf import decode
-from observatory.spans import Origins, Scope
+from observatory.spans import Origins, Scope, exception_type
 
 
 class LogRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -21,6 +21,7 @@ class LogRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
         trace_id: 16 bytes, or none.
         span_id: 8 bytes, or none.
         scope: where it came from.
+        exception: type of the exception it carries; empty where it carries none.
         raw: the OTLP ``LogRecord``, serialised.
     """
 
@@ -29,6 +30,7 @@ class LogRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
     trace_id: bytes
     span_id: bytes
     scope: Scope
+    exception: str
     raw: bytes
 
     @property
@@ -75,13 +77,15 @@ class LogStore:
         return 0
 
     def _add_record(self, message: LogRecordMessage, scope: Scope) -> None:
+        raw = message.SerializeToString()
         record = LogRecord(
             time_ns=message.time_unix_nano or message.observed_time_unix_nano,
             severity=message.severity_number,
             trace_id=message.trace_id if any(message.trace_id) else b"",
             span_id=message.span_id if any(message.span_id) else b"",
             scope=scope,
-            raw=message.SerializeToString(),
+            exception=exception_type(message) if b"exception.type" in raw else "",
+            raw=raw,
         )
         self._records.append(record)
         self._services[record.service] += 1

@@ -1,5 +1,6 @@
 """Holds metric points by series in bounded memory: so many series, and so many points of each."""
 
+import itertools
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Sequence
@@ -117,11 +118,17 @@ class MetricStore:
             self._points += 1
             self._received += 1
 
-    def series(self, name: str = "", service: str = "") -> Sequence[tuple[Series, Sequence[bytes]]]:
-        """List series with their points, of one metric name or service where these are given."""
+    def series(self, name: str = "", service: str = "", latest: int | None = None) -> Sequence[tuple[Series, Sequence[bytes]]]:
+        """List series with their points, the oldest first.
+
+        Args:
+            name: of this metric only, where it is given.
+            service: of this service only, where it is given.
+            latest: so many of each series' latest points; None for all.
+        """
         with self._lock:
             return [
-                (series, list(series.points))
+                (series, list(itertools.islice(reversed(series.points), latest))[::-1])
                 for key, series in self._series.items()
                 if name in {"", key.name} and service in {"", key.scope.resource.service}
             ]

@@ -4,7 +4,6 @@ The grammar: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/
 """
 
 import contextlib
-import datetime as dt
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from typing import TypeVar
 import msgspec
 from werkzeug.datastructures import MultiDict
 
-from observatory import go_format
+from observatory import go_format, moments
 from observatory.search import Query
 
 Params = MultiDict[str, str]
@@ -84,8 +83,8 @@ def search_v3(params: Params) -> Query:
     return Query(
         service=params.get("query.service_name", ""),
         operation=params.get("query.operation_name", ""),
-        start_min_ns=_read_v3(params, "query.start_time_min", _rfc3339_ns, 0),
-        start_max_ns=_read_v3(params, "query.start_time_max", _rfc3339_ns, 0),
+        start_min_ns=_read_v3(params, "query.start_time_min", moments.rfc3339_ns, 0),
+        start_max_ns=_read_v3(params, "query.start_time_max", moments.rfc3339_ns, 0),
         duration_min_ns=_read_v3(params, "query.duration_min", go_format.parse_duration, 0),
         duration_max_ns=_read_v3(params, "query.duration_max", go_format.parse_duration, 0),
         limit=_read_v3(params, "query.num_traces", lambda text: _limit(text, "Atoi"), 100),
@@ -142,14 +141,6 @@ def _tags(params: Params) -> dict[str, str]:
         except (msgspec.DecodeError, UnicodeError) as error:
             raise BadQueryError(f"malformed 'tags' parameter, cannot unmarshal JSON: {error}") from error
     return found
-
-
-def _rfc3339_ns(text: str) -> int:
-    parts = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)", text)
-    if not parts:
-        raise ValueError(f'parsing time "{text}" as "2006-01-02T15:04:05.999999999Z07:00": not a time')
-    moment = dt.datetime.fromisoformat(parts[1] + parts[3])
-    return int(moment.timestamp()) * 10**9 + int((parts[2] or "").ljust(9, "0"))
 
 
 def _read(params: Mapping[str, str], name: str, parse: Callable[[str], _T], default: _T) -> _T:

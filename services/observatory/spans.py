@@ -3,6 +3,7 @@
 The bytes of one span are three to four times smaller than its parsed message, and keep nothing else of its batch alive.
 """
 
+import sys
 import weakref
 
 import msgspec
@@ -64,6 +65,8 @@ class Span(msgspec.Struct, frozen=True, eq=False, gc=False):
         start_ns: nanoseconds since the epoch.
         end_ns: nanoseconds since the epoch, as reported: it may lie before the start.
         scope: where it came from.
+        links: trace and span id of each span that it links to.
+        exceptions: types of the exceptions that were recorded on it as events.
         raw: the OTLP ``Span``, serialised.
     """
 
@@ -76,6 +79,8 @@ class Span(msgspec.Struct, frozen=True, eq=False, gc=False):
     start_ns: int
     end_ns: int
     scope: Scope
+    links: tuple[tuple[bytes, bytes], ...]
+    exceptions: tuple[str, ...]
     raw: bytes
 
     @property
@@ -91,6 +96,43 @@ class Span(msgspec.Struct, frozen=True, eq=False, gc=False):
     def message(self) -> SpanMessage:
         """Decode it: attributes, events, links and the rest."""
         return decode(SpanMessage, self.raw)
+
+
+def light_view(message: SpanMessage, scope: Scope, trace_id: bytes) -> Span:
+    """Make the light view of a span.
+
+    Args:
+        message: the span as it came.
+        scope: where it came from.
+        trace_id: its trace's id; the object is kept, so that a trace's spans share one.
+    """
+    parent_id = message.parent_span_id
+    return Span(
+        trace_id=trace_id,
+        span_id=message.span_id,
+        parent_id=parent_id if any(parent_id) else b"",
+        # Few names occur often: interned, each is held once.
+        name=sys.intern(message.name),
+        kind=message.kind,
+        status=message.status.code,
+        start_ns=message.start_time_unix_nano,
+        end_ns=message.end_time_unix_nano,
+        scope=scope,
+        links=tuple((link.trace_id, link.span_id) for link in message.links),
+        exceptions=_exceptions(message),
+        raw=message.SerializeToString(),
+    )
+
+
+def _exceptions(message: SpanMessage) -> tuple[str, ...]:
+    types = [exception_type(event) for event in message.events if event.name == "exception"]
+    return tuple(kind for kind in types if kind)
+
+
+def exception_type(owner: attributes.Owner) -> str:
+    """Read ``exception.type`` of an event or a log record; empty where there is none."""
+    value = attributes.find(owner.attributes, "exception.type")
+    return sys.intern(value.string_value) if value is not None else ""
 
 
 class Origins:

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, redirect, request
 from werkzeug import Response as Redirect
 
-from observatory import go_format, log_search, metric_json, query_params
+from observatory import go_format, log_search, metric_json, moments, query_params
 from observatory.answers import json_answer
 from observatory.jaeger_references import trace_id_text
 from observatory.log_search import SEVERITIES, LogQuery
@@ -25,7 +25,11 @@ def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Bluep
 
     @api.get("/api/metrics")
     def find_metrics() -> Response:
-        found = metrics.series(request.args.get("name", ""), request.args.get("service", ""))
+        try:
+            latest = _integer("points", metrics.max_points)
+        except ValueError as error:
+            raise Problem(400, f"A parameter cannot be used: {error}") from error
+        found = metrics.series(request.args.get("name", ""), request.args.get("service", ""), latest)
         return json_answer({"series": [metric_json.series(series, points) for series, points in found]})
 
     @api.get("/api/telemetry")
@@ -67,7 +71,7 @@ def _log_query() -> LogQuery:
             service=request.args.get("service", ""),
             severity=SEVERITIES[severity] if severity in SEVERITIES else _integer("severity", 0),
             search=request.args.get("search", ""),
-            since_ns=_integer("since", 0) * 1_000,
+            since_ns=_moment_ns("since"),
             limit=_integer("limit", LogQuery().limit),
         )
     except ValueError as error:
@@ -85,6 +89,14 @@ def _id(name: str, size: int) -> bytes:
     if any(found[:-size]):
         raise ValueError(f"{name}: has more than {2 * size} digits")
     return found[-size:]
+
+
+def _moment_ns(name: str) -> int:
+    text = request.args.get(name, "")
+    try:
+        return moments.read(text) if text else 0
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _integer(name: str, default: int) -> int:

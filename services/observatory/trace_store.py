@@ -1,6 +1,5 @@
 """Holds spans by trace in bounded memory: when there are too many, the oldest traces go, each as a whole."""
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from collections.abc import Sequence
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
-from observatory.spans import KIND_NAMES, Origins, Scope, Span
+from observatory.spans import KIND_NAMES, Origins, Scope, Span, light_view
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
@@ -69,27 +68,12 @@ class TraceStore:
         trace = self._traces.get(trace_id)
         if trace is None:
             trace = self._traces[trace_id] = Trace(trace_id)
-        raw = message.SerializeToString()
-        # Few names occur often: interned, each is held once.
-        name, kind = sys.intern(message.name), message.kind
-        trace.spans.append(
-            Span(
-                trace_id=trace.id,
-                span_id=span_id,
-                parent_id=b"" if parent_id == _NO_SPAN else parent_id,
-                name=name,
-                kind=kind,
-                status=message.status.code,
-                start_ns=message.start_time_unix_nano,
-                end_ns=message.end_time_unix_nano,
-                scope=scope,
-                raw=raw,
-            )
-        )
-        self._operations[scope.resource.service, name, kind] += 1
+        span = light_view(message, scope, trace.id)
+        trace.spans.append(span)
+        self._operations[span.service, span.name, span.kind] += 1
         self._spans += 1
-        self._bytes += len(raw)
-        trace.size_bytes += len(raw)
+        self._bytes += len(span.raw)
+        trace.size_bytes += len(span.raw)
 
     def _drop_oldest(self) -> None:
         while self._spans > self.max_spans or self._bytes > self.max_bytes:

@@ -3,18 +3,15 @@
 The adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/querysvc/v2/adjuster/standard.go.
 """
 
-import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from observatory import clock_skew, jaeger_tags
+from observatory import clock_skew, jaeger_tags, otlp_encode
 from observatory.jaeger_json import negative_duration, without_repeats
-from observatory.protobuf import MessageToDict
 from observatory.spans import Resource, Scope, Span
 from observatory.trace_store import Trace
 
 _WARNINGS = "@jaeger@warnings"
-_ID_KEYS = ("traceId", "spanId", "parentSpanId")
 _NO_TRACE = "0" * 32
 
 
@@ -61,7 +58,7 @@ def _host(resource: Resource) -> str:
 
 
 def _resource(resource: Resource, *, raw: bool) -> dict[str, Any]:
-    found = _plain(resource.message())
+    found = otlp_encode.as_dict(resource.message())
     attributes = found.setdefault("attributes", [])
     named = next((item for item in attributes if item["key"] == "service.name"), None)
     if named is None:
@@ -72,12 +69,12 @@ def _resource(resource: Resource, *, raw: bool) -> dict[str, Any]:
 
 
 def _scope(scope: Scope, *, raw: bool) -> dict[str, Any]:
-    found = _plain(scope.message())
+    found = otlp_encode.as_dict(scope.message())
     return found if raw else _adjusted(found)
 
 
 def _span(span: Span, skew: list[str], resource: dict[str, Any], *, raw: bool) -> dict[str, Any]:
-    found = _plain(span.message())
+    found = otlp_encode.as_dict(span.message())
     found["endTimeUnixNano"] = str(span.stop_ns)
     found.setdefault("status", {})
     warnings = negative_duration(span) + skew
@@ -132,21 +129,3 @@ def _readable_ip(item: dict[str, Any]) -> Any:
             _, number, text = jaeger_tags.readable_ip((item["key"], kind, parse(value[name])))
             return {"stringValue": text} if number == 0 else value
     return value
-
-
-def _plain(message: Any) -> dict[str, Any]:
-    return dict(_hex_ids(MessageToDict(message, use_integers_for_enums=True)))
-
-
-def _hex_ids(value: Any) -> Any:
-    # Only spans and links have these keys: an attribute's own name is a value of "key".
-    if isinstance(value, list):
-        return [_hex_ids(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    found = {key: _hex_ids(item) for key, item in value.items()}
-    for key in _ID_KEYS:
-        if isinstance(found.get(key), str):
-            found[key] = base64.b64decode(found[key]).hex()
-    # An attribute without a value has an empty one.
-    return found | {"value": {}} if "key" in found and "value" not in found else found

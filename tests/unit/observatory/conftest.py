@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 from flask.testing import FlaskClient
 
+from observatory.alerting import rules_file
 from observatory.app import create_app
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
@@ -33,7 +34,7 @@ def stores() -> Stores:
 @pytest.fixture
 def client(stores: Stores) -> FlaskClient:
     """The application over these stores."""
-    return create_app(*stores).test_client()
+    return create_app(*stores, rules_file.load()).test_client()
 
 
 @pytest.fixture

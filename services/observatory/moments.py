@@ -1,0 +1,49 @@
+"""Reads and writes points in time; inside the observatory they are nanoseconds since the epoch."""
+
+import datetime as dt
+import re
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+# A plus sign that was not percent-encoded in a URL arrives as a blank.
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(?:(Z)|([+ -])(\d\d:\d\d))", re.ASCII)
+_NUMBER = re.compile(r"(\d{1,19})(?:\.(\d{1,9})\d*)?", re.ASCII)
+# Units of numbers by their size: what is taken for seconds reaches to the year 5138, milliseconds begin in 1973, and so on.
+_UNITS_NS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
+
+
+def read(text: str) -> int:
+    """Read RFC 3339 (``2026-09-21T14:13:20.5Z``), or a number of seconds, ms, µs or ns since the epoch.
+
+    Which unit a number is in shows in its size; it may have decimals.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return rfc3339_ns(text)
+    whole = int(number[1])
+    unit_ns = next((unit for limit, unit in _UNITS_NS if whole < limit), 1)
+    return whole * unit_ns + int((number[2] or "").ljust(9, "0")) * unit_ns // 10**9
+
+
+def rfc3339_ns(text: str) -> int:
+    """Read RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339#section-5.6) with up to nine decimals.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = _RFC3339.fullmatch(text)
+    if parts is None:
+        raise ValueError(f"{text!r} is neither RFC 3339, as in 2026-09-21T14:13:20Z, nor a number since the epoch")
+    day, time, fraction, utc, sign, offset = parts.groups()
+    zone = utc or ("-" if sign == "-" else "+") + offset
+    moment = dt.datetime.fromisoformat(f"{day}T{time}{zone}")
+    return int(moment.timestamp()) * 10**9 + int((fraction or "").ljust(9, "0"))
+
+
+def rfc3339(ns: int) -> str:
+    """Write a moment: ``2026-09-21T14:13:20.000000000Z``."""
+    seconds, rest = divmod(ns, 10**9)
+    moment = _EPOCH + dt.timedelta(seconds=min(seconds, 2**37))
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
