@@ -4,12 +4,13 @@ import traceback
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from opentelemetry import trace
 
 from stock_updater.table import StockTable
 from vshop.kit import failures
 from vshop.kit.blind import without_incidents
 from vshop.kit.events import InvalidRecordError, decode_record
-from vshop.kit.kafka_context import CONTEXT_HEADERS, attached
+from vshop.kit.kafka_context import CONTEXT_HEADERS, attached, span_context
 from vshop.kit.kafka_record import Headers, Record, read
 from vshop.kit.kafka_sender import DeliveryError, Sender
 from vshop.kit.kafka_topics import dead_letter_topic
@@ -162,7 +163,9 @@ def _number(text: str | None) -> int:
 
 def _describe(letter: Record) -> dict[str, Any]:
     """Return a dead letter as JSON: what failed and why, where it came from, its trace, the record itself."""
-    traceparent = (letter.header("dlq.traceparent") or letter.header("traceparent") or "").split("-")
+    own = [("traceparent", value.encode()) for value in [letter.header("dlq.traceparent")] if value]
+    # the trace it came in; if it came in none, the one in which it failed
+    found = next((context for headers in (own, letter.headers) if (context := span_context(headers)).is_valid), None)
     return {
         "id": _id(letter),
         "time": letter.time_ms / 1000,
@@ -171,7 +174,7 @@ def _describe(letter: Record) -> dict[str, Any]:
         "topic": letter.header("dlq.topic"),
         "partition": _number(letter.header("dlq.partition")),
         "offset": _number(letter.header("dlq.offset")),
-        "traceId": traceparent[1] if len(traceparent) > 1 else None,
+        "traceId": None if found is None else trace.format_trace_id(found.trace_id),
         "key": None if letter.key is None else letter.key.decode(errors="backslashreplace"),
         "value": None if letter.value is None else letter.value.decode(errors="backslashreplace"),
     }

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from opentelemetry import context, propagate
+from opentelemetry import context, propagate, trace
 from opentelemetry.propagators.textmap import Getter, Setter
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, SpanContext
 
 from vshop.kit.kafka_record import Headers
 
@@ -42,6 +42,11 @@ def inject(headers: Headers | None) -> Headers:
 def extract(headers: Sequence[tuple[str, bytes]]) -> context.Context:
     """Return the context (trace and baggage) that a record's headers carry; an empty one when they carry none."""
     return propagate.extract(headers, context=context.Context(), getter=_getter)
+
+
+def span_context(headers: Sequence[tuple[str, bytes]]) -> SpanContext:
+    """Return the span that a record's headers name; an invalid one when they name none."""
+    return trace.get_current_span(extract(headers)).get_span_context()
 
 
 def put_key(span: Span, key: bytes | None) -> None:

@@ -6,6 +6,9 @@ from confluent_kafka import Message
 
 Headers = list[tuple[str, bytes]]
 
+MAX_RECORD_BYTES = 10_000_000
+"""Largest record that is sent at all: larger than a broker takes by default, so that it is the broker that refuses."""
+
 
 class Record(NamedTuple):
     """One record: where it lay, what it held, when it was sent (``time_ms``, since the epoch)."""

@@ -13,7 +13,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind
 
 from vshop.kit.kafka_context import SECONDS_BUCKETS, inject, put_key
-from vshop.kit.kafka_record import Headers, Record, read
+from vshop.kit.kafka_record import MAX_RECORD_BYTES, Headers, Record, read
 from vshop.kit.payloads import Payloads
 from vshop.kit.settings import Settings
 
@@ -66,7 +66,7 @@ class Sender:
                 "acks": "all",
                 "linger.ms": 0,  # a shopper waits for this acknowledgement
                 "delivery.timeout.ms": int(settings.kafka_ack_timeout_s * 1000),
-                "message.max.bytes": 10_000_000,  # let the broker be the one that refuses
+                "message.max.bytes": MAX_RECORD_BYTES,
                 "log_level": 2,
             },
             logger=logging.getLogger("librdkafka"),

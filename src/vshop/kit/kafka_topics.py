@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from vshop.kit.kafka_record import MAX_RECORD_BYTES
 from vshop.kit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,14 @@ def ensure_topics(settings: Settings, stop: threading.Event) -> None:
 
 
 def _create(admin: AdminClient, settings: Settings) -> None:
+    # A dead letter is its record and more: one that the first topic just took must never be too large for the second.
+    roomy = {"max.message.bytes": str(MAX_RECORD_BYTES)}
     topics = [
-        NewTopic(name, num_partitions=partitions, replication_factor=settings.kafka_replication)
-        for name, partitions in ((settings.kafka_topic, settings.kafka_partitions), (dead_letter_topic(settings), 1))
+        NewTopic(name, num_partitions=partitions, replication_factor=settings.kafka_replication, config=config)
+        for name, partitions, config in (
+            (settings.kafka_topic, settings.kafka_partitions, {}),
+            (dead_letter_topic(settings), 1, roomy),
+        )
     ]
     for created in admin.create_topics(topics, request_timeout=5).values():
         try:
