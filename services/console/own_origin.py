@@ -30,15 +30,16 @@ def guard(app: Flask, names: Iterable[str]) -> None:
         if request.method in _SAFE:
             return
         host, origin = request.host.lower(), request.headers.get("Origin")
-        if origin is not None and _place(origin) != _place(f"{urlsplit(origin).scheme}://{host}"):
+        if origin is not None and not _same(origin.lower(), host):
             raise Problem(403, f"A page of {origin[:100]} may not change anything here.", field="Origin")
         if (origin is not None or request.method != "POST") and not _ours(host, known):
             raise Problem(403, f"{host[:100]} is no name of this console; SHOP_CONSOLE_URL says its name.", field="Host")
 
 
-def _place(url: str) -> tuple[str | None, str]:
-    parts = urlsplit(url.lower())
-    return parts.hostname, parts.netloc.rpartition("]")[2].partition(":")[2] or _PORTS.get(parts.scheme, "")
+def _same(origin: str, host: str) -> bool:
+    scheme, _, place = origin.partition("://")
+    port = f":{_PORTS.get(scheme)}"
+    return scheme in _PORTS and place.removesuffix(port) == host.removesuffix(port)
 
 
 def _ours(host: str, known: frozenset[str]) -> bool:

@@ -1,0 +1,116 @@
+"""The journal is the ground truth of what was on when."""
+
+import json
+import time
+
+import pytest
+
+from console import moments
+from console.journal import Journal, Line
+
+
+def entries(text: str) -> list[dict]:
+    """Read lines of JSON."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_one_line_a_change(serve, follow, tmp_path) -> None:
+    """On, off, reset and rollback each leave a line, in the file as over HTTP."""
+    file = tmp_path / "journal.ndjson"
+    console = serve(file, ack_timeout_s=0.3)
+    _, follower = follow(console, "orders")
+    before = time.time()
+    console.put("orders-lost", json={"probability": 0.5, "items": [3], "for": 60})
+    console.delete("orders-lost")
+    console.put("orders-lost")
+    console.delete()
+    console.put("both-sides")
+    answer = console.ask("GET", "/journal")
+    assert answer.headers["Content-Type"].startswith("application/x-ndjson")
+    assert answer.text == file.read_text()
+    told = entries(answer.text)
+    assert [(line["incident"], line["state"], line["by"], line["revision"]) for line in told] == [
+        ("orders-lost", "on", "api", 1),
+        ("orders-lost", "off", "api", 2),
+        ("orders-lost", "on", "api", 3),
+        ("orders-lost", "off", "reset", 4),
+        ("both-sides", "on", "api", 5),
+        ("both-sides", "off", "rollback", 6),
+    ]
+    first = told[0]
+    assert (first["probability"], first["items"], first["acknowledgedBy"]) == (0.5, [3], [follower.name])
+    assert before - 0.001 <= moments.read(first["time"]) <= time.time()
+    assert moments.read(first["until"]) - moments.read(first["time"]) == pytest.approx(60, abs=1)
+    assert 0 < first["ackMs"] < 300 <= told[4]["ackMs"]
+    assert first["time"].endswith("Z")
+
+
+def test_since(console, follow) -> None:
+    """``since`` takes a revision or a time."""
+    follow(console, "orders")
+    for _ in range(3):
+        console.put("orders-lost")
+    everything = entries(console.ask("GET", "/journal").text)
+    assert [line["revision"] for line in entries(console.ask("GET", "/journal?since=2").text)] == [3]
+    assert entries(console.ask("GET", "/journal", params={"since": everything[0]["time"]}).text) == everything
+    assert console.ask("GET", "/journal?since=2999-01-01T00:00:00%2B01:00").text == ""
+
+
+@pytest.mark.parametrize("since", ["yesterday", "-1", "2026-13-01"])
+def test_wrong_since(lonely, since) -> None:
+    """Anything else is refused."""
+    answer = lonely.ask("GET", "/journal", params={"since": since})
+    assert (answer.status_code, answer.json()["field"]) == (400, "since")
+
+
+def test_nothing_changed_nothing_written(console, follow) -> None:
+    """Off what is off leaves no line."""
+    follow(console, "orders")
+    console.delete("orders-lost")
+    console.delete()
+    assert console.journal.lines() == []
+
+
+def test_torn_line(tmp_path) -> None:
+    """A line that was cut off by a crash, or is foreign, costs nothing but itself."""
+    file = tmp_path / "journal.ndjson"
+    Journal(file).append([Line(time="2026-01-31T12:00:00.000Z", incident="a-b", state="on", revision=1)])
+    with file.open("a") as out:
+        out.write('{"other": 1}\n{"time": "2026-')
+    journal = Journal(file)
+    assert [line.revision for line in journal.lines()] == [1]
+    journal.append([Line(time="2026-01-31T12:00:01.000Z", incident="a-b", state="off", revision=2)])
+    assert [line.revision for line in Journal(file).lines()] == [1, 2]
+
+
+def test_incident_that_is_gone(serve, tmp_path) -> None:
+    """A journal that names an incident which the catalogue no longer has is no obstacle."""
+    file = tmp_path / "journal.ndjson"
+    Journal(file).append([Line(time="2026-01-31T12:00:00.000Z", incident="long-gone", state="on", revision=41)])
+    console = serve(file)
+    assert console.on() == set()
+    assert console.board.snapshot().revision == 41
+
+
+def test_only_the_latest_are_held(tmp_path) -> None:
+    """Memory is bounded, the file is not."""
+    journal = Journal(tmp_path / "journal.ndjson", keep=2)
+    for revision in range(1, 5):
+        journal.append([Line(time="2026-01-31T12:00:00.000Z", incident="a-b", state="on", revision=revision)])
+    assert [line.revision for line in journal.lines()] == [3, 4]
+    assert len((tmp_path / "journal.ndjson").read_text().splitlines()) == 4
+
+
+def test_journal_that_cannot_be_written(serve, follow, tmp_path) -> None:
+    """Nothing is switched on that is not written down, and the console is not ready."""
+    file = tmp_path / "folder" / "journal.ndjson"
+    console = serve(file)
+    provider, _ = follow(console, "orders")
+    file.mkdir()
+    answer = console.put("orders-lost")
+    assert (answer.status_code, console.on()) == (503, set())
+    assert "journal" in answer.json()["detail"]
+    ready = console.ask("GET", "/readyz")
+    assert (ready.status_code, ready.json()["checks"]["journal"]["ok"]) == (503, False)
+    assert console.delete().status_code == 200
+    assert provider.switches == {}
