@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from observatory import json_lines
+from observatory import forward, json_lines
 from observatory.alerting import rules_file
 from observatory.alerting.rules_file import RulesError
 from observatory.app import create_app
@@ -27,8 +27,10 @@ def main() -> int:
         traces = TraceStore(wanted.store_max_spans, wanted.store_max_bytes)
         # There is about one log record to a span.
         logs = LogStore(wanted.store_max_spans, wanted.store_max_bytes)
-        app = create_app(traces, logs, MetricStore(), rules_file.load(Path(__file__).with_name("alert_rules.yaml")))
-        with contextlib.ExitStack() as servers:
+        forwarding = forward.from_settings(wanted)
+        rules = rules_file.load(Path(__file__).with_name("alert_rules.yaml"))
+        app = create_app(traces, logs, MetricStore(), rules, forwarding=forwarding)
+        with forwarding, contextlib.ExitStack() as servers:
             for port in sorted({wanted.otlp_port, wanted.query_port}):
                 servers.enter_context(HttpServer(app, wanted.host, port))
             stop.wait()

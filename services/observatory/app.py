@@ -10,6 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from observatory import alert_api, jaeger_api, jaeger_json, otlp_api, otlp_decode, telemetry_api, v3_api
 from observatory.alerting.rule import Rule
+from observatory.forward import Forwarding
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
 from observatory.trace_store import TraceStore
@@ -22,6 +23,7 @@ def create_app(
     metrics: MetricStore,
     rules: Sequence[Rule],
     now_ns: Callable[[], int] = time.time_ns,
+    forwarding: Forwarding | None = None,
 ) -> Flask:
     """Make the application that takes telemetry into the stores and answers from them.
 
@@ -33,13 +35,15 @@ def create_app(
         metrics: holds the metric points.
         rules: the alert rules.
         now_ns: the clock that alerts go by, in nanoseconds since the epoch.
+        forwarding: gets what was taken as well; nobody when not given.
     """
+    forwarding = forwarding or Forwarding()
     app = Flask("observatory")
     problems.install(app)
-    app.register_blueprint(otlp_api.blueprint(traces, logs, metrics))
+    app.register_blueprint(otlp_api.blueprint(traces, logs, metrics, forwarding))
     app.register_blueprint(jaeger_api.blueprint(traces))
     app.register_blueprint(v3_api.blueprint(traces))
-    app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics))
+    app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics, forwarding))
     app.register_blueprint(alert_api.blueprint(traces, logs, rules, now_ns))
     app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(traces, logs, metrics)}))
     return app

@@ -5,6 +5,7 @@ https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
 
 import json
 from pathlib import Path
+from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -14,7 +15,11 @@ from observatory.forward_target import Batch
 from observatory.otlp_encode import as_dict
 from observatory.protobuf import decode
 
-_KINDS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest, "metrics": ExportMetricsServiceRequest}
+_KINDS: dict[str, type[Any]] = {
+    "traces": ExportTraceServiceRequest,
+    "logs": ExportLogsServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+}
 
 
 class FileTransport:

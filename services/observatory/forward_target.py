@@ -21,7 +21,7 @@ CLOSE_WITHIN_S = 2.0
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """One request to hand on: its signal, the ``Export…ServiceRequest`` serialised, and how many spans, records or points it holds."""
+    """One request to hand on: its signal, the ``Export…ServiceRequest`` serialised, and how many items it has."""
 
     signal: Signal
     body: bytes
@@ -82,7 +82,7 @@ class Target:
         self._refused: Counter[str] = Counter()
         self._retries = 0
         self._last_error: str | None = None
-        self._give_up_at: float | None = None
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"forward-{transport.name}", daemon=True)
 
     def start(self) -> None:
@@ -92,7 +92,7 @@ class Target:
     def offer(self, batch: Batch) -> None:
         """Queue a request, or count it as dropped where there is no room; never waits."""
         with self._changed:
-            if self._bytes + len(batch.body) > self._max_bytes or self._give_up_at is not None:
+            if self._bytes + len(batch.body) > self._max_bytes or self._closing:
                 self._dropped[batch.signal] += batch.items
                 return
             self._queue.append(batch)
@@ -102,7 +102,7 @@ class Target:
     def close(self) -> None:
         """Take nothing more; what is queued is sent, but hardly waited for."""
         with self._changed:
-            self._give_up_at = time.monotonic() + CLOSE_WITHIN_S
+            self._closing = True
             self._changed.notify_all()
 
     def join(self) -> None:
@@ -137,7 +137,7 @@ class Target:
     def _next(self) -> Batch | None:
         # It stays in the queue until it is done with, so that what is on its way counts as waiting.
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._give_up_at is not None)
+            self._changed.wait_for(lambda: self._queue or self._closing)
             return self._queue[0] if self._queue else None
 
     def _deliver(self, batch: Batch) -> bool:
@@ -161,13 +161,13 @@ class Target:
                 return True
 
     def _wait(self, seconds: float, until: float) -> bool:
-        """Wait before the next try; False when there is no time left for one."""
+        """Wait before the next try; False when there is none. Closing cuts the wait short, and allows one last try."""
         with self._changed:
+            if self._closing:
+                return False
             self._retries += 1
-            self._changed.wait_for(lambda: self._give_up_at is not None, seconds)
-            # While closing, one more try is made of each, at once.
-            end = until if self._give_up_at is None else min(until, self._give_up_at)
-        return time.monotonic() < end
+            self._changed.wait_for(lambda: self._closing, seconds)
+        return time.monotonic() < until
 
     def _note(self, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}" if not isinstance(error, TryAgainError | RefusedError) else str(error)

@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from observatory import otlp_decode
+from observatory.forward import Forwarding
+from observatory.forward_target import Signal
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
 from observatory.otlp_decode import OtlpError
@@ -23,15 +25,15 @@ _CUT_OFF = "The body ends before its Content-Length."
 _Request = TypeVar("_Request")
 
 
-def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Blueprint:
-    """Make the endpoints that fill the three stores."""
+def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore, forwarding: Forwarding) -> Blueprint:
+    """Make the endpoints that fill the three stores, and hand on what they took."""
     otlp = Blueprint("otlp", __name__, url_prefix="/v1")
     otlp.register_error_handler(OtlpError, _refusal)
 
     @otlp.post("/traces")
     def take_traces() -> Response:
         answer = ExportTraceServiceResponse()
-        refused = _take(ExportTraceServiceRequest, traces.add)
+        refused = _take(ExportTraceServiceRequest, traces.add, "traces")
         if refused:
             answer.partial_success.rejected_spans = refused
             answer.partial_success.error_message = (
@@ -41,23 +43,29 @@ def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Bluep
 
     @otlp.post("/logs")
     def take_logs() -> Response:
-        _take(ExportLogsServiceRequest, logs.add)
+        _take(ExportLogsServiceRequest, logs.add, "logs")
         return _answer(ExportLogsServiceResponse())
 
     @otlp.post("/metrics")
     def take_metrics() -> Response:
-        _take(ExportMetricsServiceRequest, metrics.add)
+        _take(ExportMetricsServiceRequest, metrics.add, "metrics")
         return _answer(ExportMetricsServiceResponse())
+
+    def _take(kind: type[_Request], add: Callable[[_Request], int], signal: Signal) -> int:
+        message = _decoded(kind)
+        refused = add(message)
+        forwarding.offer(signal, message)
+        return refused
 
     return otlp
 
 
-def _take(kind: type[_Request], add: Callable[[_Request], int]) -> int:
+def _decoded(kind: type[_Request]) -> _Request:
     if request.mimetype not in {_PROTOBUF, _JSON}:
         raise OtlpError(415, f"Content-Type {request.mimetype!r} is not OTLP's; send {_PROTOBUF} or {_JSON}.")
     body = otlp_decode.decompress(_body(), request.headers.get("Content-Encoding", "").strip().lower())
     decode = otlp_decode.json_body if request.mimetype == _JSON else otlp_decode.protobuf
-    return add(decode(body, kind))
+    return decode(body, kind)
 
 
 def _body() -> bytes:

@@ -5,6 +5,7 @@ from werkzeug import Response as Redirect
 
 from observatory import go_format, log_search, metric_json, moments, query_params
 from observatory.answers import json_answer
+from observatory.forward import Forwarding
 from observatory.jaeger_references import trace_id_text
 from observatory.log_search import SEVERITIES, LogQuery
 from observatory.log_store import LogStore
@@ -14,8 +15,8 @@ from observatory.trace_store import TraceStore
 from vshop.kit.problems import Problem
 
 
-def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Blueprint:
-    """Make the endpoints that answer from the three stores."""
+def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore, forwarding: Forwarding) -> Blueprint:
+    """Make the endpoints that answer from the three stores, and tell what was handed on."""
     api = Blueprint("telemetry", __name__)
 
     @api.get("/api/logs")
@@ -45,6 +46,7 @@ def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> Bluep
                 "traces": traces.counts(),
                 "logs": logs.counts(),
                 "metrics": metrics.counts(),
+                "forwarding": forwarding.counts(),
                 "services": {
                     service: {signal: counts.get(service, 0) for signal, counts in by_signal.items()} for service in services
                 },

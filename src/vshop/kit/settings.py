@@ -101,6 +101,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1_000_000, description="Bytes of OTLP the observatory holds, each for traces and logs, before it drops old ones."),
     ] = 128_000_000
+    forward: Annotated[
+        str,
+        Meta(
+            description="OTLP endpoints that get all signals beside the observatory, with commas between them: "
+            "`http://host:port` (http/protobuf) or `grpc://host:port`."
+        ),
+    ] = ""
+    forward_headers: Annotated[
+        str, Meta(description="Headers sent along, such as a key: `name=value,name=value`, as in OTEL_EXPORTER_OTLP_HEADERS.")
+    ] = ""
+    export_dir: Annotated[
+        str, Meta(description="Folder for traces.jsonl, logs.jsonl and metrics.jsonl, one OTLP JSON object a line; empty for none.")
+    ] = ""
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
