@@ -8,6 +8,7 @@ from observatory.alerting.order_spans import (
     SERVER,
     http_status,
     is_handling,
+    is_replay,
     is_request,
     is_send,
     request_of,
@@ -42,6 +43,7 @@ class Evidence:
         self.sends: list[tuple[Span, Span | None]] = []
         self.exceptions: dict[bytes, list[tuple[str, int]]] = {}
         self._handlings: dict[tuple[bytes, bytes], list[Span]] = {}
+        self._replays: dict[tuple[bytes, bytes], list[Span]] = {}
         self._statuses: dict[Span, int | None] = {}
         trace_ids = set()
         for trace in traces:
@@ -54,15 +56,18 @@ class Evidence:
                 self.exceptions.setdefault(record.trace_id, []).append((record.exception, record.time_ns))
 
     def _begin_ns(self, spans: Sequence[Span]) -> int:
-        """Find the begin of a trace. Handlings are kept of every trace: one that is linked may begin after the window."""
+        """Find the begin of a trace. What follows a send is kept of every trace: a linked one may begin after the window."""
         begin_ns = 2**64
         for span in spans:
             if span.start_ns < begin_ns:  # noqa: PLR1730 - min() would cost as much as the rest of this loop
                 begin_ns = span.start_ns
-            if span.kind == CONSUMER and is_handling(span):
+            kind = span.kind
+            if kind == CONSUMER and is_handling(span):
                 self._handlings.setdefault((span.trace_id, span.parent_id), []).append(span)
                 for link in span.links:
                     self._handlings.setdefault(link, []).append(span)
+            elif kind == PRODUCER and is_replay(span):
+                self._replays.setdefault((span.trace_id, span.parent_id), []).append(span)
         return begin_ns
 
     def _add(self, spans: Sequence[Span]) -> None:
@@ -78,9 +83,13 @@ class Evidence:
         self.requests += requests
         self.sends += [(send, request_of(send, requests, spans)) for send in sends]
 
-    def handlings(self, send: Span) -> Sequence[Span]:
-        """List the processing of a send that succeeded: its children, and what links to it from any trace."""
-        return self._handlings.get((send.trace_id, send.span_id), ())
+    def handlings(self, send: Span) -> list[Span]:
+        """List the processing that succeeded of a send, and of its replays: its children, and what links to it from any trace."""
+        key = (send.trace_id, send.span_id)
+        found = self._handlings.get(key, [])
+        for replay in self._replays.get(key, ()):
+            found = found + self._handlings.get((replay.trace_id, replay.span_id), [])
+        return found
 
     def http_status(self, request: Span) -> int | None:
         """Read a request's status code, once however many rules ask."""

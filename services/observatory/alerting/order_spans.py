@@ -28,6 +28,17 @@ def is_send(span: Span) -> bool:
     )
 
 
+def is_replay(span: Span) -> bool:
+    """Tell whether it is stock-updater sending a dead letter once more: a child of the order's first send."""
+    return (
+        span.kind == PRODUCER
+        and span.service == "stock-updater"
+        and span.status != STATUS_ERROR
+        and span.name.startswith("send ")
+        and not span.name.endswith(".dlq")
+    )
+
+
 def is_handling(span: Span) -> bool:
     """Tell whether it is stock-updater processing a record with success."""
     return (

@@ -17,7 +17,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         severity: how bad that is.
         window_s: how far back it looks unless asked for another window, in seconds.
         threshold: the value at which it fires; what is counted or measured is up to its kind.
-        grace_s: how long something that has to follow may take, in seconds; of kind ``not-handled`` only.
+        grace_s: how long something that has to follow may be missing, in seconds; of kind ``not-handled`` only.
         labels: names of what it groups by.
     """
 
