@@ -45,11 +45,12 @@ def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 def redact_span(span: ReadableSpan) -> ReadableSpan:
     """Return the span without secrets in its name, trace state, attributes, events, links and status."""
-    name, attributes, context = redact(span.name), _clean(span.attributes), _redact_context(span.context)
+    given = span.attributes  # each look makes another proxy of them
+    name, attributes, context = redact(span.name), _clean(given), _redact_context(span.context)
     description = redact(span.status.description) if span.status.description else span.status.description
     events = [_redact_event(event) for event in span.events]
     links = [_redact_link(link) for link in span.links]
-    unchanged = attributes is span.attributes and description == span.status.description and name == span.name
+    unchanged = attributes is given and description == span.status.description and name == span.name
     unchanged = unchanged and context is span.context
     if unchanged and all(new is old for new, old in zip([*events, *links], [*span.events, *span.links], strict=True)):
         return span

@@ -20,7 +20,7 @@ _QUOTED = r"""[bf]?(?P<open>\\*)(?P<quote>["'])(?:
     | (?!(?P=open)')\\++'
     | \\++(?!["'])
     | (?:(?P=open)\\(?P=open)\\)*(?P=open)\\(?P=open)(?P=quote)
-    )*+"""
+    )*+(?:(?:(?P=open)\\(?P=open)\\)+(?=(?P=open)(?P=quote)))?"""
 _BOX = r"[\[{][^\[\]{}]*+[\]}]?"
 for _ in range(4):  # deep enough for an attribute as DynamoDB writes it
     _BOX = rf"[\[{{](?:[^\[\]{{}}]++|{_BOX})*+[\]}}]?"
@@ -58,7 +58,7 @@ _PATTERNS = (
         rf"\g<1>{REDACTED}",
     ),
     # a header as it stands in a message
-    (re.compile(rf"""({_HEADER}[ ]*:[ ]*)[^\s"'][^\r\n"']*""", _FLAGS), rf"\g<1>{REDACTED}"),
+    (re.compile(rf"""({_HEADER}[ ]*:[ ]*)(?!["'\s])(?:=\\*["'][^"'\\\r\n]*\\*["']|[^\r\n"'])+""", _FLAGS), rf"\g<1>{REDACTED}"),
     # credentials of an Authorization header (RFC 9110, 11.4): prose has neither digits nor capitals after a scheme in lower case
     (
         re.compile(r"\b(Bearer|Basic|(?i:bearer|basic)(?=[\s+%]+[\w.~+/%-]*[\dA-Z=]))((?:\s|\+|%20)+)[\w.~+/=%-]{8,}"),
