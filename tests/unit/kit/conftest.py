@@ -1,0 +1,38 @@
+"""Spans that are kept in memory, and librdkafka's own mock broker."""
+
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Tracer
+
+from vshop.kit import kafka_processing, kafka_sender
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    """What was exported."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracer(exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Tracer:
+    """A tracer that exports there; the kit's Kafka spans come from it too."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("tests")
+    monkeypatch.setattr(kafka_processing, "tracer", tracer)
+    monkeypatch.setattr(kafka_sender, "tracer", tracer)
+    return tracer
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The address of librdkafka's mock broker: Kafka's protocol in this process, topics made when first used."""
+    owner = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 0})
+    (address,) = [f"{found.host}:{found.port}" for found in owner.list_topics(timeout=5).brokers.values()]
+    yield address
+    del owner

@@ -1,0 +1,115 @@
+"""Every error is a problem (RFC 9457); nobody outside sees a stack."""
+
+import pytest
+from flask import Flask, abort
+from opentelemetry.trace import StatusCode
+
+from vshop.kit import health, problems
+from vshop.kit.problems import Problem
+
+
+@pytest.fixture
+def client():
+    """An application that fails in every way."""
+    app = Flask("failing")
+    app.config["MAX_CONTENT_LENGTH"] = 10
+    problems.install(app)
+
+    def fine():
+        return "a broker"
+
+    def away():
+        raise ConnectionError("refused")
+
+    app.register_blueprint(health.blueprint("failing", {"kafka": fine, "dynamodb": away}), url_prefix="/bad")
+    app.register_blueprint(health.blueprint("failing", {"kafka": fine}), url_prefix="/good", name="good")
+    app.add_url_rule("/ours", view_func=_ours)
+    app.add_url_rule("/unforeseen", view_func=_unforeseen)
+    app.add_url_rule("/teapot", view_func=lambda: abort(418))
+    app.add_url_rule("/slashed/", view_func=lambda: "here", endpoint="slashed")
+    app.add_url_rule("/read", view_func=_read, methods=["POST"])
+    return app.test_client()
+
+
+def _ours():
+    raise Problem(503, "Kafka is away.", headers={"Retry-After": "5"}, hop="kafka", field=None)
+
+
+def _unforeseen():
+    raise ZeroDivisionError("the inside of it")
+
+
+def _read():
+    from flask import request  # noqa: PLC0415 - one view's need
+
+    return request.get_data()
+
+
+def test_a_raised_problem_is_answered(client):
+    """With its members and headers; a member of None is left out."""
+    response = client.get("/ours")
+
+    assert (response.status_code, response.mimetype) == (503, "application/problem+json")
+    assert response.headers["Retry-After"] == "5"
+    assert response.get_json() == {"title": "Service Unavailable", "status": 503, "detail": "Kafka is away.", "hop": "kafka"}
+
+
+def test_an_unforeseen_failure_shows_its_trace_and_nothing_else(client, tracer):
+    """The span has it all."""
+    with tracer.start_as_current_span("GET") as span:
+        response = client.get("/unforeseen")
+
+    assert (response.status_code, response.mimetype) == (500, "application/problem+json")
+    assert response.get_json()["traceId"] == f"{span.get_span_context().trace_id:032x}"
+    for inside in ("ZeroDivisionError", "the inside of it", "Traceback", __file__):
+        assert inside not in response.text
+    assert span.status.status_code == StatusCode.ERROR
+    assert [event.attributes["exception.message"] for event in span.events] == ["the inside of it"]
+    assert span.attributes["error.type"] == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/none", 404), ("POST", "/ours", 405), ("GET", "/teapot", 418)])
+def test_flasks_own_errors_are_problems_too(client, method, path, status):
+    """With what their status needs."""
+    response = client.open(path, method=method)
+
+    assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+    assert response.get_json()["status"] == status
+    assert (status == 405) == ("Allow" in response.headers)
+
+
+def test_a_body_too_large_is_a_problem(client):
+    """413."""
+    assert client.post("/read", data=b"x" * 11).get_json()["status"] == 413
+
+
+def test_a_redirect_is_no_problem(client):
+    """Flask's own for a missing slash."""
+    response = client.get("/slashed")
+
+    assert (response.status_code, response.headers["Location"]) == (308, "http://localhost/slashed/")
+
+
+def test_alive_is_alive_whatever_else_is_away(client):
+    """A restart would not help."""
+    assert client.get("/bad/healthz").get_json() == {"service": "failing", "status": "alive"}
+
+
+def test_ready_is_what_every_check_sees(client):
+    """200, and how long each took."""
+    response = client.get("/good/readyz")
+
+    body = response.get_json()
+    assert (response.status_code, body["status"]) == (200, "ready")
+    assert (body["checks"]["kafka"]["ok"], body["checks"]["kafka"]["seen"]) == (True, "a broker")
+    assert body["checks"]["kafka"]["ms"] >= 0
+
+
+def test_one_failing_check_is_not_ready(client):
+    """503, with what it saw; the others are run all the same."""
+    response = client.get("/bad/readyz")
+
+    checks = response.get_json()["checks"]
+    assert (response.status_code, response.get_json()["status"]) == (503, "not ready")
+    assert (checks["dynamodb"]["ok"], checks["dynamodb"]["seen"]) == (False, "ConnectionError: refused")
+    assert checks["kafka"]["ok"] is True

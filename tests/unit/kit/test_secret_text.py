@@ -1,0 +1,287 @@
+"""No secret survives in any text; harmless text is left as it is."""
+
+import json
+import random
+import string
+
+import jwt
+import pytest
+
+from vshop.kit.secret_text import is_secret_name, redact
+
+SECRET = "hunter2"
+JWT = jwt.encode({"sub": "ada", "exp": 2_000_000_000}, "k" * 32, algorithm="HS256")
+AWKWARD = [
+    SECRET,
+    f'a"{SECRET}',
+    f"a'{SECRET}",
+    f"a\\{SECRET}",
+    f'a\\"{SECRET}',
+    f"a'\"{SECRET}",
+    f"\\\\{SECRET}\\",
+    f"\n{SECRET}",
+    f'é"{SECRET}"',
+]
+
+
+def _nested(text, depth):
+    for _ in range(depth):
+        text = json.dumps({"body": text})
+    return text
+
+
+@pytest.mark.parametrize("depth", range(4))
+@pytest.mark.parametrize("value", AWKWARD, ids=ascii)
+@pytest.mark.parametrize("indent", [None, 1], ids=["compact", "indented"])
+@pytest.mark.parametrize("ascii_only", [True, False], ids=["ascii", "utf-8"])
+def test_a_json_field_is_redacted_and_the_rest_stays_json(depth, value, indent, ascii_only):
+    """However its value is quoted, also as JSON inside JSON inside JSON."""
+    document = {"itemId": 1, "password": value, "quantity": 2}
+    text = _nested(json.dumps(document, indent=indent, ensure_ascii=ascii_only), depth)
+
+    read = redact(text)
+    for _ in range(depth):
+        read = json.loads(read)["body"]
+
+    assert json.loads(read) == document | {"password": "[REDACTED]"}
+
+
+@pytest.mark.parametrize(
+    "value", ["1234567", '["hunter2", "b"]', '{"S": "hunter2"}', '{"L": [{"M": {"a": {"S": "hunter2"}}}]}', "-1.5e3"]
+)
+def test_a_value_that_is_no_text_is_redacted_whole(value):
+    """A number, a list, an attribute as DynamoDB writes it."""
+    assert json.loads(redact(f'{{"token": {value}, "b": "kept"}}')) == {"token": "[REDACTED]", "b": "kept"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "access_token",
+        "refreshToken",
+        "TOKEN",
+        "client_secret",
+        "password",
+        "new-password",
+        "passwd",
+        "api_key",
+        "X-Api-Key",
+        "apiKey",
+        "authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "set-cookie",
+        "aws_secret_access_key",
+        "private_key",
+        "client_assertion",
+        "x-amz-security-token",
+        "http.request.header.authorization",
+    ],
+)
+def test_a_name_tells_that_its_value_is_secret(name):
+    """As a field, a parameter, a header line, a keyword, a pair, an attribute."""
+    texts = [
+        json.dumps({name: SECRET}),
+        repr({name: SECRET}),
+        repr({name: SECRET.encode()}),
+        f"GET /x?a=1&{name}={SECRET}&b=2",
+        f"{name}={SECRET}",
+        f"call({name}='{SECRET}')",
+        f'{name}="a b {SECRET}"',
+        f"{name}: {SECRET}",
+        f"%3F{name}%3D{SECRET}%26b%3D2",
+    ]
+
+    assert [text for text in texts if SECRET in redact(text)] == []
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JWT,
+        f"GET /users/{JWT}/orders",
+        f"x{JWT}y",
+        f"Bearer%20{JWT}",
+        f"\\n{JWT}",
+        f'{{"a":"\\u0022{JWT}"}}',
+        f"a={JWT};b",
+        JWT.rsplit(".", 1)[0],
+        JWT[:-10],
+        JWT.replace(".", "%2E"),
+        f"{JWT}.{JWT.split('.')[2]}.x",
+        f"(JWT: {JWT})",
+        f"_{JWT}",
+        f"{JWT} and {JWT}",
+    ],
+    ids=[
+        "alone",
+        "path",
+        "in a word",
+        "URL encoded",
+        "after an escape",
+        "after a code",
+        "cookie",
+        "unsigned",
+        "cut",
+        "dots encoded",
+        "five parts",
+        "prose",
+        "after _",
+        "two",
+    ],
+)
+def test_a_web_token_is_redacted_wherever_it_stands(text):
+    """Neither its claims nor its signature are left."""
+    claims, signature = JWT.split(".")[1:]
+
+    assert claims not in redact(text)
+    assert signature not in redact(text)
+    assert signature[:20] not in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"authorization=Bearer {SECRET}{SECRET} kept",
+        f"Authorization: Digest username=x, response={SECRET}\r\nAccept: kept",
+        f"Authorization: ApiKey {SECRET}\nkept",
+        f"Cookie: a={SECRET}; b={SECRET}\r\nkept",
+        f"authorization: Basic {SECRET}",
+        f"BEARER {SECRET}{SECRET} kept",
+        f"basic {SECRET}{SECRET} kept",
+        f"Basic {SECRET}{SECRET}== kept",
+        f"bearer+{SECRET}{SECRET}&kept",
+        repr([("Authorization", f"ApiKey {SECRET}"), ("Accept", "kept")]),
+        f"http://ada:{SECRET}@host/kept",
+        f"amqp://ada:p@{SECRET}@host:1/kept",
+        f"https://{SECRET}@github.com/kept",
+        f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY----- kept",
+        f"-----BEGIN PRIVATE KEY-----\\n{SECRET}",
+        f'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n{SECRET}\r\n--b\r\nkept',
+        f'--b\r\nContent-Disposition: form-data; name="password"\r\nContent-Type: text/plain\r\n\r\na\r\n{SECRET}\r\n--b\r\nkept',
+        json.dumps(f'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n{SECRET}\r\n--b\r\nkept'),
+        f"grant_type=password&username=kept&password=a%22{SECRET}&audience=x",
+        f"Login(username='kept', password='a\"{SECRET}')",
+        f"ValueError: bad config {{'password': \"it's {SECRET}\", 'kept': 1}}",
+        f'{{"password":"{SECRET}',
+        f'{{"password":"{SECRET}\\',
+        f"password={SECRET}\\",
+    ],
+    ids=ascii,
+)
+def test_credentials_are_redacted_in_every_form(text):
+    """And what is beside them is kept."""
+    assert SECRET not in redact(text)
+    assert ("kept" in text) == ("kept" in redact(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "placing new order OrderRequest(item_id=1, username='auth0|5ba1a9227dc7232e1aec4fd0', quantity=2)",
+        '{"itemId": 1, "username": "auth0|5ba1", "discountCode": "DEL15"}',
+        "Send an Authorization header with a Bearer token; POST auth-stub/oauth/token issues one.",
+        'Bearer realm="virtual-shop", error="invalid_token", error_description="malformed"',
+        "Expired token received for JSON Web Token validation",
+        "Invalid token received for JSON Web Token validation: Not enough segments",
+        '{"token_type": "Bearer", "expires_in": 3600}',
+        '{"token_endpoint": "http://127.0.0.1:8081/oauth/token"}',
+        '{"token": null, "secret": false, "cookie": true}',
+        '{"idempotency-key": "k1", "key": "1"}',
+        "basic authentication is not supported",
+        "Wrong user id or password.",
+        "POST /oauth/token HTTP/1.1",
+        "mail ada@virtual-shop.local",
+        "http://host/a@b",
+        "Missing the key id in the item",
+        "monkey=1&donkey: 2",
+        "eyJ",
+    ],
+)
+def test_harmless_text_is_untouched(text):
+    """What a workshop looks for must be readable."""
+    assert redact(text) == text
+
+
+def test_redacting_twice_changes_nothing_more():
+    """The mark is no secret."""
+    for value in AWKWARD:
+        once = redact(json.dumps({"password": value, "token": [1]}) + f" Cookie: {value}")
+        assert redact(once) == once
+
+
+def test_random_texts_raise_nothing():
+    """Built from what the patterns look for."""
+    chance = random.Random(7)  # noqa: S311 - chance, not secrecy
+    pieces = [
+        '"',
+        "'",
+        "\\",
+        "=",
+        ":",
+        ",",
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        " ",
+        "\n",
+        "\r\n",
+        "%3D",
+        "%26",
+        "&",
+        "token",
+        "Password",
+        "cookie",
+        "authorization",
+    ]
+    pieces += [
+        "Bearer ",
+        "basic ",
+        "eyJ",
+        JWT,
+        "name=",
+        "-----BEGIN PRIVATE KEY-----",
+        "://",
+        "@",
+        "--",
+        "\ud800",
+        "\x00",
+        "🛒",
+        *string.ascii_letters,
+    ]
+    for _ in range(3000):
+        text = "".join(chance.choices(pieces, k=chance.randint(0, 60)))
+        result = redact(text)
+        assert isinstance(result, str)
+        assert JWT not in result
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a-",
+        "token",
+        "password=\\",
+        '"',
+        '"password":"',
+        "eyJ",
+        "eyJ.-",
+        "://",
+        "{",
+        'name="password"\n',
+        "cookie:",
+        "Bearer ",
+        "token: ",
+        "\\",
+        "'",
+    ],
+)
+@pytest.mark.parametrize("around", ["password", '"token":', '"token":"', "token='"])
+@pytest.mark.timeout(10)
+def test_a_long_text_costs_time_in_proportion(piece, around):
+    """No text makes the patterns run away: these would take minutes if the time grew with the square."""
+    redact(around + piece * 10_000 + around)
