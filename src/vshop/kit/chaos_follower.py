@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _PATH = "/ofrep/v1/evaluate/flags"
 _CONNECT_S = 2.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 1.0  # shorter than the board waits for acknowledgements
 _SHORT_POLL_S = 1.0
 
 
