@@ -26,6 +26,8 @@ ENV PATH=/opt/shop/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     SHOP_HOST=0.0.0.0
+# A volume here belongs to whom the folder belongs to.
+RUN install --directory --owner=10001 --group=10001 /var/lib/shop
 USER 10001:10001
 # Any of them; docker-compose.yml names each one's own.
 CMD ["python", "-P", "-m", "orders"]

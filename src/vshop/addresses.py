@@ -7,7 +7,7 @@ import msgspec
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
-    """Base URLs. The defaults are those of a shop on the default ports, in every run mode.
+    """Base URLs. The defaults are those of a shop in containers on the default ports, which cannot be asked where it is.
 
     Each can be set by the variable ``VSHOP_<NAME>_URL``, e.g. ``VSHOP_ORDERS_URL``: that is how to attach to a shop elsewhere.
     """
@@ -18,8 +18,8 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     console: str = "http://127.0.0.1:8090"
     traces: str = "http://127.0.0.1:16686"
     """Jaeger's query API."""
-    observatory: str = "http://127.0.0.1:16686"
-    """Logs and metrics as JSON."""
+    observatory: str = "http://127.0.0.1:16687"
+    """Logs, metrics and alerts as JSON. Beside a real Jaeger it has the next port; alone it has Jaeger's."""
 
 
 def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> Addresses:
@@ -44,7 +44,7 @@ def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> A
             "auth": "auth-stub",
             "stock": "stock-updater",
             "console": "console",
-            "traces": "observatory",
+            "traces": "jaeger" if "jaeger" in by_part else "observatory",
             "observatory": "observatory",
         }
         known = {name: by_part[part] for name, part in parts.items() if part in by_part}

@@ -10,15 +10,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from vshop.runtime import folders, kafka, kafka_jars
+from vshop.runtime import folders, kafka
 from vshop.runtime.environment import RUN
+from vshop.runtime.jars import KAFKA
 
 
 def cache_file() -> Path:
     """Say where the cache for these jars, this JVM and these flags lies, made or not."""
     modules = kafka.java().parents[1] / "lib" / "modules"
     seen = modules.stat()
-    key = f"{kafka_jars.folder()}|{modules}|{seen.st_size}|{seen.st_mtime_ns}|{kafka.JVM_FLAGS}"
+    key = f"{KAFKA.folder()}|{modules}|{seen.st_size}|{seen.st_mtime_ns}|{kafka.JVM_FLAGS}"
     return folders.cache() / f"kafka-{hashlib.sha256(key.encode()).hexdigest()[:16]}.aot"
 
 

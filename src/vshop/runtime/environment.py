@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from vshop.runtime import folders
+from vshop.runtime import folders, jaeger
 from vshop.runtime.options import Options
 from vshop.runtime.parts import Part, chosen
 
@@ -51,6 +51,7 @@ def build(options: Options, ports: Mapping[str, int], run: str, environ: Mapping
         env |= {key: template.format(**ports) for key, template in part.gives.items()}
     if own_dynamodb:
         env |= _AWS
+    env |= jaeger.elsewhere(options, env)
     env["PYTHONPATH"] = python_path(environ)
     # A proxy for the outside must not be asked for loopback addresses.
     for key in ("NO_PROXY", "no_proxy"):

@@ -5,12 +5,14 @@
     RuntimeProblem
     ├── UnknownNameError       a port, a part or a setting that does not exist
     ├── PortInUseError         a port is taken, by whom
-    ├── KafkaFetchError        Kafka's files could not be fetched, or are not the pinned ones
+    ├── FetchError             a server's files could not be fetched, or are not the pinned ones
     ├── PartFailedError        a part cannot start
     │   ├── PartDiedError      its process ended
     │   └── NotReadyError      it lives, but was not ready in time
     ├── HomeBusyError          another start or stop is under way in the same home folder
     ├── NotRunningError        there is no shop to act on
+    ├── JaegerError            the Jaeger asked for cannot be used
+    ├── ComposeError           Docker Compose is not there, or could not do it
     └── StockError             the table could not be saved or restored
 """
 
@@ -29,8 +31,8 @@ class PortInUseError(RuntimeProblem):
     """One or more ports are taken; the text names each, its part, and its holder where that can be seen."""
 
 
-class KafkaFetchError(RuntimeProblem):
-    """Kafka's jar files could not be fetched, or one is not what was pinned."""
+class FetchError(RuntimeProblem):
+    """A server's files could not be fetched, or one is not what was pinned."""
 
 
 class PartFailedError(RuntimeProblem):
@@ -61,6 +63,14 @@ class HomeBusyError(RuntimeProblem):
 
 class NotRunningError(RuntimeProblem):
     """No shop runs in this home folder, or the part asked for is not one of its parts."""
+
+
+class JaegerError(RuntimeProblem):
+    """The Jaeger that was asked for is not there, or is none that this shop can use."""
+
+
+class ComposeError(RuntimeProblem):
+    """Docker Compose is not there, or a container did not become ready; the text names it and quotes its log."""
 
 
 class StockError(RuntimeProblem):

@@ -26,6 +26,11 @@ class Home(NamedTuple):
         return self.path / "kafka"
 
     @property
+    def jaeger(self) -> Path:
+        """A real Jaeger's traces."""
+        return self.path / "jaeger"
+
+    @property
     def stock(self) -> Path:
         """The tables as saved by the last orderly stop."""
         return self.path / "dynamodb.json"

@@ -59,6 +59,7 @@ def clean(home: Home, found: State | None, progress: Progress, *, keep: bool) ->
     shutil.rmtree(home.path / "logs", ignore_errors=True)
     if not keep:
         shutil.rmtree(home.kafka, ignore_errors=True)
+        shutil.rmtree(home.jaeger, ignore_errors=True)
         home.stock.unlink(missing_ok=True)
     elif home.kafka.exists() and not home.stock.exists():
         progress(
@@ -68,9 +69,9 @@ def clean(home: Home, found: State | None, progress: Progress, *, keep: bool) ->
 
 def versions() -> dict[str, str]:
     """Name the versions that a report should hold."""
-    from vshop.runtime.kafka_jars import pinned  # noqa: PLC0415 - only a start needs it
+    from vshop.runtime.jars import KAFKA  # noqa: PLC0415 - only a start needs it
 
-    kafka = next(jar.version for jar in pinned() if jar.artifact == "kafka-clients")
+    kafka = next(jar.version for jar in KAFKA.pinned() if jar.artifact == "kafka-clients")
     return {"vshop": vshop.__version__, "python": platform.python_version(), "kafka": kafka}
 
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from vshop.runtime import aot, dynamodb, environment, kafka, kafka_jars, processes
+from vshop.runtime import commands, dynamodb, environment, processes
+from vshop.runtime.commands import Surroundings
 from vshop.runtime.errors import NotReadyError, PartDiedError
 from vshop.runtime.folders import Home
 from vshop.runtime.guard import Guard
@@ -83,7 +84,8 @@ class Launcher:
         """
         self.children: dict[str, Child] = {}
         self.env = environment.build(launch.options, launch.ports, launch.run, os.environ)
-        self._options, self._home, self._ports, _, self._progress, self._kafka_flags = launch
+        self._options, self._home, self._ports, self._progress = launch.options, launch.home, launch.ports, launch.progress
+        self._around = Surroundings(launch.options, launch.home, launch.ports, self.env, launch.progress, launch.kafka_flags)
         self._guard = guard
         self._given_up = threading.Event()
 
@@ -96,11 +98,11 @@ class Launcher:
 
         Raises:
             PartFailedError: one died, or was not ready in time.
-            KafkaFetchError: Kafka's files are not to be had.
+            FetchError: a server's files are not to be had.
             StockError: the saved stock cannot be restored.
         """
-        # Kafka takes longest, so it goes first; where it has to be fetched, the others need not wait for that.
-        ordered = sorted(parts, key=lambda part: (part.name == "kafka") == kafka_jars.here(), reverse=True)
+        # Kafka takes longest, so it goes first; but nobody needs to wait while something is fetched.
+        ordered = sorted(parts, key=lambda part: (commands.must_fetch(part, self._options), part.name != "kafka"))
         if keep and self._home.stock.exists() and any(part.name == "dynamodb" for part in parts):
             ordered = self._restore_first(ordered)
         for part in ordered:
@@ -119,15 +121,7 @@ class Launcher:
         return [part for part in ordered if part.kind != "backend"]
 
     def _spawn(self, part: Part, *, keep: bool) -> None:
-        env = self.env
-        if part.name == "kafka":
-            properties = kafka.prepare(self._home.kafka, self._ports["kafka"], self._ports["controller"], keep=keep)
-            command, env = (
-                kafka.command(properties, kafka_jars.ensure(self._progress), self._kafka_flags or aot.flags()),
-                kafka.environment(env),
-            )
-        else:
-            command = environment.command(part, self._ports)
+        command, env = commands.of(part, self._around, keep=keep)
         self._progress(Event(part.name, "starting"))
         process = processes.spawn(command, env, self._home.log(part.name))
         self._guard.watch(process.pid)

@@ -1,5 +1,7 @@
 """How a shop is to be started."""
 
+from typing import Literal
+
 import msgspec
 
 from vshop.runtime.parts import NAMES
@@ -21,6 +23,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """More variables for the services; they win over everything."""
     parts: tuple[str, ...] = NAMES
     """What to start. What is left out is not looked for: its address comes from the environment or is the default."""
+    dynamodb: Literal["moto", "local"] = "moto"
+    """Which server plays DynamoDB: moto, or Amazon's DynamoDB Local, under Amazon's licence."""
+    jaeger: str = "none"
+    """A real Jaeger beside the observatory: ``none``, the path of its program, the address of one that runs (its page's), or
+    ``auto``: the program ``jaeger`` where one is on the path."""
     detached: bool = False
     """Leave the shop running when the launcher ends. Otherwise it ends with the launcher, even one that is killed."""
     timeout_s: float = 60.0

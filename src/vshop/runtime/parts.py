@@ -18,7 +18,7 @@ class Part(NamedTuple):
     gives: Mapping[str, str] = {}
     """Templates of the variables by which the other parts find it."""
     module: str = ""
-    """Run as ``python -m``; Kafka has none."""
+    """Run as ``python -m``; Kafka and Jaeger have none."""
 
     @property
     def reads_settings(self) -> bool:
@@ -45,6 +45,13 @@ PARTS = (
         "observatory",
     ),
     Part(
+        "jaeger",
+        "backend",
+        {"jaeger": 16686, "otlp": 4318},
+        "http://127.0.0.1:{jaeger}",
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:{otlp}", "SHOP_TRACE_URL": "http://127.0.0.1:{jaeger}/trace/{{traceId}}"},
+    ),
+    Part(
         "auth-stub", "service", {"auth": 8081}, "http://127.0.0.1:{auth}", {"SHOP_AUTH_URL": "http://127.0.0.1:{auth}"}, "auth_stub"
     ),
     Part("orders", "service", {"orders": 8080}, "http://127.0.0.1:{orders}", module="orders"),
@@ -60,7 +67,13 @@ PARTS = (
 )
 """In the order in which they are shown. All start at the same time; services stop first, then backends."""
 
-NAMES = tuple(part.name for part in PARTS)
+NAMES = tuple(part.name for part in PARTS if part.name != "jaeger")
+"""Those of an ordinary shop."""
+
+_BESIDE_JAEGER = Part(
+    "observatory", "backend", {"query": 16687}, "http://127.0.0.1:{query}", {"SHOP_OTLP_PORT": "{query}"}, "observatory"
+)
+"""The observatory when a Jaeger has its usual ports; one port is enough for what Jaeger hands on and for questions."""
 
 
 def chosen(names: Iterable[str]) -> list[Part]:
@@ -76,6 +89,8 @@ def chosen(names: Iterable[str]) -> list[Part]:
         UnknownNameError: a name is no part's.
     """
     wanted = set(names)
-    for name in sorted(wanted.difference(NAMES)):
-        raise name_near(name, NAMES, "part")
-    return [part for part in PARTS if part.name in wanted]
+    known = [part.name for part in PARTS]
+    for name in sorted(wanted.difference(known)):
+        raise name_near(name, known, "part")
+    listed = [part for part in PARTS if part.name in wanted]
+    return [_BESIDE_JAEGER if part.name == "observatory" and "jaeger" in wanted else part for part in listed]

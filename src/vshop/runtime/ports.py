@@ -36,8 +36,13 @@ def assign(options: Options, parts: list[Part], environ: Mapping[str, str]) -> d
         missing = [name for name in names if name not in named]
         ports = dict(zip(missing, free(len(missing)), strict=True))
     else:
-        settings = load({key: value for key, value in environ.items() if key.startswith("SHOP_") and key.endswith("_PORT")})
-        ports = {name: getattr(settings, f"{name}_port", default) for part in parts for name, default in part.ports.items()}
+        given = {key: value for key, value in environ.items() if key.startswith("SHOP_") and key.endswith("_PORT") and value}
+        settings = load(given)
+        ports = {
+            name: getattr(settings, f"{name}_port") if f"SHOP_{name.upper()}_PORT" in given else default
+            for part in parts
+            for name, default in part.ports.items()
+        }
     return ports | {name: number for name, number in named.items() if name in names}
 
 

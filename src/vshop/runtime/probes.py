@@ -31,6 +31,8 @@ def probe(part: Part, ports: Mapping[str, int]) -> Seen:
         if part.name == "kafka":
             return _kafka(ports["kafka"])
         port = ports[next(iter(part.ports))]
+        if part.name == "jaeger":
+            return _answers(port, "/api/services")
         return _readyz(port) if part.reads_settings else _answers(port)
     except ConnectionRefusedError:
         return Seen(ready=False, detail="does not listen yet")
@@ -48,9 +50,9 @@ def _get(port: int, path: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def _answers(port: int) -> Seen:
-    status, _ = _get(port, "/")
-    return Seen(ready=True, detail=f"answers HTTP {status}")
+def _answers(port: int, path: str = "/") -> Seen:
+    status, _ = _get(port, path)
+    return Seen(ready=status < http.client.INTERNAL_SERVER_ERROR, detail=f"answers HTTP {status}")
 
 
 def _readyz(port: int) -> Seen:

@@ -162,8 +162,10 @@ class Shop:
 
     @classmethod
     def _launch(cls, options: Options, home: Home, progress: Progress) -> Self:
-        from vshop.runtime.launch import Launch, attempt  # noqa: PLC0415 - as above
+        from vshop.runtime import jaeger  # noqa: PLC0415 - as above
+        from vshop.runtime.launch import Launch, attempt  # noqa: PLC0415
 
+        options = jaeger.settle(options, progress)
         wanted = chosen(options.parts)
         numbers = ports.assign(options, wanted, os.environ)
         ports.check(wanted, numbers)

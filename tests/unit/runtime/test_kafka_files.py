@@ -1,4 +1,4 @@
-"""Kafka's files: pinned, fetched whole or not at all."""
+"""Kafka's and DynamoDB Local's files: pinned, fetched whole or not at all."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vshop.runtime import kafka, kafka_jars
-from vshop.runtime.errors import KafkaFetchError
+from vshop.runtime import jars, kafka
+from vshop.runtime.errors import FetchError
+from vshop.runtime.jars import DYNAMODB, KAFKA, Jar
 from vshop.runtime.progress import silent
 
 
@@ -20,9 +21,20 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_pinned_jars() -> None:
     """The pinned jars hold kafka and its log writer."""
-    jars = {jar.artifact: jar for jar in kafka_jars.pinned()}
-    assert {"kafka_2.13", "kafka-clients", "slf4j-simple"} <= set(jars)
-    assert all(len(jar.sha256) == 64 and jar.size > 0 for jar in jars.values())
+    pinned = {jar.artifact: jar for jar in KAFKA.pinned()}
+    assert {"kafka_2.13", "kafka-clients", "slf4j-simple"} <= set(pinned)
+    assert all(len(jar.sha256) == 64 and jar.size > 0 for jar in pinned.values())
+
+
+def test_pinned_files_of_dynamodb() -> None:
+    """DynamoDB Local comes with SQLite for Linux and both kinds of Mac, which it cannot do without."""
+    files = {jar.file for jar in DYNAMODB.pinned()}
+    libraries = {
+        "libsqlite4java-linux-amd64-1.0.392.so",
+        "libsqlite4java-osx-1.0.392.dylib",
+        "libsqlite4java-osx-aarch64-1.0.392.dylib",
+    }
+    assert {"DynamoDBLocal-3.1.0.jar", "jetty-xml-12.0.14.jar"} | libraries <= files
 
 
 def test_no_network(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
@@ -31,25 +43,25 @@ def test_no_network(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     def unreachable(*_args: object) -> Iterator[Path]:
         raise ConnectionError("Name or service not known")
 
-    monkeypatch.setattr(kafka_jars, "_download", unreachable)
-    with pytest.raises(KafkaFetchError, match=r"45 MB.*\nSeen: ConnectionError: Name or service not known.*\n.*copy the folder"):
-        kafka_jars.ensure(silent)
-    assert not kafka_jars.here()
+    monkeypatch.setattr(jars, "_download", unreachable)
+    with pytest.raises(FetchError, match=r"45 MB.*\nSeen: ConnectionError: Name or service not known.*\n.*copy the folder"):
+        KAFKA.ensure(silent)
+    assert not KAFKA.here()
 
 
 def test_tampered_jar(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     """A file that is not the pinned one is refused."""
 
-    def tampered(jars: list[kafka_jars.Jar], _repository: Path, _pool: ThreadPoolExecutor) -> Iterator[Path]:
-        for jar in jars:
+    def tampered(pinned: list[Jar], _repository: Path, _pool: ThreadPoolExecutor) -> Iterator[Path]:
+        for jar in pinned:
             path = cache / jar.file
             path.write_bytes(b"something else")
             yield path
 
-    monkeypatch.setattr(kafka_jars, "_download", tampered)
-    with pytest.raises(KafkaFetchError, match=r"is not the pinned file: expected SHA-256 \w{64}, got \w{64} \(14 bytes"):
-        kafka_jars.ensure(silent)
-    assert not kafka_jars.here()
+    monkeypatch.setattr(jars, "_download", tampered)
+    with pytest.raises(FetchError, match=r"is not the pinned file: expected SHA-256 \w{64}, got \w{64} \(14 bytes"):
+        KAFKA.ensure(silent)
+    assert not KAFKA.here()
 
 
 def test_data_kept_or_wiped(tmp_path: Path) -> None:
