@@ -1,12 +1,14 @@
 """An observatory without a network, and builders of OTLP's JSON."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from flask.testing import FlaskClient
 
 from observatory.alerting import rules_file
+from observatory.alerting.rule import Rule
 from observatory.app import create_app
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
@@ -15,6 +17,7 @@ from observatory.trace_store import TraceStore
 Json = dict[str, Any]
 
 START_NS = 1_790_000_000_000_000_000
+RULES = Path(__file__).parents[3] / "services" / "observatory" / "alert_rules.yaml"
 
 
 class Stores(NamedTuple):
@@ -31,10 +34,37 @@ def stores() -> Stores:
     return Stores(TraceStore(100, 100_000), LogStore(100, 100_000), MetricStore(max_series=10, max_points=5))
 
 
+class Clock:
+    """A clock that stands until it is set.
+
+    Attributes:
+        now_ns: what it shows, in nanoseconds since the epoch.
+    """
+
+    def __init__(self) -> None:
+        self.now_ns = START_NS
+
+    def __call__(self) -> int:
+        """Read it."""
+        return self.now_ns
+
+
 @pytest.fixture
-def client(stores: Stores) -> FlaskClient:
+def clock() -> Clock:
+    """The clock that alerts go by."""
+    return Clock()
+
+
+@pytest.fixture
+def rules() -> list[Rule]:
+    """The alert rules as they are shipped; a test may replace some before it asks."""
+    return list(rules_file.load(RULES))
+
+
+@pytest.fixture
+def client(stores: Stores, rules: list[Rule], clock: Clock) -> FlaskClient:
     """The application over these stores."""
-    return create_app(*stores, rules_file.load()).test_client()
+    return create_app(*stores, rules, clock).test_client()
 
 
 @pytest.fixture

@@ -82,6 +82,16 @@ def test_records_are_in_the_order_of_their_time_and_the_latest_ones_are_shown(lo
 
 
 @pytest.mark.parametrize(
+    "since", ["1790000003000000", "1790000003", "1790000002.5", "2026-09-21T14:13:23Z", "2026-09-21T16:13:23%2B02:00"]
+)
+def test_since_takes_any_notation(log, found, since):
+    """Microseconds, seconds, RFC 3339."""
+    for second in (3, 1, 4, 2):
+        log(str(second), at_s=second)
+    assert found(f"since={since}") == ["3", "4"]
+
+
+@pytest.mark.parametrize(
     ("query", "expected"),
     [
         ("service=orders", ["Größe missing"]),

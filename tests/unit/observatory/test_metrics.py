@@ -125,3 +125,19 @@ def test_series_and_points_are_bounded(client, record, series):
     counts = client.get("/api/telemetry").get_json()["metrics"]
     assert (counts["series"], counts["points"], counts["receivedPoints"]) == (10, 14, 18)
     assert (counts["droppedPoints"], counts["droppedSeries"]) == (4, 1)
+
+
+def test_the_latest_points_can_be_had_alone(client, record, series):
+    """``points=1`` is each series' value now: added up over services and instances, a counter's."""
+    counter = {"aggregationTemporality": 2, "isMonotonic": True}
+    for second in range(3):
+        record("placed", "sum", point(second, second, {"item": "1"}), point(10 * second, second, {"item": "2"}), **counter)
+        record("placed", "sum", point(100 * second, second, {"item": "1"}), service="orders-too", **counter)
+    found = series("name=placed&points=1")
+    assert [len(item["points"]) for item in found] == [1, 1, 1]
+    assert sum(item["points"][0]["value"] for item in found if item["attributes"].items() >= {"item": "1"}.items()) == 202
+    assert [[shown["value"] for shown in item["points"]] for item in series("points=2")] == [[1, 2], [10, 20], [100, 200]]
+    assert [len(item["points"]) for item in series("points=99")] == [3, 3, 3]
+    assert [len(item["points"]) for item in series("points=0")] == [0, 0, 0]
+    response = client.get("/api/metrics?points=all")
+    assert (response.status_code, "points" in response.get_json()["detail"]) == (400, True)
