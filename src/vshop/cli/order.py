@@ -15,6 +15,10 @@ def order(
     quantity: Annotated[int, typer.Option("--quantity", "-n", help="How many pieces.")] = 1,
     user: Annotated[int, typer.Option("--user", "-u", min=0, max=2, help="Which of the three shoppers.")] = 0,
     discount: Annotated[str | None, typer.Option("--discount", "-d", help="Discount code, e.g. DEL15.")] = None,
+    chaos: Annotated[
+        str | None, typer.Option("--chaos", help="Switch this incident on for this order and its login alone.")
+    ] = None,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Order without logging in.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the whole trace.")] = 15.0,
     as_json: AsJson = False,
 ) -> None:
@@ -25,7 +29,10 @@ def order(
     from vshop.waterfall import draw  # noqa: PLC0415
 
     addresses = find()
-    placed = ShopClient(addresses).place_order(item, quantity, username=USERS[user], discount_code=discount)
+    client = ShopClient(addresses)
+    baggage = {"baggage": f"shop.chaos={_checked(chaos)}"} if chaos else {}
+    token = None if no_token else client.token(USERS[user], headers=baggage)
+    placed = client.place_order(item, quantity, username=USERS[user], discount_code=discount, token=token, headers=baggage)
     gap = None
     try:
         trace = TraceReader(addresses.traces).wait_whole(placed.trace_id, placed.order_id, timeout)
@@ -56,3 +63,14 @@ def order(
     if gap is not None:
         out.print(f"[yellow]The trace is not whole after {timeout:g} s; missing: {escape(gap)}[/]")
     sys.exit(failed)
+
+
+def _checked(incident: str) -> str:
+    """Refuse an id that would do nothing, rather than send it along in vain."""
+    from vshop.incidents import load_incident  # noqa: PLC0415
+
+    switch = load_incident(incident).switch
+    if switch is None or "request" not in switch.scope:
+        how = f"use `vshop chaos on {incident}`" if switch else "its trigger alone does it; see `vshop incidents show`"
+        raise typer.BadParameter(f"{incident} cannot be switched on for one order: {how}.", param_hint="--chaos")
+    return incident

@@ -23,11 +23,12 @@ def known_failures() -> tuple[type[Exception], ...]:
     """Return the exceptions whose text is meant for a person."""
     from vshop.client import ShopError  # noqa: PLC0415 - only when a command failed or ends
     from vshop.first_order import BrokenHopError  # noqa: PLC0415
+    from vshop.incidents.errors import CatalogueError, UnknownIncidentError  # noqa: PLC0415
     from vshop.kit.settings import SettingsError  # noqa: PLC0415
     from vshop.runtime.errors import RuntimeProblem  # noqa: PLC0415
     from vshop.traces import TraceError  # noqa: PLC0415
 
-    return (RuntimeProblem, ShopError, BrokenHopError, TraceError, SettingsError)
+    return (RuntimeProblem, ShopError, BrokenHopError, TraceError, SettingsError, CatalogueError, UnknownIncidentError)
 
 
 def tell_failure(error: Exception) -> None:

@@ -16,6 +16,9 @@ from vshop.verify.sending import judged, send
 from vshop.verify.stage import Stage
 from vshop.verify.verdict import Check
 
+_COUNTED_AFTER_S = 0.1
+"""What a service counts about a request, it has counted this long after the request's span ended."""
+
 SwitchOn = Callable[[], dict[str, Any] | None]
 
 
@@ -36,11 +39,16 @@ class Broken(msgspec.Struct, frozen=True):
     """Of the orders that are judged."""
 
 
-def before(stage: Stage) -> Before:
-    """Read the state before the incident, once everything that happened earlier is counted in it."""
+def before(stage: Stage, earlier: Sequence[Scene] = ()) -> Before:
+    """Read the state before the incident, once everything that happened earlier is counted in it.
+
+    Args:
+        stage: the incident and its shop.
+        earlier: what happened last, if that is known.
+    """
     incident = stage.incident
     if incident.expect.metrics:
-        settle(stage.shop, stage.pace, stage.pace.now())
+        settle(stage.shop, stage.pace, _end(earlier, stage))
     changes = [*incident.symptom.stocks, *(incident.recovery.stocks if incident.recovery else [])]
     return Before(stage.pace.now(), stock_before(changes, stage.shop), read(stage.shop, incident.expect.metrics))
 
@@ -72,7 +80,14 @@ def broken(stage: Stage, start: Before, switch_on: SwitchOn, baggage: str | None
         ],
         incident.symptom.within_ms / 1000,
     )
-    return Broken([*checks, *_metrics(stage, start), *_alerts(stage, start.at)], orders, scenes)
+    checks += _metrics(stage, start, _end(scenes, stage))
+    return Broken([*checks, *_alerts(stage, start.at)], orders, scenes)
+
+
+def _end(scenes: Sequence[Scene], stage: Stage) -> float:
+    """Return the moment by which everything in quiet scenes was counted, by the services' clock; now, where there are none."""
+    ends = [seen.span.end_ns / 1e9 for scene in scenes for seen in scene.spans]
+    return max(ends) + _COUNTED_AFTER_S if ends else stage.pace.now()
 
 
 def _acknowledged(said: dict[str, Any]) -> Check:
@@ -81,11 +96,11 @@ def _acknowledged(said: dict[str, Any]) -> Check:
     return Check(what="switch", ok=True, expected="acknowledged by every service concerned", seen=", ".join(by), evidence=evidence)
 
 
-def _metrics(stage: Stage, start: Before) -> list[Check]:
+def _metrics(stage: Stage, start: Before, end: float) -> list[Check]:
     moves = stage.incident.expect.metrics
     if not moves:
         return []
-    settle(stage.shop, stage.pace, stage.pace.now())
+    settle(stage.shop, stage.pace, end)
     within_s = max(move.within_ms for move in moves) / 1000
     return stage.pace.until_ok(lambda: metric_checks(moves, start.metrics, read(stage.shop, moves, start.at)), within_s)
 

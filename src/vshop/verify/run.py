@@ -104,7 +104,7 @@ class _Run:
             checks.append(expects_nothing(self._stage, scenes))
         if not self._found("clean", checks):
             return
-        start = before(self._stage)
+        start = before(self._stage, scenes)
         self._on_at = self._stage.pace.now()
         seen = self._on(start) if scope == "global" else broken(self._stage, start, lambda: None, self._stage.incident.id)
         self._off_at = self._stage.pace.now()
