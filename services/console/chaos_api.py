@@ -37,20 +37,7 @@ def blueprint(board: Board, clock: Callable[[], float] = time.time) -> Blueprint
 
     @api.put("/chaos/<incident>")
     def put(incident: str) -> Response:
-        _known(board, incident)
-        body = request.get_data()
-        if body.strip() and not request.is_json:
-            detail = (
-                "The body must be JSON (-H 'Content-Type: application/json'); or use the query: ?for=60s&probability=0.5&item=1"
-            )
-            raise Problem(415, detail, headers={"Accept": "application/json"})
-        wish = wishes.read(body, request.args)
-        if not wish.on:
-            return _off(board, [incident], "api")
-        change = _turn(lambda: board.turn_on(incident, wish.switch(clock())))
-        if change.acks.silent:
-            raise _silent(f"{incident} is not on. It was put back as it was, because", board, change)
-        return _done(board, incident, change)
+        return _put(board, incident, clock)
 
     @api.delete("/chaos/<incident>")
     def delete(incident: str) -> Response:
@@ -62,6 +49,21 @@ def blueprint(board: Board, clock: Callable[[], float] = time.time) -> Blueprint
         return _off(board, list(board.snapshot().states), "reset")
 
     return api
+
+
+def _put(board: Board, incident: str, clock: Callable[[], float]) -> Response:
+    _known(board, incident)
+    body = request.get_data()
+    if body.strip() and not request.is_json:
+        detail = "The body must be JSON (-H 'Content-Type: application/json'); or use the query: ?for=60s&probability=0.5&item=1"
+        raise Problem(415, detail, headers={"Accept": "application/json"})
+    wish = wishes.read(body, request.args)
+    if not wish.on:
+        return _off(board, [incident], "api")
+    change = _turn(lambda: board.turn_on(incident, wish.switch(clock())))
+    if change.acks.silent:
+        raise _silent(f"{incident} is not on. It was put back as it was, because", board, change)
+    return _done(board, incident, change)
 
 
 def near(board: Board, incident: str) -> list[str]:

@@ -46,26 +46,7 @@ def blueprint(board: Board) -> Blueprint:
 
     @api.post(_PATH)
     def bulk() -> Response:
-        context = _context()
-        about = _about(context)
-        known = _known_revision(boot, about)
-        who = board.followers.follows(context.get("targetingKey"))
-        present = board.followers.present(who, known, connection.hung_up(request.environ)) if who else nullcontext()
-        wait_s = _wait_s()
-        with present:
-            if known is not None and wait_s:
-                board.wait_beyond(known, wait_s)
-            if board.closed:
-                raise Problem(503, "The board is about to stop.", headers={"Retry-After": "1"})
-            now = board.snapshot()
-        if now.revision == known:
-            answer = Response(status=304)
-        else:
-            answer = jsonify(flags=[_flag(name, state, context, chance) for name, state in now.states.items()])
-        answer.set_etag(f"{boot}-{now.revision}{about}")
-        if wait_s:
-            answer.headers["Preference-Applied"] = f"wait={wait_s}"
-        return answer
+        return _bulk(board, boot, chance)
 
     @api.post(f"{_PATH}/<key>")
     def single(key: str) -> Response | tuple[Response, int]:
@@ -78,6 +59,29 @@ def blueprint(board: Board) -> Blueprint:
         return jsonify(_flag(key, state, context, chance))
 
     return api
+
+
+def _bulk(board: Board, boot: str, chance: random.Random) -> Response:
+    context = _context()
+    about = _about(context)
+    known = _known_revision(boot, about)
+    who = board.followers.follows(context.get("targetingKey"))
+    present = board.followers.present(who, known, connection.hung_up(request.environ)) if who else nullcontext()
+    wait_s = _wait_s()
+    with present:
+        if known is not None and wait_s:
+            board.wait_beyond(known, wait_s)
+        if board.closed:
+            raise Problem(503, "The board is about to stop.", headers={"Retry-After": "1"})
+        now = board.snapshot()
+    if now.revision == known:
+        answer = Response(status=304)
+    else:
+        answer = jsonify(flags=[_flag(name, state, context, chance) for name, state in now.states.items()])
+    answer.set_etag(f"{boot}-{now.revision}{about}")
+    if wait_s:
+        answer.headers["Preference-Applied"] = f"wait={wait_s}"
+    return answer
 
 
 def evaluate(state: State, context: dict[str, Any], chance: random.Random) -> bool:
