@@ -40,5 +40,6 @@ def _print(line: dict[str, Any], *, as_json: bool) -> None:
     colour = "red" if line["state"] == "on" else "green"
     by = "" if line["by"] == "api" else f" ({line['by']})"
     out.print(
-        f"[dim]{line['revision']:>4}  {line['time']}[/]  [{colour}]{line['state']:<3}[/] {line['incident']}{by}  [dim]{line['ackMs']:.0f} ms[/]"
+        f"[dim]{line['revision']:>4}  {line['time']}[/]  [{colour}]{line['state']:<3}[/] {line['incident']}{by}  "
+        f"[dim]{line['ackMs']:.0f} ms[/]"
     )

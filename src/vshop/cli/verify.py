@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import typer
 from rich.live import Live
@@ -59,12 +59,12 @@ class _Progress:
     """A table that fills while a terminal looks on; a line a phase on stderr otherwise."""
 
     def __init__(self, *, live: bool) -> None:
-        self.table = Table("incident", *_PHASES, "checks", "seconds", box=None, header_style="dim")
-        self._live = Live(self.table, console=out, refresh_per_second=8) if live else None
+        self._rows: list[list[str]] = []
+        self._live = Live(self.table(), console=out, refresh_per_second=8) if live else None
         self._incident = ""
         self._marks: dict[str, str] = {}
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
         return self
@@ -76,7 +76,7 @@ class _Progress:
     def begin(self, incident: str) -> None:
         self._incident, self._marks = incident, {}
         if self._live is not None:
-            self._live.update(self._with_row(["[yellow]…[/]"]))
+            self._live.update(self.table([f"[bold]{incident}[/]", "[yellow]…[/]"]))
 
     def phase(self, phase: "Phase", checks: "list[Check]") -> None:
         failed = sum(not check.ok for check in checks)
@@ -87,27 +87,28 @@ class _Progress:
             told = f"[red]{failed} of {len(checks)} not as expected[/]" if failed else f"{len(checks)} checks"
             err.print(f"{self._incident:<32} {phase:<12} {told}")
         else:
-            self._live.update(self._with_row([*map(self._mark, _PHASES)]))
+            self._live.update(self.table([f"[bold]{self._incident}[/]", *map(self._mark, _PHASES)]))
 
     def end(self, verdict: "Verdict") -> None:
         colour = "green" if verdict.verified else "red"
         marks = [self._mark(phase) for phase in _PHASES]
-        self.table.add_row(f"[{colour}]{verdict.incident}[/]", *marks, str(len(verdict.checks)), f"{verdict.seconds:.1f}")
+        self._rows.append([f"[{colour}]{verdict.incident}[/]", *marks, str(len(verdict.checks)), f"{verdict.seconds:.1f}"])
+        if self._live is not None:
+            self._live.update(self.table())
 
     def _mark(self, phase: str) -> str:
         return self._marks.get(phase, "")
 
-    def _with_row(self, cells: list[str]) -> Table:
-        """Return the table with a row for the incident that is being verified."""
-        table = Table(*[column.header for column in self.table.columns], box=None, header_style="dim")
-        for row in zip(*(column.cells for column in self.table.columns), strict=True):
+    def table(self, under_way: list[str] | None = None) -> Table:
+        """Return the table so far, with a row for the incident that is being verified."""
+        table = Table("incident", *_PHASES, "checks", "seconds", box=None, header_style="dim")
+        for row in [*self._rows, *([under_way] if under_way else [])]:
             table.add_row(*row)
-        table.add_row(f"[bold]{self._incident}[/]", *cells)
         return table
 
 
 def _tell(verdicts: "list[Verdict]", progress: _Progress) -> None:
-    out.print(progress.table)
+    out.print(progress.table())
     for verdict in verdicts:
         for check in verdict.failed:
             out.print(f"\n[red]✖ {verdict.incident}[/], {check.phase}, {check.what}")
