@@ -94,9 +94,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Where a person looks at a trace: `traceUrl` of an order's answer; `{traceId}` is put in.")
     ] = "http://127.0.0.1:16686/trace/{traceId}"
 
-    store_max_spans: Annotated[int, Meta(ge=100, description="Spans the observatory holds before it drops whole old traces.")] = (
-        200_000
-    )
+    store_max_spans: Annotated[
+        int,
+        Meta(ge=100, description="Spans held before whole old traces are dropped; log records share it as their count limit."),
+    ] = 200_000
     store_max_bytes: Annotated[
         int,
         Meta(ge=1_000_000, description="Bytes of OTLP the observatory holds, each for traces and logs, before it drops old ones."),
