@@ -1,0 +1,163 @@
+"""Every incident does what its file says, on the real shop; nothing exported says its name; a broken one is found out."""
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import requests
+
+from vshop.addresses import Addresses, find
+from vshop.client import ShopClient
+from vshop.incidents.expectation import Alerts
+from vshop.incidents.incident import Incident
+from vshop.incidents.loader import load_catalogue
+from vshop.runtime.options import Options
+from vshop.runtime.processes import end
+from vshop.runtime.shop import Shop
+from vshop.traces import Trace, TraceReader
+from vshop.verify import TraceFinder, Verdict, verify
+
+CATALOGUE = load_catalogue()
+SWITCHED = {name: incident for name, incident in CATALOGUE.items() if incident.switch is not None}
+PER_REQUEST = sorted(name for name, incident in SWITCHED.items() if "request" in incident.switch.scope)
+SERVICES = Path(__file__).parents[2] / "services"
+
+
+def failures(verdict: Verdict) -> list[str]:
+    """Say what did not hold, for a person."""
+    return [
+        f"{check.phase}: {check.what}: expected {check.expected}, seen {check.seen}" for check in verdict.checks if not check.ok
+    ]
+
+
+@pytest.mark.parametrize("incident", CATALOGUE.values(), ids=list(CATALOGUE))
+def test_incident_is_verified(incident: Incident, client: ShopClient, addresses: Addresses) -> None:
+    verdict = verify(incident, client, TraceFinder(addresses.traces))
+
+    assert verdict.verified, "\n".join(failures(verdict))
+
+
+@pytest.mark.parametrize("name", ["auth-token-expired", "stock-put-missing-key", "orders-context-lost"])
+def test_incident_is_verified_for_one_request_alone(name: str, client: ShopClient, addresses: Addresses) -> None:
+    verdict = verify(CATALOGUE[name], client, TraceFinder(addresses.traces), scope="request")
+
+    assert (verdict.scope, failures(verdict)) == ("request", [])
+
+
+def test_every_change_is_acknowledged_within_half_a_second(addresses: Addresses) -> None:
+    took = {}
+    for name in SWITCHED:
+        for method in ("PUT", "DELETE"):
+            answer = requests.request(method, f"{addresses.console}/chaos/{name}", timeout=5)
+            took[method, name] = answer.json()["ackMs"]
+
+    assert {change: ms for change, ms in took.items() if ms >= 500} == {}
+
+
+def test_nothing_exported_names_an_incident(shop: Shop, addresses: Addresses, client: ShopClient, reader: TraceReader) -> None:
+    """Runs after the incidents above, so that their telemetry is what is searched; and once per request, with its baggage."""
+    for name in PER_REQUEST:
+        headers = {"baggage": f"shop.chaos={name}"}
+        placed = client.place_order(1, discount_code="DEL15", token=client.token(headers=headers), headers=headers)
+        reader.wait(placed.trace_id, lambda trace: bool(trace.find(service="orders", kind="SERVER")), timeout_s=30)
+    exported = _everything(addresses)
+    logs = {path.name: path.read_text() for path in (Path(shop.state.home) / "logs").iterdir() if path.stem != "console"}
+
+    assert len(exported) > 500_000, "there must be something to search"
+    assert [name for name in CATALOGUE if name in exported] == []
+    assert [(name, file) for name in CATALOGUE for file, text in logs.items() if name in text] == []
+
+
+def _everything(addresses: Addresses) -> str:
+    """Return all traces, logs and metrics that the observatory holds, as text."""
+    url = addresses.observatory
+    services = requests.get(f"{url}/api/services", timeout=10).json()["data"]
+    texts = [requests.get(f"{url}/api/traces", params={"service": name, "limit": 100_000}, timeout=60).text for name in services]
+    texts += [requests.get(f"{url}/api/logs", params={"limit": 100_000}, timeout=60).text]
+    texts += [requests.get(f"{url}/api/metrics", timeout=60).text]
+    return "".join(texts)
+
+
+def test_parallel_orders_with_incidents_of_their_own_do_not_meet(client: ShopClient, reader: TraceReader) -> None:
+    """Five times each of four incidents and of none, all at once; each trace shows its own and no other."""
+    signs = {
+        "stock-put-missing-key": "ValidationException",
+        "stock-update-wrong-parameters": "ParamValidationError",
+        "stock-table-missing": "ResourceNotFoundException",
+        "orders-publish-failed": "MSG_SIZE_TOO_LARGE",
+        "": None,
+    }
+    token = client.token()
+
+    def order(name: str) -> tuple[str, Trace]:
+        headers = {"baggage": f"shop.chaos={name}"} if name else {}
+        placed = client.place_order(2, token=token, headers=headers)
+        return name, reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=60)
+
+    with ThreadPoolExecutor(10) as pool:
+        traces = list(pool.map(order, [*signs] * 5))
+
+    for name, trace in traces:
+        seen = {span.attributes.get("error.type") for span in trace.spans if span.status == "ERROR"} - {"503"}
+        assert seen == ({signs[name]} if name else set()), f"{name or 'no incident'}: {trace.trace_id}"
+
+
+def test_a_switch_to_a_dead_service_names_it_and_is_not_on(breakable: Shop) -> None:
+    addresses = find(breakable.state.home, {})
+    end([breakable.state.processes["auth-stub"]], 5)
+    try:
+        answer = requests.put(f"{addresses.console}/chaos/auth-token-expired", timeout=20)
+        state = requests.get(f"{addresses.console}/chaos/auth-token-expired", timeout=5).json()
+    finally:
+        breakable.restart("auth-stub")
+
+    assert (answer.status_code, "auth-stub" in answer.json()["detail"], state["on"]) == (504, True, False)
+
+
+def test_without_its_site_an_incident_is_not_verified(shop: Shop, tmp_path: Path) -> None:
+    """A copy of the services in which one chaos site is taken out: the switch is acknowledged, and nothing happens."""
+    shutil.copytree(SERVICES, tmp_path / "services")
+    table = tmp_path / "services/stock_updater/table.py"
+    site = 'self._chaos.on("stock-put-missing-key", item=item_id)'
+    assert site in table.read_text(encoding="utf-8")
+    table.write_text(table.read_text(encoding="utf-8").replace(site, "False"), encoding="utf-8")
+    incident = CATALOGUE["stock-put-missing-key"]
+    # Its spans are enough to find out, and a wait that is bound to fail may be short.
+    spans_only = msgspec.structs.replace(incident.expect, within_ms=2000, logs=[], metrics=[], alerts=Alerts())
+    options = Options(free_ports=True, home=str(tmp_path / "home"), env={"PYTHONPATH": str(tmp_path / "services")}, timeout_s=100)
+
+    with Shop.start(options) as broken:
+        addresses = find(broken.state.home, {})
+        shortened = msgspec.structs.replace(incident, expect=spans_only)
+        verdict = verify(shortened, ShopClient(addresses), TraceFinder(addresses.traces))
+
+    assert not verdict.verified
+    assert {check.phase for check in verdict.checks if not check.ok} == {"on"}
+
+
+def test_revealed_evaluations_are_events_of_the_conventions(
+    beside: Any, shop: Shop, reader: TraceReader, addresses: Addresses
+) -> None:
+    revealing = beside("orders", "stock-updater", SHOP_REVEAL_CHAOS="true", SHOP_CONSOLE_URL=shop.addresses["console"])
+    client = ShopClient(
+        Addresses(orders=revealing.addresses["orders"], auth=addresses.auth, stock=revealing.addresses["stock-updater"])
+    )
+
+    placed = client.place_order(1, headers={"baggage": "shop.chaos=stock-put-missing-key"})
+    trace = reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=30)
+
+    events = [event.attributes for span in trace.spans for event in span.events if event.name == "feature_flag.evaluation"]
+    assert [(event["feature_flag.key"], event["feature_flag.result.variant"]) for event in events] == [
+        ("stock-put-missing-key", "on")
+    ]
+
+
+def test_unknown_incidents_are_answered_with_near_ones(addresses: Addresses) -> None:
+    answer = requests.put(f"{addresses.console}/chaos/stock-put-mising-key", timeout=5)
+
+    assert answer.status_code == 404
+    assert "stock-put-missing-key" in json.dumps(answer.json())
