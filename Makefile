@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help up down status order logs chaos-token chaos-key chaos-off verify test check docs clean
+.PHONY: help up down compose-up compose-down status order logs chaos-token chaos-key chaos-off verify test check docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -16,6 +16,12 @@ up: $(VENV)/.run ## Start the shop on this machine, send one order through it, p
 
 down: ## Stop the shop; nothing of it is left running
 	@if [ -x $(VSHOP) ]; then $(VSHOP) down; else echo "Nothing is installed, nothing runs."; fi
+
+compose-up: $(VENV)/.run ## The same in containers: real Kafka, DynamoDB Local and Jaeger; one order through it
+	@$(VSHOP) up --mode compose --timeout 180 $(ARGS)
+
+compose-down: $(VENV)/.run ## Stop the containers; ARGS=--volumes also removes what they stored
+	@$(VSHOP) down --mode compose $(ARGS)
 
 status: $(VENV)/.run ## Show every part: ready, memory, address
 	@$(VSHOP) status

@@ -1,12 +1,13 @@
-"""``vshop up|down|status|restart``."""
+"""``vshop up|down|status|restart`` of a shop whose parts are processes of this machine."""
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
+from vshop.cli import containers
 from vshop.cli.output import AsJson, err, out, print_json
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from vshop.runtime.shop import Shop
 
 _STYLES = {"ready": "green", "failed": "red", "killed": "red", "note": "yellow", "stopped": "dim"}
+
+
+Mode = Annotated[
+    Literal["embedded", "compose"],
+    typer.Option(help="`embedded`: processes of this machine. `compose`: containers, with Jaeger, Kafka and DynamoDB Local."),
+]
 
 
 def _ports(values: list[str]) -> dict[str, int]:
@@ -51,6 +58,14 @@ def up(
     port: Annotated[list[str], typer.Option("--port", "-p", help="Another port, e.g. orders=18080; may be repeated.")] = [],  # noqa: B006 - Typer copies it
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Choose free ports for everything.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep orders and stock of the last run instead of starting clean.")] = False,
+    dynamodb: Annotated[
+        Literal["moto", "local"], typer.Option(help="What plays DynamoDB: moto, or DynamoDB Local under Amazon's licence.")
+    ] = "moto",
+    jaeger: Annotated[
+        str,
+        typer.Option(help="A real Jaeger beside the observatory: `auto` (one found on PATH), `none`, a program, or an address."),
+    ] = "auto",
+    mode: Mode = "embedded",
     link: Annotated[
         bool, typer.Option("--link", help="Processing is a trace of its own, linked to the order's (SHOP_KAFKA_TRACE=link).")
     ] = False,
@@ -65,9 +80,20 @@ def up(
     from vshop.runtime.shop import Shop  # noqa: PLC0415
 
     load()  # a wrong SHOP_* value is told here, once, rather than in each service's log
-    env = {"SHOP_KAFKA_TRACE": "link"} if link else {}
+    if mode == "compose":
+        _refuse_in_containers(port=port, free_ports=free_ports, link=link, home=home, foreground=foreground)
+        containers.up(timeout, as_json=as_json)
+        return
     options = Options(
-        home=home, ports=_ports(port), free_ports=free_ports, keep=keep, env=env, detached=not foreground, timeout_s=timeout
+        home=home,
+        ports=_ports(port),
+        free_ports=free_ports,
+        keep=keep,
+        env={"SHOP_KAFKA_TRACE": "link"} if link else {},
+        dynamodb=dynamodb,
+        jaeger=jaeger,
+        detached=not foreground,
+        timeout_s=timeout,
     )
     started = time.monotonic()
     already = Shop.running(home) is not None
@@ -88,6 +114,15 @@ def up(
         _tell(shop, followed, seconds, already=already)
     if foreground:
         _stay(shop)
+
+
+def _refuse_in_containers(**given: object) -> None:
+    for name, value in given.items():
+        if value:
+            instead = {"port": "VSHOP_ORDERS_PORT and the like move a port", "link": "SHOP_KAFKA_TRACE=link does it"}.get(name, "")
+            raise typer.BadParameter(
+                f"not with --mode compose{'; ' + instead if instead else ''}", param_hint=f"--{name.replace('_', '-')}"
+            )
 
 
 def _first_order(shop: "Shop") -> "Followed":
@@ -121,10 +156,18 @@ def _stay(shop: "Shop") -> None:
     shop.stop(_Watch())
 
 
-def down(home: Annotated[str | None, typer.Option(help="Folder of the shop (VSHOP_HOME).")] = None) -> None:
+def down(
+    home: Annotated[str | None, typer.Option(help="Folder of the shop (VSHOP_HOME).")] = None,
+    *,
+    mode: Mode = "embedded",
+    volumes: Annotated[bool, typer.Option("--volumes", "-v", help="Containers: also remove what they stored.")] = False,
+) -> None:
     """Stop the shop; nothing of it is left running."""
     from vshop.runtime.shop import Shop  # noqa: PLC0415
 
+    if mode == "compose":
+        containers.down(volumes=volumes)
+        return
     shop = Shop.running(home)
     if shop is None:
         err.print("No shop runs here.")
@@ -152,16 +195,16 @@ def restart(
 def status(
     home: Annotated[str | None, typer.Option(help="Folder of the shop (VSHOP_HOME).")] = None, *, as_json: AsJson = False
 ) -> None:
-    """Show every part: alive, ready, memory, address, log. Exit status 1 when one is not ready."""
+    """Show every part: alive, ready, memory, address, log. Exit status 1 when one is not ready.
+
+    Where no process of this machine runs a shop, the addresses of one elsewhere (containers, VSHOP_*_URL) are asked.
+    """
     from vshop.runtime.shop import Shop  # noqa: PLC0415
 
     shop = Shop.running(home)
     if shop is None:
-        if as_json:
-            print_json({"ready": False, "parts": {}})
-        else:
-            err.print("No shop runs here. `vshop up` starts one.")
-        sys.exit(1)
+        containers.status(as_json=as_json)
+        return
     seen: Any = shop.status()
     if as_json:
         print_json(seen)
