@@ -1,0 +1,106 @@
+"""Who may import what."""
+
+import sys
+
+import pytest
+
+SERVICES = {"auth_stub", "console", "observatory", "orders", "stock_updater"}
+# The runtime starts programs and speaks HTTP; what the programs need is theirs.
+NOT_IN_THE_RUNTIME = {"flask", "boto3", "botocore", "confluent_kafka", "opentelemetry"}
+
+
+def _is_within(name, package):
+    return name == package or name.startswith(f"{package}.")
+
+
+def _wrong(modules, whose, allowed):
+    """List the imports, by the modules ``whose`` holds for, of ours that ``allowed`` does not hold for."""
+    known = set(modules)
+    ours = {"vshop", *SERVICES}
+    return sorted(
+        f"{module.path} imports {target}"
+        for module in modules.values()
+        if whose(module)
+        for target in module.imports(known)
+        if target.split(".")[0] in ours and not allowed(module, target)
+    )
+
+
+def test_a_service_imports_itself_and_the_kit(modules):
+    """The console the incidents too; nothing else of ours."""
+    may = {"console": ("vshop.kit", "vshop.incidents")}
+
+    def allowed(module, target):
+        return any(_is_within(target, package) for package in (module.top, *may.get(module.top, ("vshop.kit",))))
+
+    assert _wrong(modules, lambda module: module.top in SERVICES, allowed) == []
+
+
+def test_the_package_imports_no_service(modules):
+    """They are run, not imported."""
+    assert _wrong(modules, lambda module: module.top == "vshop", lambda _, target: _is_within(target, "vshop")) == []
+
+
+def test_the_kit_imports_nothing_else_of_the_package(modules):
+    """But its version."""
+    assert (
+        _wrong(
+            modules,
+            lambda module: _is_within(module.name, "vshop.kit"),
+            lambda _, target: target == "vshop" or _is_within(target, "vshop.kit"),
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("edge", ["vshop.cli", "vshop._pytest_plugin"])
+def test_nothing_imports_an_edge(modules, edge):
+    """The command line and the plugin use the others, never the other way round."""
+    assert _wrong(modules, lambda module: not _is_within(module.name, edge), lambda _, target: not _is_within(target, edge)) == []
+
+
+def test_the_runtime_needs_no_library_of_the_services(modules, graph):
+    """Neither by itself nor through another module."""
+    reached = {name for name in modules if _is_within(name, "vshop.runtime")}
+    todo = list(reached)
+    while todo:
+        for target in graph[todo.pop()] - reached:
+            reached.add(target)
+            todo.append(target)
+
+    wrong = sorted(
+        f"{modules[name].path} imports {target}"
+        for name in reached
+        for target in modules[name].imports(set(modules))
+        if target.split(".")[0] in NOT_IN_THE_RUNTIME
+    )
+    assert wrong == []
+
+
+def test_there_are_no_cycles(graph):
+    """Anything can be read from its imports upwards."""
+    done, path, cycles = set(), [], []
+
+    def visit(name):
+        if name in path:
+            cycles.append(" -> ".join([*path[path.index(name) :], name]))
+        elif name not in done:
+            path.append(name)
+            for target in sorted(graph[name] - {name}):
+                visit(target)
+            path.pop()
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name)
+
+    assert cycles == []
+
+
+def test_the_rules_see_the_imports(modules, graph):
+    """Some that are known to be there, so that an empty list above means something."""
+    assert "vshop.kit.settings" in graph["orders.auth"]
+    assert "vshop.kit.health" in graph["orders.app"]
+    assert "flask" in modules["orders.app"].imports(set(modules))
+    assert {module.top for module in modules.values()} - {"vshop"} == SERVICES
+    assert set(sys.stdlib_module_names).isdisjoint(SERVICES)
