@@ -79,6 +79,13 @@ def test_a_trace_belongs_to_the_window_by_its_first_span(order, handle, alerts, 
     assert [row["value"] for row in rows] == [1]
 
 
+def test_a_since_that_lies_ahead_finds_nothing(client):
+    """The asker's clock may be a little fast."""
+    answer = client.get(f"/api/alerts?since={START_S + 1}").get_json()
+    assert answer["window"]["since"] == answer["window"]["until"] == "2026-09-21T14:13:21.000000000Z"
+    assert {row["state"] for row in answer["alerts"]} == {"inactive"}
+
+
 def test_several_rules_can_be_named(alerts):
     """They come in the order of the file."""
     assert [row["rule"] for row in alerts(["order-slow", "orders-not-handled"])] == ["orders-not-handled", "order-slow"]
@@ -91,7 +98,6 @@ def test_several_rules_can_be_named(alerts):
         ("until=2026-13-01T00:00:00Z", "until", "month"),
         ("since=-1", "since", "RFC 3339"),
         (f"since={START_S + 1}&until={START_S}", "since", "later than until"),
-        ("since=9999999999", "since", "later than until"),
         ("rule=order-slo", "rule", "did you mean order-slow?"),
         ("rule=xyz", "rule", "errors-by-exception-type, orders-not-handled"),
     ],
