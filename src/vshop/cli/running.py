@@ -69,6 +69,9 @@ def up(
     link: Annotated[
         bool, typer.Option("--link", help="Processing is a trace of its own, linked to the order's (SHOP_KAFKA_TRACE=link).")
     ] = False,
+    forward: Annotated[
+        str, typer.Option(metavar="URL", help="An OTLP endpoint that gets all signals as well: http:// or grpc:// (SHOP_FORWARD).")
+    ] = "",
     home: Annotated[str | None, typer.Option(help="Folder for state, logs and data (VSHOP_HOME).")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds everything together gets to become ready.")] = 60.0,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop the shop with Ctrl-C.")] = False,
@@ -81,7 +84,7 @@ def up(
 
     load()  # a wrong SHOP_* value is told here, once, rather than in each service's log
     if mode == "compose":
-        _refuse_in_containers(port=port, free_ports=free_ports, link=link, home=home, foreground=foreground)
+        _refuse_in_containers(port=port, free_ports=free_ports, link=link, forward=forward, home=home, foreground=foreground)
         containers.up(timeout, as_json=as_json)
         return
     options = Options(
@@ -89,7 +92,7 @@ def up(
         ports=_ports(port),
         free_ports=free_ports,
         keep=keep,
-        env={"SHOP_KAFKA_TRACE": "link"} if link else {},
+        env=({"SHOP_KAFKA_TRACE": "link"} if link else {}) | ({"SHOP_FORWARD": forward} if forward else {}),
         dynamodb=dynamodb,
         jaeger=jaeger,
         detached=not foreground,
@@ -119,7 +122,11 @@ def up(
 def _refuse_in_containers(**given: object) -> None:
     for name, value in given.items():
         if value:
-            instead = {"port": "VSHOP_ORDERS_PORT and the like move a port", "link": "SHOP_KAFKA_TRACE=link does it"}.get(name, "")
+            instead = {
+                "port": "VSHOP_ORDERS_PORT and the like move a port",
+                "link": "SHOP_KAFKA_TRACE=link does it",
+                "forward": "SHOP_FORWARD=URL does it, with host.docker.internal for this machine",
+            }.get(name, "")
             raise typer.BadParameter(
                 f"not with --mode compose{'; ' + instead if instead else ''}", param_hint=f"--{name.replace('_', '-')}"
             )
