@@ -4,7 +4,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vshop.traces import Span, Trace
+from vshop.spans import Span
+from vshop.traces import Trace
 
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
 _FIXED = 14  # columns for the duration and the gaps

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from vshop import __version__
-from vshop.traces import Span, Trace
+from vshop.spans import Span
+from vshop.traces import Trace
 
 TOPIC = "queuing.retail_site.new_orders"
 USER = "auth0|5ba1a9227dc7232e1aec4fd0"

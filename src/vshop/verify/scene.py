@@ -8,7 +8,8 @@ import msgspec
 
 from vshop.client import Placed
 from vshop.incidents.span_patterns import Where
-from vshop.traces import Span, Trace, missing_hop
+from vshop.spans import Span
+from vshop.traces import Trace, missing_hop
 from vshop.verify.ports import Shop, Traces
 
 MOST_LOGS = 1000

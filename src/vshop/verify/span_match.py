@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from vshop.incidents.span_patterns import SpanPattern
-from vshop.traces import Span
+from vshop.spans import Span
 from vshop.verify.scene import Scene, SeenSpan
 from vshop.verify.values import exception_mismatch, mismatch, mismatches
 

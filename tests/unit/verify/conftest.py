@@ -8,7 +8,8 @@ import pytest
 
 from vshop.client import Placed, ShopError
 from vshop.incidents.incident import Incident
-from vshop.traces import Event, Span, Trace
+from vshop.spans import Event, Span
+from vshop.traces import Trace
 from vshop.verify.pace import Pace
 
 TOPIC = "queuing.retail_site.new_orders"
