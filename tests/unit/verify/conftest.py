@@ -1,6 +1,7 @@
 """A shop in memory: orders leave spans, logs, counts and changes of stock behind, a little later and without any time passing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -46,11 +47,11 @@ class Happening(NamedTuple):
     """What comes of an order."""
 
     status: int = 202
-    body: dict[str, Any] = {}
+    body: Mapping[str, Any] = MappingProxyType({})
     spans: Callable[[str], list[Span]] = lambda _trace: []
     logs: Callable[[str], list[dict[str, Any]]] = lambda _trace: []
     stock: int = 0
-    counts: dict[str, int] = {}
+    counts: Mapping[str, int] = MappingProxyType({})
     letters: int = 0
     firing: tuple[str, ...] = ()
     span_delay_s: float = 0.1
