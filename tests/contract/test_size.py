@@ -9,7 +9,6 @@ MAX_FUNCTION_LINES = 50
 
 # What may be longer, and why.
 LONGER = {
-    "src/vshop/traces.py": "what a trace is and how it is read back: one module, as those who write tests import it",
     "src/vshop/cli/order.py order": "a command's options are its parameters, each with its help",
     "src/vshop/cli/running.py up": "a command's options are its parameters, each with its help",
     "services/auth_stub/app.py create_app": "an application's views are functions inside the one that builds it",
