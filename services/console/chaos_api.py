@@ -60,6 +60,8 @@ def _put(board: Board, incident: str, clock: Callable[[], float]) -> Response:
     wish = wishes.read(body, request.args)
     if not wish.on:
         return _off(board, [incident], "api")
+    if wish.items and not board.listed[incident].by_item:
+        raise Problem(400, f"items: {incident} cannot be limited to items; where it happens no item is known.", field="items")
     change = _turn(lambda: board.turn_on(incident, wish.switch(clock())))
     if change.acks.silent:
         raise _silent(f"{incident} is not on. It was put back as it was, because", board, change)

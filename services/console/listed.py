@@ -15,6 +15,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     """Those that ask for it; each of their instances acknowledges a change."""
     scope: tuple[str, ...] = ("global", "request")
+    by_item: bool = True
+    """Whether it can be limited to orders for some items."""
     trigger: str = ""
     """The order that shows it, as a person would send it."""
 
@@ -40,5 +42,6 @@ def _listed(incident: Incident) -> Listed:
         title=incident.title,
         services=tuple(incident.switch.services) if incident.switch else (),
         scope=tuple(incident.switch.scope) if incident.switch else (),
+        by_item=incident.switch.items if incident.switch else False,
         trigger=f"POST /orders {msgspec.json.encode(order).decode()}" if order else "",
     )

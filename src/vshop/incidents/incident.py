@@ -21,6 +21,7 @@ class Switch(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
         list[Scope],
         Meta(min_length=1, description="`global`: for all by the chaos board; `request`: for one order by the baggage shop.chaos."),
     ] = field(default_factory=lambda: ["global", "request"])
+    items: Annotated[bool, Meta(description="Whether it can be limited to orders for some items.")] = True
 
 
 class StockChange(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):

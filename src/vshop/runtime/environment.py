@@ -51,6 +51,8 @@ def build(options: Options, ports: Mapping[str, int], run: str, environ: Mapping
         env |= {key: template.format(**ports) for key, template in part.gives.items()}
     if own_dynamodb:
         env |= _AWS
+    if any(part.name == "console" for part in parts):
+        env["SHOP_JOURNAL"] = str(folders.home(options.home).journal)
     env |= jaeger.elsewhere(options, env)
     env["PYTHONPATH"] = python_path(environ)
     # A proxy for the outside must not be asked for loopback addresses.

@@ -35,6 +35,11 @@ class Home(NamedTuple):
         """The tables as saved by the last orderly stop."""
         return self.path / "dynamodb.json"
 
+    @property
+    def journal(self) -> Path:
+        """What was switched when, and what is on: a restarted console takes it up again."""
+        return self.path / "journal.ndjson"
+
     def log(self, part: str) -> Path:
         """The log file of a part.
 

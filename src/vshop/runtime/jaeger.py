@@ -71,17 +71,17 @@ def elsewhere(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         options: settled ones.
-        environ: where else the observatory hands on to.
+        environ: where ``SHOP_FORWARD`` may say that its OTLP port is another than the usual one on the host of its page.
 
     Returns:
-        None where there is no such Jaeger. Its OTLP port is taken to be the usual one, on the host of its page.
+        None where there is no such Jaeger.
     """
     if not options.jaeger.startswith("http"):
         return {}
     page = urlsplit(options.jaeger)
     otlp = f"{page.scheme}://{page.hostname}:{_OTLP_PORT}"
     return {
-        "SHOP_FORWARD": ",".join(filter(None, (environ.get("SHOP_FORWARD"), otlp))),
+        "SHOP_FORWARD": environ.get("SHOP_FORWARD") or otlp,
         "SHOP_TRACE_URL": f"{options.jaeger.rstrip('/')}/trace/{{traceId}}",
     }
 

@@ -24,7 +24,7 @@ TIMEOUT_S = 10
 LISTED = {
     one.id: one
     for one in (
-        Listed(id="auth-late", title="Logging in takes long", services=("auth-stub",)),
+        Listed(id="auth-late", title="Logging in takes long", services=("auth-stub",), by_item=False),
         Listed(id="both-sides", title="Nothing works", services=("orders", "stock-updater")),
         Listed(id="orders-lost", title="Orders get lost", services=("orders",)),
         Listed(id="orders-once", title="One order gets lost", services=("orders",), scope=("request",)),

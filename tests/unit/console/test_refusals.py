@@ -61,6 +61,13 @@ def test_wrong_query(lonely, query, field) -> None:
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
+def test_items_where_none_is_known(lonely) -> None:
+    """An incident that happens before the item is known cannot be limited to items; it would never be on."""
+    answer = lonely.put("auth-late", json={"items": [1]})
+    assert (answer.status_code, answer.json()["field"]) == (400, "items")
+    assert lonely.board.snapshot().revision == 0
+
+
 def test_given_twice(lonely) -> None:
     """Body and query may not contradict each other."""
     answer = lonely.put("orders-lost?for=1s", json={"for": "2s"})
