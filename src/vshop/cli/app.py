@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vshop import __version__
-from vshop.cli import chaos, dlq, journal, look, order, running, verify
+from vshop.cli import chaos, dlq, incidents, journal, look, order, running, score, verify
 
 app = typer.Typer(name="vshop", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode="rich")
 
@@ -34,5 +34,7 @@ app.command()(look.logs)
 app.command()(look.settings)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(chaos.app, name="chaos")
+app.add_typer(incidents.app, name="incidents")
 app.command()(verify.verify)
 app.command()(journal.journal)
+app.command()(score.score)

@@ -1,0 +1,1 @@
+"""Ground truth and telemetry in the shapes of other benchmarks, from what a journal tells and an observatory holds."""
