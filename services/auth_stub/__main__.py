@@ -4,6 +4,7 @@ from auth_stub.app import create_app
 from auth_stub.tokens import Tokens
 from vshop.kit.chaos_follower import follow
 from vshop.kit.payloads import Payloads
+from vshop.kit.program import run
 from vshop.kit.server import HttpServer, stop_event
 from vshop.kit.settings import load
 from vshop.kit.telemetry import Telemetry
@@ -24,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

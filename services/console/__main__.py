@@ -10,6 +10,7 @@ from console.journal import Journal
 from console.listed import from_catalogue
 from vshop.incidents.loader import load_catalogue
 from vshop.kit import logs
+from vshop.kit.program import run
 from vshop.kit.server import HttpServer, stop_event
 from vshop.kit.settings import load
 
@@ -30,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -61,7 +61,7 @@ def create_app(
         discounts = pricing.discounts(chaos, order.item_id)
         total = pricing.total_cents(order.item_id, order.quantity, order.discount_code, discounts)
         span.set_attribute("shop.order.total_cents", total)
-        accepted = publisher.publish(order_id(order.username, key), order)
+        accepted = publisher.publish(order_id(order, key), order)
         span.set_attribute("shop.order.id", accepted.order_id)
         measures.placed(order.item_id, order.quantity)
         trace_id = trace.format_trace_id(span.get_span_context().trace_id)

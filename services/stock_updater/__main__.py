@@ -12,6 +12,7 @@ from vshop.kit.kafka_processing import Processing
 from vshop.kit.kafka_sender import Sender
 from vshop.kit.kafka_topics import check_broker, ensure_topics
 from vshop.kit.payloads import Payloads
+from vshop.kit.program import run
 from vshop.kit.server import HttpServer, stop_event
 from vshop.kit.settings import load
 from vshop.kit.telemetry import Telemetry
@@ -45,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

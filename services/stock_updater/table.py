@@ -117,6 +117,8 @@ class StockTable:
         try:
             write(**request)
         except self._client.exceptions.ConditionalCheckFailedException as error:
+            if "Item" not in error.response:
+                raise  # there is no such item any more
             raise WriteRefusedError(_item(error.response["Item"]), error) from error
 
     def _sabotaged(self, item_id: int, request: dict[str, Any]) -> Callable[..., Any]:

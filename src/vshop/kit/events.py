@@ -83,16 +83,16 @@ def decode_record(value: bytes | None) -> NewOrder:
     return order
 
 
-def order_id(username: str, idempotency_key: str | None) -> str:
+def order_id(order: OrderRequest, idempotency_key: str | None) -> str:
     """Name an order.
 
     Args:
-        username: the shopper, so that two shoppers' equal keys do not meet.
+        order: what is ordered, and by whom: neither two shoppers' equal keys meet, nor two orders under one key.
         idempotency_key: the ``Idempotency-Key`` of the request, if it has one.
 
     Returns:
-        A UUID: derived from the key, so that a client's retry is recognised as the same order, or else random.
+        A UUID: derived from both, so that a client's retry is recognised as the same order, or else random.
     """
     if idempotency_key is None:
         return str(uuid.uuid4())
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{username}\n{idempotency_key}"))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{msgspec.json.encode(order).decode()}\n{idempotency_key}"))

@@ -1,0 +1,17 @@
+"""Runs a service's ``main`` and ends the process in order: what the operator can mend is told in a sentence, not in a stack trace."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from vshop.kit.server import AddressInUseError
+from vshop.kit.settings import SettingsError
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a program and exit: 0, or 1 with the reason on stderr when a setting cannot be used or a port is taken."""
+    try:
+        main()
+    except (SettingsError, AddressInUseError) as error:
+        sys.exit(str(error))
+    sys.exit(0)

@@ -1,0 +1,21 @@
+"""A service that cannot start says why in a sentence."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SERVICES = Path(__file__).parents[3] / "services"
+
+
+@pytest.mark.parametrize("service", ["orders", "auth_stub", "stock_updater", "console"])
+def test_a_wrong_setting_ends_a_service_with_a_sentence(service: str) -> None:
+    env = os.environ | {"PYTHONPATH": str(SERVICES), "SHOP_ORDERS_PORT": "many"}
+
+    ended = subprocess.run([sys.executable, "-P", "-m", service], env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 1
+    assert "SHOP_ORDERS_PORT" in ended.stderr
+    assert "Traceback" not in ended.stderr
