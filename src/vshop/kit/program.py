@@ -1,4 +1,4 @@
-"""Runs a service's ``main`` and ends the process in order: what the operator can mend is told in a sentence, not in a stack trace."""
+"""Runs a service: what its operator can mend ends it with a sentence, not with a stack trace."""
 
 import sys
 from collections.abc import Callable
