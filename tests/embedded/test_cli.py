@@ -1,0 +1,182 @@
+"""``vshop`` as a person or a script runs it: a program of its own, against a shop that runs."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Producer
+
+from vshop.runtime.environment import RUN
+
+Ran = subprocess.CompletedProcess[str]
+Vshop = Callable[..., Ran]
+
+
+def run(*arguments: str, home: str, **env: str) -> Ran:
+    """Run the command with a home folder of its own, and none of this process's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "VSHOP_HOME", "OTEL_"))}
+    command = [sys.executable, "-c", "from vshop.cli import main; main()", *arguments]
+    done = subprocess.run(command, env=kept | {"VSHOP_HOME": home} | env, capture_output=True, text=True, timeout=110, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture
+def vshop(shop) -> Vshop:
+    """Run the command against the session's shop."""
+
+    def against(*arguments: str, **env: str) -> Ran:
+        return run(*arguments, home=shop.state.home, **env)
+
+    return against
+
+
+def test_order_as_json_is_the_answer_and_the_whole_trace(vshop: Vshop, client):
+    """One document on stdout, for a program; exit status 0."""
+    before = client.item(6)["ordered"]
+    done = vshop("order", "--item", "6", "--quantity", "2", "--discount", "DEL15", "--user", "1", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, answer["status"]) == (0, "", 202)
+    assert answer["answer"]["orderId"] == answer["orderId"]
+    assert {span["trace_id"] for span in answer["spans"]} == {answer["traceId"]}
+    assert len(answer["spans"]) == 7
+    assert client.item(6)["ordered"] == before + 2
+
+
+def test_order_draws_its_trace_for_a_person(vshop: Vshop):
+    """The order's id, where to look, and a line for each hop."""
+    done = vshop("order")
+    assert done.returncode == 0
+    for shown in ("202", "/trace/", "POST /orders", "process queuing.retail_site.new_orders", "DynamoDB.PutItem"):
+        assert shown in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--item", "4242"], "there is no item 4242"),
+        (["--quantity", "0"], "quantity"),
+        (["--discount", "NONE"], "there is no code 'NONE'"),
+    ],
+)
+def test_a_refused_order_exits_with_1_and_the_shops_own_words(vshop: Vshop, arguments: list[str], told: str):
+    """For a person on stderr; the trace up to the refusal is drawn all the same."""
+    done = vshop("order", *arguments)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "POST /orders" in done.stdout
+
+
+def test_stock_shows_the_table(vshop: Vshop, client):
+    """All items or one; as a table or as JSON; an unknown one is told."""
+    assert json.loads(vshop("stock", "--json").stdout) == client.stock()
+    assert json.loads(vshop("stock", "3", "--json").stdout) == client.item(3)
+    assert "Wool blanket" in vshop("stock").stdout
+    unknown = vshop("stock", "77")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "There is no item 77" in unknown.stderr
+
+
+def test_trace_and_logs_show_one_order(vshop: Vshop, ordered):
+    """Both by the trace's id; a trace that is not there is told."""
+    placed, _ = ordered(2)
+    seen = json.loads(vshop("trace", placed.trace_id, "--json").stdout)
+    assert (seen["traceId"], seen["missing"], len(seen["spans"])) == (placed.trace_id, None, 7)
+    assert "DynamoDB.PutItem" in vshop("trace", placed.trace_id).stdout
+    missing = vshop("trace", "0" * 31 + "1")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "There is no trace" in missing.stderr
+    records = json.loads(vshop("logs", "--trace", placed.trace_id, "--service", "orders", "--json").stdout)
+    assert [record["body"].split(" order")[0] for record in records] == ["placing new", "sending new"]
+    assert placed.order_id in vshop("logs", "--trace", placed.trace_id, "--search", "applied").stdout
+
+
+def test_dlq_lists_shows_and_replays(vshop: Vshop, shop, client, eventually):
+    """A letter by its id; what can never be handled is not replayed, and what is not there is told."""
+    producer = Producer({"bootstrap.servers": shop.addresses["kafka"], "log_level": 0})
+    producer.produce("queuing.retail_site.new_orders", b"no [order] at all")
+    assert producer.flush(20) == 0
+    (letter,) = eventually(lambda: [one for one in client.dead_letters() if one["value"] == "no [order] at all"])
+    assert letter in json.loads(vshop("dlq", "list", "--json").stdout)
+    assert letter["traceId"] in vshop("dlq", "list").stdout
+    assert json.loads(vshop("dlq", "show", letter["id"]).stdout)["headers"]["dlq.error.type"] == "InvalidRecordError"
+    replayed = vshop("dlq", "replay", letter["id"])
+    assert (replayed.returncode, replayed.stdout) == (1, "")
+    assert "This can never be handled" in replayed.stderr
+    unknown = vshop("dlq", "show", "0-999999")
+    assert unknown.returncode == 1
+    assert "There is no dead letter" in unknown.stderr
+
+
+def test_status_as_json_is_what_the_runtime_sees(vshop: Vshop, shop):
+    """Every part is ready, and where the runtime says it is."""
+    done = vshop("status", "--json")
+    seen = json.loads(done.stdout)
+    assert (done.returncode, seen["ready"], seen["run"]) == (0, True, shop.state.run)
+    assert {name: part["pid"] for name, part in seen["parts"].items()} == {
+        name: identity.pid for name, identity in shop.state.processes.items()
+    }
+
+
+def test_settings_lists_what_each_service_reads(vshop: Vshop):
+    """With the value it has here; a wrong one is named with what would be right."""
+    rows = {row["name"]: row for row in json.loads(vshop("settings", "--json", SHOP_PAYLOADS="metadata").stdout)}
+    assert (rows["SHOP_PAYLOADS"]["default"], rows["SHOP_PAYLOADS"]["value"]) == ("full", "metadata")
+    wrong = vshop("settings", SHOP_PAYLOADS="some", SHOP_KAFKA_BOOTSTRAPP="x")
+    assert wrong.returncode == 1
+    assert "SHOP_PAYLOADS='some'" in wrong.stderr
+    assert "did you mean SHOP_KAFKA_BOOTSTRAP?" in wrong.stderr
+
+
+@pytest.mark.parametrize("arguments", [["order", "--items", "1"], ["order", "--quantity", "two"], ["nonsense"]])
+def test_a_wrong_command_line_exits_with_2_and_says_what_is_wrong(vshop: Vshop, arguments: list[str]):
+    """Nothing is done, nothing is on stdout."""
+    done = vshop(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert arguments[-1] in done.stderr or arguments[-2] in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["order"], ["trace", "1"], ["dlq", "list"], ["status"], ["restart", "orders"]])
+def test_without_a_shop_each_command_says_so(tmp_path: Path, arguments: list[str]):
+    """In a sentence that names the way out, with exit status 1."""
+    nowhere = {f"VSHOP_{name}_URL": "http://127.0.0.1:9" for name in ("ORDERS", "AUTH", "STOCK", "TRACES", "OBSERVATORY")}
+    done = run(*arguments, home=str(tmp_path), **nowhere)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "vshop status" in done.stderr or "vshop up" in done.stderr
+
+
+def alive(run_id: str) -> list[int]:
+    """Find the processes that carry a run's mark."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN) == run_id and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def test_up_twice_is_harmless_and_down_leaves_nothing(tmp_path: Path):
+    """The second finds the shop of the first; after down no process of it is alive, and another down is harmless."""
+    home = str(tmp_path / "a home")
+    try:
+        first = run("up", "--free-ports", "--timeout", "100", "--json", home=home)
+        assert first.returncode == 0, first.stderr
+        status = json.loads(run("status", "--json", home=home).stdout)
+        again = run("up", "--free-ports", "--json", home=home)
+        assert (json.loads(first.stdout)["alreadyRunning"], json.loads(again.stdout)["alreadyRunning"]) == (False, True)
+        assert json.loads(again.stdout)["addresses"] == json.loads(first.stdout)["addresses"]
+        assert json.loads(again.stdout)["traceId"] != json.loads(first.stdout)["traceId"]
+        assert {part["pid"] for part in status["parts"].values()} <= set(alive(status["run"]))
+    finally:
+        down = run("down", home=home)
+    assert (down.returncode, alive(status["run"])) == (0, [])
+    assert "Had to be killed" not in down.stdout
+    assert run("down", home=home).returncode == 0
+    assert run("status", home=home).returncode == 1
