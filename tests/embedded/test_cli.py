@@ -11,6 +11,7 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
+from vshop.runtime import folders
 from vshop.runtime.environment import RUN
 
 Ran = subprocess.CompletedProcess[str]
@@ -20,6 +21,8 @@ Vshop = Callable[..., Ran]
 def run(*arguments: str, home: str, **env: str) -> Ran:
     """Run the command with a home folder of its own, and none of this process's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "VSHOP_HOME", "OTEL_"))}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
+        kept["PYTHONPYCACHEPREFIX"] = str(folders.cache() / "bytecode")  # where that of the services is
     command = [sys.executable, "-c", "from vshop.cli import main; main()", *arguments]
     done = subprocess.run(command, env=kept | {"VSHOP_HOME": home} | env, capture_output=True, text=True, timeout=110, check=False)
     assert "Traceback" not in done.stderr, done.stderr
