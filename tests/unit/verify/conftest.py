@@ -1,6 +1,7 @@
 """A shop in memory: orders leave spans, logs, counts and changes of stock behind, a little later and without any time passing."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 
 from vshop.client import Placed, ShopError
 from vshop.incidents.incident import Incident
+from vshop.incidents.loader import read_yaml
 from vshop.spans import Event, Span
 from vshop.traces import Trace
 from vshop.verify.pace import Pace
@@ -226,28 +228,7 @@ def incident() -> Incident:
 
 def _make_incident(**changes: Any) -> Incident:
     """Make the incident ``orders-break``, changed at its top level."""
-    plain: dict[str, Any] = {
-        "schemaVersion": "1",
-        "id": "orders-break",
-        "title": "Orders fail",
-        "fault": True,
-        "story": "They break.",
-        "switch": {"services": ["orders"]},
-        "trigger": {"order": {"itemId": 1}},
-        "symptom": {"shopper": "500", "status": 500, "body": {"detail": "broken"}, "stock": {"itemId": 1, "change": 0}},
-        "rootCause": {"service.name": "orders", "component": "orders/app", "reason": "it breaks", "code": "services/orders/app.py"},
-        "steadyState": {"status": 202, "stock": {"itemId": 1, "change": -1}},
-        "expect": {
-            "spans": [{"as": "bad", "service.name": "orders", "status": "ERROR", "rootCause": True}],
-            "absent": [{"kind": "PRODUCER"}],
-            "metrics": [{"name": "shop.errors", "moves": {"by": 1}}, {"name": "shop.placed", "moves": "none"}],
-            "alerts": {"firing": [{"rule": "orders-rejected", "withinMs": 1000}], "notFiring": ["order-slow"]},
-        },
-        "propagation": [{"from": "orders", "to": "shopper", "effect": "fails"}],
-        "rollback": "switch off",
-        "answer": {"service": "orders", "component": "orders/app", "errorType": "500"},
-        "workshop": {"level": 1, "hints": ["look"]},
-    }
+    plain = read_yaml(Path(__file__).with_name("orders-break.yaml"))
     given = {key: value for key, value in (plain | changes).items() if value is not None}
     return msgspec.convert(given, Incident)
 
