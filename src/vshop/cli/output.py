@@ -22,13 +22,14 @@ def print_json(value: Any) -> None:
 def known_failures() -> tuple[type[Exception], ...]:
     """Return the exceptions whose text is meant for a person."""
     from vshop.client import ShopError  # noqa: PLC0415 - only when a command failed or ends
+    from vshop.corpus.errors import CorpusError  # noqa: PLC0415
     from vshop.first_order import BrokenHopError  # noqa: PLC0415
     from vshop.incidents.errors import CatalogueError, UnknownIncidentError  # noqa: PLC0415
     from vshop.kit.settings import SettingsError  # noqa: PLC0415
     from vshop.runtime.errors import RuntimeProblem  # noqa: PLC0415
     from vshop.traces import TraceError  # noqa: PLC0415
 
-    return (RuntimeProblem, ShopError, BrokenHopError, TraceError, SettingsError, CatalogueError, UnknownIncidentError)
+    return (RuntimeProblem, ShopError, BrokenHopError, TraceError, SettingsError, CatalogueError, CorpusError, UnknownIncidentError)
 
 
 def tell_failure(error: Exception) -> None:
