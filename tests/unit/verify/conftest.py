@@ -15,9 +15,6 @@ from vshop.spans import Event, Span
 from vshop.traces import Trace
 from vshop.verify.pace import Pace
 
-TOPIC = "queuing.retail_site.new_orders"
-PLACE = {"messaging.destination.name": TOPIC, "messaging.destination.partition.id": "0", "messaging.kafka.offset": 7}
-
 
 def _make_span(span_id: str, **changes: Any) -> Span:
     """Make a span: of orders, a server's, unless told otherwise."""
@@ -56,7 +53,6 @@ class Happening(NamedTuple):
     counts: Mapping[str, int] = MappingProxyType({})
     letters: int = 0
     firing: tuple[str, ...] = ()
-    span_delay_s: float = 0.1
     late_spans: Callable[[str], list[Span]] = lambda _trace: []
     late_delay_s: float = 0.7
 
@@ -106,7 +102,7 @@ class FakeShop:
         baggage = (headers or {}).get("baggage", "").removeprefix("shop.chaos=")
         what = self.happens[baggage or (self.on[0] if self.on else None)]
         trace, now = f"trace{self.orders}", self.pace.now()
-        self.arrivals += [(now + what.span_delay_s, _at(span, now)) for span in what.spans(trace)]
+        self.arrivals += [(now + 0.1, _at(span, now)) for span in what.spans(trace)]
         self.arrivals += [(now + what.late_delay_s, _at(span, now)) for span in what.late_spans(trace)]
         self.records += what.logs(trace)
         self.counted += [(now, name, number) for name, number in what.counts.items()]

@@ -1,0 +1,74 @@
+"""Scores: RCAEval's measures, by service, component, error type and culprit span."""
+
+import pytest
+
+from vshop.incidents import UnknownIncidentError
+from vshop.incidents.runs import runs
+from vshop.incidents.scoring import score
+from vshop.incidents.truth import truths
+
+RIGHT = {"service": "orders", "component": "orders/app", "errorType": "500", "spanId": "a"}
+WRONG = {"service": "auth-stub", "component": "x", "errorType": "y", "spanId": "z"}
+VERDICTS = [{"incident": "orders-break", "culprits": [{"traceId": "t1", "spanId": "a"}, {"traceId": "t2", "spanId": "b"}]}]
+
+
+def test_the_first_right_candidate_gives_the_rank(incidents):
+    """Second place: nothing at 1, all at 2 and after."""
+    result = score({"orders-break": [WRONG, RIGHT]}, truths(incidents))
+
+    aspect = result.cases[0].aspects["service"]
+    assert aspect.rank == 2
+    assert aspect.precision == 0.5
+    assert aspect.accuracy == {1: 0.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 1.0}
+    assert result.totals["service"].ac[1] == 0.0
+    assert result.totals["service"].avg5 == pytest.approx(0.8)
+
+
+def test_no_right_candidate_has_no_rank(incidents):
+    """And scores nothing."""
+    result = score({"orders-break": [WRONG, {}]}, truths(incidents))
+
+    assert result.cases[0].aspects["component"].rank is None
+    assert result.totals["component"].avg5 == 0.0
+
+
+def test_what_is_acceptable_counts_as_right(incidents):
+    """The file names other components that are right, too."""
+    result = score({"orders-break": [{"component": "orders"}]}, truths(incidents))
+
+    assert result.cases[0].aspects["component"].rank == 1
+
+
+def test_culprit_spans_are_a_set_of_which_each_counts(incidents):
+    """accuracy@k is the share that is among the first k; they are known from a verification."""
+    result = score({"orders-break": [RIGHT, {"spanId": "b"}]}, truths(incidents, verdicts=VERDICTS))
+
+    assert result.cases[0].aspects["spanId"].accuracy == {1: 0.5, 2: 1.0, 3: 1.0, 4: 1.0, 5: 1.0}
+    assert "spanId" not in score({"orders-break": [RIGHT]}, truths(incidents)).cases[0].aspects
+
+
+@pytest.mark.parametrize(("candidates", "right"), [([], True), ([WRONG], False)])
+def test_of_a_twin_the_right_answer_is_none(incidents, candidates, *, right):
+    """It is no case, so that it moves no mean."""
+    result = score({"orders-seem-broken": candidates}, truths(incidents))
+
+    assert result.cases[0].right == right
+    assert result.twins == {"answered": 1, "right": int(right)}
+    assert result.totals == {}
+    assert result.unanswered == ["orders-break"]
+
+
+def test_a_run_is_answered_by_its_id_which_tells_nothing(incidents, journal):
+    """So answers can be given blind."""
+    known = truths(incidents, runs(journal((7, "orders-break", "on", 1), (8, "orders-break", "off", 5)), incidents))
+
+    result = score({"r7": [RIGHT]}, known)
+
+    assert result.cases[0].incident == "orders-break"
+    assert result.totals["errorType"].ac[1] == 1.0
+
+
+def test_an_unknown_id_is_refused(incidents):
+    """It would silently count for nothing."""
+    with pytest.raises(UnknownIncidentError, match="orders-brake"):
+        score({"orders-brake": [RIGHT]}, truths(incidents))
