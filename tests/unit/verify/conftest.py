@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from vshop.client import Placed, ShopError
+from vshop.client import Placed
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import read_yaml
 from vshop.spans import Event, Span
@@ -174,10 +174,6 @@ class FakeShop:
             and span.service == service
             and all(str(span.attributes.get(name)) == value for name, value in tags.items())
         ]
-
-    def refuse(self, *_arguments: Any, **_options: Any) -> Any:
-        """Stand in for a part that is away."""
-        raise ShopError("orders cannot be reached", hop="orders")
 
 
 def _at(span: Span, now: float) -> Span:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from vshop.client import ShopError
 from vshop.verify import verify
 
 
@@ -120,7 +121,11 @@ def test_an_interrupted_run_switches_off(shop, monkeypatch, step, make_incident)
 
 def test_a_part_that_cannot_be_reached_is_a_failed_check(incident, shop, monkeypatch):
     """A verification of many goes on with the next one."""
-    monkeypatch.setattr(shop, "alerts", shop.refuse)
+
+    def refuse(_since):
+        raise ShopError("orders cannot be reached", hop="orders")
+
+    monkeypatch.setattr(shop, "alerts", refuse)
 
     assert failures(run(incident, shop)) == ["on: the shop: orders cannot be reached"]
     assert shop.on == []
