@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vshop import __version__
-from vshop.cli import chaos, dlq, export, incidents, journal, look, order, running, score, verify
+from vshop.cli import chaos, conformance, dlq, export, incidents, journal, look, order, running, score, verify
 
 app = typer.Typer(name="vshop", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode="rich")
 
@@ -33,6 +33,7 @@ app.command()(look.trace)
 app.command()(look.logs)
 app.command()(look.settings)
 app.command()(export.export)
+app.command()(conformance.conformance)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(incidents.app, name="incidents")
