@@ -1,0 +1,33 @@
+"""An order is one trace: HTTP to auth, a record on Kafka, a write to DynamoDB."""
+
+
+def test_an_order_is_one_trace(virtual_shop):
+    """Place an order, and read its trace by the id that came with the answer: nothing is searched for."""
+    order = virtual_shop.place_order(item_id=2, quantity=3)
+
+    assert order.accepted
+    assert {span.trace_id for span in order.spans} == {order.trace_id}
+    assert [span.name for span in order.trace.roots] == ["POST /orders"]
+
+
+def test_it_crosses_kafka(virtual_shop):
+    """The consumer's span is a child of the producer's; the write is below it."""
+    order = virtual_shop.place_order()
+
+    sent = order.span(service="orders", kind="PRODUCER")
+    taken = order.span(service="stock-updater", kind="CONSUMER")
+    write = order.span(service="stock-updater", name="DynamoDB.PutItem")
+
+    assert taken.parent_id == sent.span_id
+    assert write.parent_id == taken.span_id
+    assert sent.attributes["messaging.kafka.offset"] == taken.attributes["messaging.kafka.offset"]
+
+
+def test_its_logs_carry_its_trace(virtual_shop):
+    """What the services logged about it is found by the trace's id."""
+    order = virtual_shop.place_order()
+    assert order.trace
+
+    bodies = [record["body"] for record in virtual_shop.logs(order.trace_id)]
+
+    assert any("placing new order" in body for body in bodies)

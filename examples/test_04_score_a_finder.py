@@ -1,0 +1,40 @@
+"""Score a root-cause finder against all incidents. This one is naive: put your own in its place."""
+
+import vshop
+from vshop.incidents import load_catalogue
+from vshop.incidents.scoring import score
+from vshop.incidents.truth import truths
+
+
+def naive_finder(spans):
+    """Blame the deepest span that is an error, and the service it belongs to; nothing, where nothing is red."""
+    parents = {span.span_id: span.parent_id for span in spans}
+
+    def depth(span_id):
+        return 1 + depth(parents[span_id]) if parents.get(span_id) in parents else 0
+
+    red = sorted((span for span in spans if span.status == "ERROR"), key=lambda span: depth(span.span_id), reverse=True)
+    return [{"service": span.service, "errorType": span.attributes.get("error.type"), "spanId": span.span_id} for span in red]
+
+
+def test_the_naive_finder_is_often_wrong():
+    """It sees nothing where a span is missing, and takes a twin for a fault."""
+    corpus = vshop.load_corpus()
+    answers = {case.id: naive_finder(case.spans) for case in corpus.values()}
+    known = truths(load_catalogue(), verdicts=[{"incident": case.id, **case.truth} for case in corpus.values()])
+
+    result = score(answers, known)
+
+    assert result.unanswered == []
+    assert 0.3 < result.totals["spanId"].ac[1] < 1.0
+    assert answers["stock-consumer-stalled"] == []
+    assert result.twins["right"] < result.twins["answered"]
+
+
+def test_a_finder_at_work_on_the_live_shop(virtual_shop):
+    """The same finder, on telemetry that is a moment old."""
+    with virtual_shop.incident("stock-put-missing-key") as incident:
+        (order,) = incident.trigger()
+        culprit = incident.verify(order).culprit
+
+        assert naive_finder(order.spans)[0]["spanId"] == culprit.span_id
