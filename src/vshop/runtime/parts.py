@@ -41,7 +41,11 @@ PARTS = (
         "backend",
         {"query": 16686, "otlp": 4318},
         "http://127.0.0.1:{query}",
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:{otlp}", "SHOP_TRACE_URL": "http://127.0.0.1:{query}/trace/{{traceId}}"},
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:{otlp}",
+            "SHOP_OBSERVATORY_URL": "http://127.0.0.1:{query}",
+            "SHOP_TRACE_URL": "http://127.0.0.1:{query}/trace/{{traceId}}",
+        },
         "observatory",
     ),
     Part(
@@ -54,8 +58,22 @@ PARTS = (
     Part(
         "auth-stub", "service", {"auth": 8081}, "http://127.0.0.1:{auth}", {"SHOP_AUTH_URL": "http://127.0.0.1:{auth}"}, "auth_stub"
     ),
-    Part("orders", "service", {"orders": 8080}, "http://127.0.0.1:{orders}", module="orders"),
-    Part("stock-updater", "service", {"stock": 8082}, "http://127.0.0.1:{stock}", module="stock_updater"),
+    Part(
+        "orders",
+        "service",
+        {"orders": 8080},
+        "http://127.0.0.1:{orders}",
+        {"SHOP_ORDERS_URL": "http://127.0.0.1:{orders}"},
+        "orders",
+    ),
+    Part(
+        "stock-updater",
+        "service",
+        {"stock": 8082},
+        "http://127.0.0.1:{stock}",
+        {"SHOP_STOCK_URL": "http://127.0.0.1:{stock}"},
+        "stock_updater",
+    ),
     Part(
         "console",
         "service",
@@ -71,7 +89,12 @@ NAMES = tuple(part.name for part in PARTS if part.name != "jaeger")
 """Those of an ordinary shop."""
 
 _BESIDE_JAEGER = Part(
-    "observatory", "backend", {"query": 16687}, "http://127.0.0.1:{query}", {"SHOP_OTLP_PORT": "{query}"}, "observatory"
+    "observatory",
+    "backend",
+    {"query": 16687},
+    "http://127.0.0.1:{query}",
+    {"SHOP_OTLP_PORT": "{query}", "SHOP_OBSERVATORY_URL": "http://127.0.0.1:{query}"},
+    "observatory",
 )
 """The observatory when a Jaeger has its usual ports; one port is enough for what Jaeger hands on and for questions."""
 

@@ -1,0 +1,165 @@
+"""The whole shop in containers, started by ``vshop up --mode compose``."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from vshop.addresses import Addresses
+from vshop.client import ShopClient
+from vshop.incidents.loader import load_catalogue
+from vshop.runtime import ports
+from vshop.traces import Trace, TraceReader, missing_hop
+from vshop.verify import TraceFinder, verify
+
+ROOT = Path(__file__).parents[2]
+VSHOP = Path(sys.executable).with_name("vshop")
+PROJECT = f"virtual-shop-test-{os.getpid()}"
+PUBLISHED = ("ORDERS", "AUTH", "STOCK", "CONSOLE", "OBSERVATORY", "JAEGER", "OTLP", "KAFKA", "DYNAMODB")
+CATALOGUE = load_catalogue()
+
+
+@pytest.fixture(scope="module")
+def env(engine) -> dict[str, str]:
+    """A project, an image tag and ports of its own, so that a shop in containers that runs already is left alone."""
+    moved = {f"VSHOP_{name}_PORT": str(port) for name, port in zip(PUBLISHED, ports.free(len(PUBLISHED)), strict=True)}
+    return os.environ | moved | {"COMPOSE_PROJECT_NAME": PROJECT, "VSHOP_IMAGE_TAG": "test"}
+
+
+def compose(env: dict[str, str], *arguments: str) -> str:
+    """Run ``docker compose`` and return what it printed."""
+    return subprocess.run(
+        ["docker", "compose", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=240, check=True
+    ).stdout
+
+
+def vshop(env: dict[str, str], *arguments: str) -> Any:
+    """Run a command of ``vshop`` and return the JSON that it printed."""
+    ran = subprocess.run([VSHOP, *arguments, "--json"], env=env, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, f"{arguments}: {ran.stdout}\n{ran.stderr}"
+    return json.loads(ran.stdout)
+
+
+@pytest.fixture(scope="module")
+def up(env) -> Iterator[dict[str, Any]]:
+    """What ``vshop up --mode compose`` printed, the shop running."""
+    try:
+        yield vshop(env, "up", "--mode", "compose", "--timeout", "180")
+    finally:
+        subprocess.run([VSHOP, "down", "--mode", "compose", "--volumes"], env=env, timeout=120, check=True)
+
+
+@pytest.fixture(scope="module")
+def addresses(up) -> Addresses:
+    """Where the parts are."""
+    return Addresses(**up["addresses"])
+
+
+@pytest.fixture(scope="module")
+def client(addresses: Addresses) -> ShopClient:
+    """A shopper."""
+    return ShopClient(addresses)
+
+
+@pytest.fixture(scope="module")
+def attached(env, addresses: Addresses) -> dict[str, str]:
+    """An environment in which every command finds this shop."""
+    return env | {f"VSHOP_{name.upper()}_URL": getattr(addresses, name) for name in Addresses.__struct_fields__}
+
+
+def shape(trace: Trace) -> list[tuple[Any, ...]]:
+    """Describe every span by what it is and where it belongs."""
+    return [(span.span_id, span.parent_id, span.service, span.kind, span.name, span.status) for span in trace.spans]
+
+
+def test_the_file_is_sound(env):
+    """Compose has nothing to complain of."""
+    ran = subprocess.run(
+        ["docker", "compose", "config", "--quiet"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.timeout(420)
+def test_one_command_and_the_first_order_is_one_whole_trace(up, addresses: Addresses):
+    """The synthetic order's trace is whole in the real Jaeger; up names every address."""
+    trace = TraceReader(addresses.traces).get(up["traceId"])
+    assert missing_hop(trace) is None
+    assert len(trace.spans) == 7
+    assert requests.get(f"{addresses.traces}/", timeout=10).headers["Content-Type"].startswith("text/html"), "Jaeger's page"
+
+
+def test_it_is_as_small_as_promised(up):
+    """Seven or eight containers, less than 1.5 GB resident in all."""
+    assert 7 <= len(up["containers"]) <= 8
+    assert all(one["residentBytes"] > 5e6 for one in up["containers"])
+    assert sum(one["residentBytes"] for one in up["containers"]) < 1.5e9
+
+
+def test_commands_work_unchanged(attached, up):
+    """status, order, trace, stock and logs find it by its addresses."""
+    status = vshop(attached, "status")
+    assert status["ready"]
+    assert set(status["parts"]) == set(up["addresses"])
+    order = vshop(attached, "order", "--item", "3")
+    assert vshop(attached, "trace", order["traceId"])["missing"] is None
+    assert vshop(attached, "stock", "3")["ordered"] == 1
+    logged = vshop(attached, "logs", "--trace", order["traceId"])
+    assert {"orders", "stock-updater"} <= {record["service"] for record in logged}
+
+
+def test_no_span_is_lost_on_either_way(client: ShopClient, addresses: Addresses):
+    """Of 200 orders, placed by eight at a time, every trace is whole in Jaeger, and the same in the observatory."""
+    token = client.token()
+    with ThreadPoolExecutor(8) as pool:
+        placed = list(pool.map(lambda number: client.place_order(number % 9, token=token), range(200)))
+        assert all(one.accepted for one in placed)
+        jaeger, observatory = TraceReader(addresses.traces), TraceReader(addresses.observatory)
+        whole = list(pool.map(lambda one: jaeger.wait_whole(one.trace_id, one.order_id, 60), placed))
+        # Whole is not yet quiet: a hop's own calls arrive with it or just after.
+        whole = [jaeger.wait(one.trace_id, lambda trace: len(trace.spans) >= 7, 30) for one in whole]
+        handed_on = [observatory.wait(one.trace_id, lambda trace: len(trace.spans) >= 7, 30) for one in placed]
+    assert [shape(trace) for trace in handed_on] == [shape(trace) for trace in whole]
+
+
+def test_containers_can_do_no_more_than_they_must(up, engine):
+    """No root, nothing to write to but volumes, no capability, bounded memory; published on loopback only."""
+    found = engine.containers.list(filters={"label": f"com.docker.compose.project={PROJECT}"})
+    assert len(found) == len(up["containers"])
+    for container in found:
+        host, config = container.attrs["HostConfig"], container.attrs["Config"]
+        assert config["User"] not in {"", "root", "0"}, container.name
+        assert (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"]) == (True, ["ALL"], False), container.name
+        assert 0 < host["Memory"] <= 512 * 2**20, container.name
+        published = [binding["HostIp"] for bindings in host["PortBindings"].values() for binding in bindings]
+        assert set(published) <= {"127.0.0.1"}, container.name
+        assert (container.attrs["State"]["OOMKilled"], container.attrs["RestartCount"]) == (False, 0), container.name
+
+
+@pytest.mark.parametrize("incident", CATALOGUE.values(), ids=list(CATALOGUE))
+def test_incident_is_verified(incident, client: ShopClient, addresses: Addresses):
+    """Everything the incident's file says is seen on real Kafka, DynamoDB Local and Jaeger."""
+    verdict = verify(incident, client, TraceFinder(addresses.traces))
+    failed = [
+        f"{check.phase}: {check.what}: expected {check.expected}, seen {check.seen}" for check in verdict.checks if not check.ok
+    ]
+    assert verdict.verified, "\n".join(failed)
+
+
+@pytest.mark.timeout(240)
+def test_orders_stock_and_traces_outlive_a_restart(env, up, attached, client: ShopClient, addresses: Addresses):
+    """What was stored is there after ``docker compose restart``, and the shop goes on."""
+    before = {item["id"]: item["stock"] for item in client.stock()}
+    compose(env, "restart", "--timeout", "10")
+    compose(env, "up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
+    assert {item["id"]: item["stock"] for item in client.stock()} == before
+    assert missing_hop(TraceReader(addresses.traces).get(up["traceId"])) is None
+    order = vshop(attached, "order", "--item", "2", "--timeout", "60")
+    assert client.item(2)["stock"] == before[2] - 1, order["traceId"]
