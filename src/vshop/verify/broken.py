@@ -19,6 +19,8 @@ from vshop.verify.verdict import Check
 _COUNTED_AFTER_S = 0.1
 """What a service counts about a request, it has counted this long after the request's span ended."""
 
+_IMPATIENT_S = 1.0
+
 SwitchOn = Callable[[], dict[str, Any] | None]
 
 
@@ -78,10 +80,15 @@ def broken(stage: Stage, start: Before, switch_on: SwitchOn, baggage: str | None
             *stock_checks(incident.symptom.stocks, start.stock, stage.shop),
             *letter_checks(incident.symptom, trace_ids, stage.shop),
         ],
-        incident.symptom.within_ms / 1000,
+        _patience(checks, incident.symptom.within_ms),
     )
-    checks += _metrics(stage, start, _end(scenes, stage))
-    return Broken([*checks, *_alerts(stage, start.at)], orders, scenes)
+    checks += _metrics(stage, start, _end(scenes, stage), checks)
+    return Broken([*checks, *_alerts(stage, start.at, checks)], orders, scenes)
+
+
+def _patience(checks: Sequence[Check], within_ms: float) -> float:
+    """Return how many seconds to wait: as the file says, but not long for the rest of what has failed already."""
+    return within_ms / 1000 if all(check.ok for check in checks) else min(within_ms / 1000, _IMPATIENT_S)
 
 
 def _end(scenes: Sequence[Scene], stage: Stage) -> float:
@@ -96,19 +103,19 @@ def _acknowledged(said: dict[str, Any]) -> Check:
     return Check(what="switch", ok=True, expected="acknowledged by every service concerned", seen=", ".join(by), evidence=evidence)
 
 
-def _metrics(stage: Stage, start: Before, end: float) -> list[Check]:
+def _metrics(stage: Stage, start: Before, end: float, earlier: Sequence[Check]) -> list[Check]:
     moves = stage.incident.expect.metrics
     if not moves:
         return []
     settle(stage.shop, stage.pace, end)
-    within_s = max(move.within_ms for move in moves) / 1000
+    within_s = _patience(earlier, max(move.within_ms for move in moves))
     return stage.pace.until_ok(lambda: metric_checks(moves, start.metrics, read(stage.shop, moves, start.at)), within_s)
 
 
-def _alerts(stage: Stage, since: float) -> list[Check]:
+def _alerts(stage: Stage, since: float, earlier: Sequence[Check]) -> list[Check]:
     expected = stage.incident.expect.alerts
     if not expected.firing and not expected.silent:
         return []
-    within_s = max((alert.within_ms for alert in expected.firing), default=0) / 1000
+    within_s = _patience(earlier, max((alert.within_ms for alert in expected.firing), default=0))
     firing = stage.pace.until_ok(lambda: firing_checks(expected.firing, stage.shop.alerts(since)), within_s)
     return [*firing, *silent_checks(expected, stage.shop.alerts(since))]
