@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from vshop.runtime.options import Options
@@ -153,7 +153,7 @@ def joins(bootstrap: str, protocol: str) -> bool:
             message = consumer.poll(0.2)
             if assigned:
                 return True
-            if message is not None and message.error() and message.error().fatal():
+            if message is not None and message.error() and message.error().code() == KafkaError._FATAL:
                 return False
     except KafkaException:
         return False

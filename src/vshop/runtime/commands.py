@@ -7,7 +7,7 @@ from vshop.runtime.folders import Home
 from vshop.runtime.jars import DYNAMODB, KAFKA
 from vshop.runtime.options import Options
 from vshop.runtime.parts import Part
-from vshop.runtime.progress import Progress
+from vshop.runtime.progress import Event, Progress
 
 
 class Surroundings(NamedTuple):
@@ -54,6 +54,7 @@ def of(part: Part, around: Surroundings, *, keep: bool) -> tuple[list[str], dict
         files = KAFKA.ensure(around.progress)
         return kafka.command(properties, files, around.kafka_flags or aot.flags()), kafka.environment(env)
     if part.name == "dynamodb" and around.options.dynamodb == "local":
+        around.progress(Event(part.name, "note", dynamodb_local.NOTICE))
         return dynamodb_local.command(DYNAMODB.ensure(around.progress), ports["dynamodb"]), kafka.environment(env)
     if part.name == "jaeger":
         return jaeger.command(around.options.jaeger), env | jaeger.environment(around.home.jaeger, ports)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vshop.runtime.kafka import java
 
-NOTICE = (
+NOTICE = (  # told whenever it is chosen
     "DynamoDB Local is Amazon's: its licence asks for an AWS account in good standing and forbids passing it on "
     "(https://aws.amazon.com/dynamodb/dev-tools/local-license/)"
 )
