@@ -8,7 +8,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from vshop.fixture import VirtualShop, Wanted, open_shop
 
-
 trace_ids = set()
 came = threading.Condition()
 

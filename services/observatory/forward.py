@@ -80,8 +80,8 @@ def _transport(url: str, headers: Mapping[str, str], settings: Settings) -> Tran
     try:
         port = parts.port
     except ValueError:
-        port = None
-    if parts.scheme not in kinds or not parts.hostname or (parts.scheme.startswith("grpc") and port is None):
+        port = -1
+    if parts.scheme not in kinds or not parts.hostname or port == -1 or (parts.scheme.startswith("grpc") and port is None):
         raise SettingsError(f"SHOP_FORWARD={url!r} is no address such as http://127.0.0.1:4319 or grpc://127.0.0.1:4317.")
     if parts.hostname in _LOOPBACK and port in {settings.otlp_port, settings.query_port}:
         raise SettingsError(f"SHOP_FORWARD={url!r} is the observatory's own address: it would be sending to itself for ever.")

@@ -1,12 +1,15 @@
 """An observatory without a network, and builders of OTLP's JSON."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from flask.testing import FlaskClient
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from observatory import otlp_decode
 from observatory.alerting import rules_file
 from observatory.alerting.rule import Rule
 from observatory.app import create_app
@@ -105,6 +108,12 @@ def batch() -> Callable[..., Json]:
         return {"resourceSpans": [{"resource": owner, "scopeSpans": [{"scope": {"name": "tests"}, "spans": list(spans)}]}]}
 
     return make
+
+
+@pytest.fixture
+def otlp_bytes() -> Callable[[Json], bytes]:
+    """Turn a request of spans into protobuf."""
+    return lambda sent: otlp_decode.json_body(json.dumps(sent).encode(), ExportTraceServiceRequest).SerializeToString()
 
 
 @pytest.fixture
