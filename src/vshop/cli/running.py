@@ -12,6 +12,7 @@ from vshop.cli.output import AsJson, err, out, print_json
 
 if TYPE_CHECKING:
     from vshop.first_order import Followed
+    from vshop.runtime.options import Options
     from vshop.runtime.progress import Event
     from vshop.runtime.shop import Shop
 
@@ -80,7 +81,6 @@ def up(
     """Start the shop on this machine, send one order through it, and print where everything is."""
     from vshop.kit.settings import load  # noqa: PLC0415 - `vshop --help` needs none of it
     from vshop.runtime.options import Options  # noqa: PLC0415
-    from vshop.runtime.shop import Shop  # noqa: PLC0415
 
     load()  # a wrong SHOP_* value is told here, once, rather than in each service's log
     if mode == "compose":
@@ -98,8 +98,14 @@ def up(
         detached=not foreground,
         timeout_s=timeout,
     )
+    _start(options, as_json=as_json)
+
+
+def _start(options: "Options", *, as_json: bool) -> None:
+    from vshop.runtime.shop import Shop  # noqa: PLC0415
+
     started = time.monotonic()
-    already = Shop.running(home) is not None
+    already = Shop.running(options.home) is not None
     shop = Shop.start(options, _Watch())
     followed = _first_order(shop)
     seconds = time.monotonic() - started
@@ -115,7 +121,7 @@ def up(
         )
     else:
         _tell(shop, followed, seconds, already=already)
-    if foreground:
+    if not options.detached:
         _stay(shop)
 
 
