@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from vshop.incidents.docs import make_docs
+from vshop.incidents.loader import load_catalogue
 from vshop.kit import settings
 
 DOCS = Path(__file__).parent
@@ -24,7 +26,7 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page}
+PAGES = {"settings.md": settings_page, "incidents.md": lambda: make_docs(load_catalogue())}
 
 
 def main() -> None:
