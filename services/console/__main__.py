@@ -8,6 +8,8 @@ from console.board import Board
 from console.expiry import Expiry
 from console.journal import Journal
 from console.listed import from_catalogue
+from console.page.host_metrics import HostMetrics
+from console.page.install import install
 from vshop.incidents.loader import load_catalogue
 from vshop.kit import logs
 from vshop.kit.program import run
@@ -24,9 +26,13 @@ def main() -> None:
     logs.install("console")
     stop = stop_event()
     journal = Journal(Path(settings.journal) if settings.journal else None)
-    board = Board(from_catalogue(load_catalogue()), journal, ack_timeout_s=settings.ack_timeout_s, held_polls=THREADS - 16)
-    app = create_app(board, journal, [settings.host, urlsplit(settings.console_url).hostname or ""])
-    with HttpServer(app, settings.host, settings.console_port, threads=THREADS), Expiry(board):
+    catalogue = load_catalogue()
+    board = Board(from_catalogue(catalogue), journal, ack_timeout_s=settings.ack_timeout_s, held_polls=THREADS - 16)
+    names = [settings.host, urlsplit(settings.console_url).hostname or ""]
+    app = create_app(board, journal, names)
+    host = HostMetrics()
+    install(app, settings, board, catalogue, host, names)
+    with host, HttpServer(app, settings.host, settings.console_port, threads=THREADS), Expiry(board):
         stop.wait()
 
 

@@ -32,7 +32,7 @@ def guard(app: Flask, names: Iterable[str]) -> None:
         host, origin = request.host.lower(), request.headers.get("Origin")
         if origin is not None and not _same(origin.lower(), host):
             raise Problem(403, f"A page of {origin[:100]} may not change anything here.", field="Origin")
-        if (origin is not None or request.method != "POST") and not _ours(host, known):
+        if (origin is not None or request.method != "POST") and not ours(host, known):
             raise Problem(403, f"{host[:100]} is no name of this console; SHOP_CONSOLE_URL says its name.", field="Host")
 
 
@@ -42,7 +42,8 @@ def _same(origin: str, host: str) -> bool:
     return scheme in _PORTS and place.removesuffix(port) == host.removesuffix(port)
 
 
-def _ours(host: str, known: frozenset[str]) -> bool:
+def ours(host: str, known: frozenset[str]) -> bool:
+    """Whether a ``Host`` is a name of this console: an address, a name without dots, ``*.localhost``, or one of ``known``."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -71,6 +71,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 120.0
 
+    orders_url: Annotated[str, Meta(description="Base URL at which the console's page places orders.")] = "http://127.0.0.1:8080"
+    stock_url: Annotated[str, Meta(description="Base URL at which the console's page reads the stock.")] = "http://127.0.0.1:8082"
+    observatory_url: Annotated[
+        str, Meta(description="Base URL at which the console's page reads traces, logs, metrics and alerts.")
+    ] = "http://127.0.0.1:16686"
+
     console_url: Annotated[
         str, Meta(description="Base URL of the chaos board that services follow; empty for none: then no incident is ever on.")
     ] = "http://127.0.0.1:8090"

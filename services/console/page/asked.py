@@ -1,0 +1,46 @@
+"""Reads what a request of the page asks for: its JSON body and its query, and names the field that is wrong."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from flask import request
+
+from vshop.kit.problems import Problem
+
+_Kind = TypeVar("_Kind")
+
+
+def body(kind: type[_Kind]) -> _Kind:
+    """Read the JSON body as a struct.
+
+    Raises:
+        Problem: 415, or 400 naming the field.
+    """
+    if not request.is_json:
+        raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
+    try:
+        return msgspec.json.decode(request.get_data(), type=kind)
+    except msgspec.DecodeError as error:
+        text = str(error)
+        field = text.rsplit("$.", maxsplit=1)[-1].strip("`") if "$." in text else None
+        raise Problem(400, text, field=field) from error
+
+
+def number(name: str, default: int, low: int, high: int) -> int:
+    """Read a number of the query; one outside its limits becomes the nearest.
+
+    Raises:
+        Problem: 400, when it is none.
+    """
+    text = request.args.get(name, "")
+    if not text:
+        return default
+    try:
+        return max(low, min(high, int(text)))
+    except ValueError as error:
+        raise Problem(400, f"{name} ({text[:40]}) must be a whole number.", field=name) from error
+
+
+def given(*names: str) -> dict[str, Any]:
+    """Return those parameters of the query that are there and not empty."""
+    return {name: request.args[name] for name in names if request.args.get(name)}

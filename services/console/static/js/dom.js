@@ -1,0 +1,61 @@
+/** Building the document. Text only ever becomes text nodes: nothing that comes from an order can become markup. */
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/**
+ * Make an element.
+ * @param {string} name tag, with classes: `p.note.small`
+ * @param {object} props attributes; `on…` are listeners, `style` is an object, false and null leave an attribute out
+ * @param {...*} children nodes, text, or lists of them
+ * @returns {HTMLElement}
+ */
+export function h(name, props = {}, ...children) {
+  return build(document.createElement(name.split('.')[0]), name, props, children);
+}
+
+/** The same for SVG. */
+export function svg(name, props = {}, ...children) {
+  return build(document.createElementNS(SVG, name.split('.')[0]), name, props, children);
+}
+
+function build(element, name, props, children) {
+  const classes = name.split('.').slice(1);
+  if (classes.length) element.setAttribute('class', classes.join(' '));
+  for (const [key, value] of Object.entries(props)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
+    else if (key === 'style') for (const [one, to] of Object.entries(value)) element.style.setProperty(one, to);
+    else if (key === 'class') element.classList.add(...value.split(' ').filter(Boolean));
+    else element.setAttribute(key, value === true ? '' : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Put other children into an element. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Say something to screen readers. */
+export function announce(text) {
+  document.getElementById('announce').textContent = text;
+}
+
+/** A field of a form with its label. */
+export function field(label, control, note = '') {
+  control.id ||= `field-${label.toLowerCase().replace(/\W+/g, '-')}`;
+  return h('div.field', {}, h('label', { for: control.id }, label), control, note && h('span.note', {}, note));
+}
+
+/** A select of [value, text] pairs. */
+export function select(name, pairs, chosen = '') {
+  const options = pairs.map(([value, text]) => h('option', { value, selected: String(value) === String(chosen) }, text));
+  return h('select', { name }, options);
+}
+
+/** An error as a message with what to do. */
+export function failure(error) {
+  return h('p.message.bad', { role: 'alert' }, h('strong', {}, '✖ '), error.message || String(error));
+}
