@@ -60,6 +60,7 @@ def virtual_shop_process(
 ) -> "Iterator[ShopProcess]":
     """A shop that runs, for the whole session: started on free ports, in containers, shared with other workers, or attached to."""
     from vshop.fixture import Wanted, WrongOptionError, open_shop  # noqa: PLC0415 - only a test that asks for it loads it
+    from vshop.kit.settings import SettingsError  # noqa: PLC0415
     from vshop.runtime.errors import RuntimeProblem  # noqa: PLC0415
 
     given = {name.replace("-", "_"): request.config.getoption(f"vshop_{name.replace('-', '_')}") for name, _ in _OPTIONS}
@@ -73,7 +74,7 @@ def virtual_shop_process(
     try:
         with open_shop(Wanted(**_merged(given, virtual_shop_options)), home) as process:
             yield process
-    except (RuntimeProblem, WrongOptionError) as error:
+    except (RuntimeProblem, SettingsError, WrongOptionError) as error:
         # Its text is meant for a person; the stack trace would bury it.
         pytest.fail(str(error), pytrace=False)
 

@@ -24,8 +24,15 @@ _PORT = re.compile(r"(?:(?<=127\.0\.0\.1:)|(?<=localhost:)|(?<=port=))\d+\b")
 _MOMENT = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _HTTP_DATE = re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT")
 _MEMORY = re.compile(r"\b0x[0-9a-f]{6,16}\b")
-_FILE = re.compile(r'(?<=File ")[^"]*?(?=(?:site-packages/|/vshop/|/services/|/_services/|/lib/python3\.\d+/)[^"]*")')
-_PLACES = (("site-packages/vshop/_services/", "services/"), ("/_services/", "services/"), ("/services/", "services/"))
+_FILE = re.compile(r'(?<=File ")[^"]+(?=")')
+_PLACES = (
+    ("/_services/", "services/"),
+    ("/services/", "services/"),
+    ("/src/vshop/", "vshop/"),
+    ("/site-packages/", ""),
+    ("/lib/python", "lib/python"),
+)
+"""Folders that files of a stack trace lie in, and what they are called instead; the first that fits counts."""
 
 
 class Rewriter:
@@ -62,7 +69,7 @@ class Rewriter:
         text = _MOMENT.sub(self._moment, text)
         text = _HTTP_DATE.sub(lambda _: format_datetime(self._now(), usegmt=True), text)
         text = _MEMORY.sub("0x7f0000000000", text)
-        return _stack(text) if 'File "' in text else text
+        return _FILE.sub(lambda found: _place(found[0]), text)
 
     def _value(self, key: str, value: Json) -> Json:
         if key in _FIXED:
@@ -84,9 +91,10 @@ class Rewriter:
         return f"{self._now():%Y-%m-%dT%H:%M:%S}{fraction}{found[2]}"
 
 
-def _stack(text: str) -> str:
-    """Name files of a stack trace by what they are, not by where they lie on one machine."""
-    text = _FILE.sub("", text)
-    for place, name in _PLACES:
-        text = text.replace(f'File "{place}', f'File "{name}')
-    return re.sub(r'File "/lib/python3\.\d+/', 'File "lib/python/', text).replace('File "/vshop/', 'File "vshop/')
+def _place(file: str) -> str:
+    """Name a file of a stack trace by what it is, not by where it lies on one machine."""
+    for folder, name in _PLACES:
+        _, found, rest = file.rpartition(folder)
+        if found:
+            return name + rest if folder != "/lib/python" else f"{name}/{rest.partition('/')[2]}"
+    return file.rpartition("/")[2]
