@@ -102,6 +102,7 @@ def kafka(engine) -> Iterator[Server]:
         "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "500",
         "KAFKA_LOG_DIRS": "/var/lib/kafka/data",
         "KAFKA_HEAP_OPTS": "-Xmx256m -Xms64m",
+        "KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
     with _running(KAFKA, {9092: port}, [], env) as server:
         wait_until(lambda: b"Kafka Server started" in server.container.logs(), 90)
@@ -194,7 +195,7 @@ class Shoppers:
         self.orders = 0
 
     @contextmanager
-    def ordering(self, shoppers: int = 3, at_least: int = 30) -> Iterator[None]:
+    def ordering(self, shoppers: int = 3, at_least: int = 20) -> Iterator[None]:
         """Order while the block runs, and until that many more orders were accepted after it."""
         with ThreadPoolExecutor(shoppers) as pool:
             done = [pool.submit(self._shop, number) for number in range(shoppers)]

@@ -115,11 +115,21 @@ def test_commands_work_unchanged(attached, up):
     assert {"orders", "stock-updater"} <= {record["service"] for record in logged}
 
 
+def test_the_consoles_page_reaches_every_part(addresses: Addresses):
+    """It is served, places orders, and reads stock, traces and alerts; its links lead to the real Jaeger."""
+    assert "<html" in requests.get(f"{addresses.console}/", timeout=10).text
+    assert requests.get(f"{addresses.console}/api/shop", timeout=10).json()["jaeger"] == f"{addresses.traces}/trace/{{traceId}}"
+    placed = requests.post(f"{addresses.console}/api/shop/customers", json={"count": 3}, timeout=30)
+    assert (placed.status_code, len(placed.json()["orders"])) == (200, 3)
+    for path in ("shop/stock", "traces", "alerts", "map"):
+        assert requests.get(f"{addresses.console}/api/{path}", timeout=10).status_code == 200, path
+
+
 def test_no_span_is_lost_on_either_way(client: ShopClient, addresses: Addresses):
-    """Of 200 orders, placed by eight at a time, every trace is whole in Jaeger, and the same in the observatory."""
+    """Of 100 orders, placed by eight at a time, every trace is whole in Jaeger, and the same in the observatory."""
     token = client.token()
     with ThreadPoolExecutor(8) as pool:
-        placed = list(pool.map(lambda number: client.place_order(number % 9, token=token), range(200)))
+        placed = list(pool.map(lambda number: client.place_order(number % 9, token=token), range(100)))
         assert all(one.accepted for one in placed)
         jaeger, observatory = TraceReader(addresses.traces), TraceReader(addresses.observatory)
         whole = list(pool.map(lambda one: jaeger.wait_whole(one.trace_id, one.order_id, 60), placed))
@@ -155,10 +165,12 @@ def test_incident_is_verified(incident, client: ShopClient, addresses: Addresses
 
 @pytest.mark.timeout(240)
 def test_orders_stock_and_traces_outlive_a_restart(env, up, attached, client: ShopClient, addresses: Addresses):
-    """What was stored is there after ``docker compose restart``, and the shop goes on."""
+    """What the servers and the console stored is there when they are back, and the services, which went on, find them again."""
     before = {item["id"]: item["stock"] for item in client.stock()}
-    compose(env, "restart", "--timeout", "10")
+    journal = requests.get(f"{addresses.console}/journal", timeout=10).text
+    compose(env, "restart", "--timeout", "10", "kafka", "dynamodb", "jaeger", "console")
     compose(env, "up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
+    assert requests.get(f"{addresses.console}/journal", timeout=10).text == journal != ""
     assert {item["id"]: item["stock"] for item in client.stock()} == before
     assert missing_hop(TraceReader(addresses.traces).get(up["traceId"])) is None
     order = vshop(attached, "order", "--item", "2", "--timeout", "60")
