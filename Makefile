@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help up down compose-up compose-down status order logs chaos-token chaos-key chaos-off verify test check docs clean
+.PHONY: help up down compose-up compose-down status order logs chaos-token chaos-key chaos-off verify test check corpus docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ check: $(VENV)/.dev ## Lint, format and types
 
 docs: $(VENV)/.dev ## Write the generated pages of docs/ anew
 	@$(PY) docs/generate.py
+
+corpus: $(VENV)/.run ## Record the golden corpus anew (after an incident file has changed)
+	@rm -f src/vshop/corpus/golden.zip
+	@$(VSHOP) export --seed 1 --out src/vshop/corpus/golden.zip
 
 clean: down ## Remove the virtual environment and what tests left
 	@rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache

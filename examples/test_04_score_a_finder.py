@@ -21,7 +21,7 @@ def test_the_naive_finder_is_often_wrong():
     """It sees nothing where a span is missing, and takes a twin for a fault."""
     corpus = vshop.load_corpus()
     answers = {case.id: naive_finder(case.spans) for case in corpus.values()}
-    known = truths(load_catalogue(), verdicts=[{"incident": case.id, **case.truth} for case in corpus.values()])
+    known = truths(load_catalogue(), verdicts=[{**case.truth, "incident": case.id} for case in corpus.values()])
 
     result = score(answers, known)
 
