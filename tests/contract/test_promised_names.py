@@ -1,0 +1,130 @@
+"""docs/contract.md holds what the code does, and nothing that was promised once is gone from it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import vshop
+from vshop import _pytest_plugin
+from vshop.corpus.otlp import rows
+from vshop.incidents import load_catalogue
+from vshop.kit.settings import Settings
+from vshop.spans import attributes
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+V1 = Path(__file__).with_name("promised_v1.txt")
+KINDS = ("", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+CORPUS = vshop.load_corpus()
+
+
+def section(title):
+    """Return a section of the page."""
+    return re.split(r"^## ", PAGE.partition(f"## {title}\n")[2], flags=re.MULTILINE)[0]
+
+
+def names(text):
+    """Return what is named in backticks."""
+    return re.findall(r"`([^`]+)`", text)
+
+
+def table(title):
+    """Return the rows of a section's table, each a list of its cells."""
+    lines = [line for line in section(title).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def emitted(signal):
+    """Yield everything that the golden corpus holds of a signal."""
+    for case in CORPUS.values():
+        yield from rows(case.otlp(signal), signal)
+
+
+def test_the_services_are_those_that_emit():
+    """Every signal's ``service.name``."""
+    promised = {names(row[0])[0] for row in table("Services")}
+
+    assert promised == {row.service for signal in ("traces", "logs", "metrics") for row in emitted(signal)}
+
+
+def test_every_span_is_on_the_page_and_every_one_on_the_page_is_emitted():
+    """A login's span is in a trace of its own, which is no case's."""
+    promised = {
+        (names(row[0])[0], row[1], names(row[2])[0].replace("{topic}", topic))
+        for row in table("Spans")
+        for topic in ("queuing.retail_site.new_orders", "queuing.retail_site.new_orders.dlq")
+    }
+    seen = {(row.service, KINDS[row.item["kind"]], row.item["name"]) for row in emitted("traces")}
+
+    assert seen <= promised
+    without_topic = {(service, kind, name.removesuffix(".dlq")) for service, kind, name in promised - seen}
+    assert without_topic - {(service, kind, name.removesuffix(".dlq")) for service, kind, name in seen} == {
+        ("auth-stub", "SERVER", "POST /oauth/token")
+    }
+
+
+def test_the_shops_own_attributes_are_those_on_the_spans():
+    """None more, none fewer."""
+    promised = {name for row in table("Attributes") for name in names(row[0])}
+    seen = {name for row in emitted("traces") for name in attributes(row.item["attributes"]) if name.startswith("shop.")}
+
+    assert promised == seen
+
+
+def test_the_outcomes_are_those_of_the_code():
+    """As stock-updater names them."""
+    from stock_updater.item import Outcome  # noqa: PLC0415 - only this test looks into a service
+
+    cell = next(row[2] for row in table("Attributes") if "shop.order.outcome" in row[0])
+    assert names(cell) == [one.value for one in Outcome]
+
+
+def test_the_metrics_are_emitted():
+    """All that are promised, in some incident."""
+    promised = set(names(section("Metrics")))
+
+    assert promised == {row.item["name"] for row in emitted("metrics")}
+
+
+def test_topics_and_table_are_the_defaults():
+    """Whoever changes a setting changes them."""
+    settings = Settings()
+
+    promised = [names(row[0])[0] for row in table("Topics and tables")]
+    assert promised == [settings.kafka_topic, f"{settings.kafka_topic}.dlq", settings.dynamodb_table]
+
+
+@pytest.mark.parametrize("row", table("Endpoints"), ids=lambda row: row[0])
+def test_an_endpoint_is_served(row):
+    """As a route in the sources of its service."""
+    folder = ROOT / "services" / row[1].partition(",")[0].replace("-", "_")
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+
+    for endpoint in names(row[0]):
+        method, path = endpoint.split(" ")
+        short = path.removeprefix("/v1").removeprefix("/api/v3")
+        assert re.search(rf'\.{method.lower()}\("(/api|/v1|/api/v3)?{re.escape(short.removeprefix("/api"))}"', sources), endpoint
+
+
+def test_the_incidents_are_those_of_the_catalogue():
+    """Each with what it is."""
+    promised = {names(row[0])[0]: row[1] for row in table("Incidents")}
+
+    assert promised == {one.id: "fault" if one.fault else "twin" for one in load_catalogue().values()}
+
+
+def test_the_fixtures_and_options_are_the_plugins():
+    """All of them."""
+    fixtures = [name for name in vars(_pytest_plugin) if name.startswith("virtual_shop")]
+    options = [f"--vshop-{name}" for name, _ in _pytest_plugin._OPTIONS]
+
+    assert sorted(names(section("Fixtures and options"))) == sorted(fixtures + options)
+
+
+def test_nothing_that_was_promised_in_version_1_is_gone():
+    """A name that must go needs version 2 of the page, and a file of its own here."""
+    promised = set(V1.read_text(encoding="utf-8").split("\n")) - {""}
+
+    assert "**Version 1.**" in PAGE
+    assert promised - set(names(PAGE)) == set()
