@@ -93,7 +93,9 @@ def _warned_once(body: Any) -> Any:
 
 
 def _without_parsers_words(body: Any) -> Any:
-    return json.loads(re.sub(r"(cannot unmarshal JSON|parsing time).*?(?=\"})", r"\1", json.dumps(body)))
+    return json.loads(
+        re.sub(r"(cannot unmarshal JSON|(parsing time|'x' is neither RFC 3339)).*?(?=\"})", "unreadable", json.dumps(body))
+    )
 
 
 TOLERATED: list[tuple[str, Callable[[Any], Any], str]] = [
