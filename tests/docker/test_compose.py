@@ -167,10 +167,13 @@ def test_incident_is_verified(incident, client: ShopClient, addresses: Addresses
 def test_orders_stock_and_traces_outlive_a_restart(env, up, attached, client: ShopClient, addresses: Addresses):
     """What the servers and the console stored is there when they are back, and the services, which went on, find them again."""
     before = {item["id"]: item["stock"] for item in client.stock()}
+    for turn in (requests.put, requests.delete):
+        assert turn(f"{addresses.console}/chaos/pricing-type-error", timeout=10).ok
     journal = requests.get(f"{addresses.console}/journal", timeout=10).text
     compose(env, "restart", "--timeout", "10", "kafka", "dynamodb", "jaeger", "console")
     compose(env, "up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
-    assert requests.get(f"{addresses.console}/journal", timeout=10).text == journal != ""
+    assert requests.get(f"{addresses.console}/journal", timeout=10).text == journal
+    assert "pricing-type-error" in journal
     assert {item["id"]: item["stock"] for item in client.stock()} == before
     assert missing_hop(TraceReader(addresses.traces).get(up["traceId"])) is None
     order = vshop(attached, "order", "--item", "2", "--timeout", "60")
