@@ -47,7 +47,7 @@ def install(  # noqa: D417 - the rest is as in create_app
     for blueprint in (
         assets.blueprint(),
         shop_api.blueprint(upstream, till, settings, per_order, crowd.order),
-        traces_api.blueprint(Traces(upstream)),
+        traces_api.blueprint(Traces(upstream, settings.kafka_topic)),
         telemetry_api.blueprint(upstream),
         incidents_api.blueprint(catalogue, board, exercise),
         exercise_api.blueprint(exercise),

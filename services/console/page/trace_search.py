@@ -34,9 +34,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Traces:
     """The traces that the observatory holds."""
 
-    def __init__(self, upstream: Upstream, clock: Callable[[], float] = time.time) -> None:
-        """Args: upstream: where the observatory is. clock: seconds since the epoch."""
+    def __init__(self, upstream: Upstream, topic: str, clock: Callable[[], float] = time.time) -> None:
+        """Args: upstream: where the observatory is. topic: that of new orders. clock: seconds since the epoch."""
         self._upstream = upstream
+        self._topic = topic
         self._clock = clock
 
     def get(self, *trace_ids: str) -> list[Trace]:
@@ -67,17 +68,24 @@ class Traces:
         fitting = [trace for trace in found.values() if _fits(trace, question)]
         return sorted(fitting, key=lambda trace: -trace[0].start)[: question.limit]
 
-    def of_order(self, order: str) -> list[Trace]:
-        """Return every trace that is about an order, whichever service began it."""
-        question = Question(order=order, limit=10)
-        tags = {"shop.order.id": order}
-        both = [trace for one in ("orders", "stock-updater") for trace in self._ask(one, tags, question, 10)]
-        return list({trace[0].trace_id: trace for trace in both}.values())
+    def other_half(self, order: str, trace: Trace) -> list[Trace]:
+        """Return the traces about an order that hold what its own lacks: where it was placed, or where it was processed."""
+        halves = {"SERVER": ("orders", "POST /orders"), "CONSUMER": ("stock-updater", f"process {self._topic}")}
+        there = {(span.kind, span.service) for span in trace}
+        found: dict[str, Trace] = {}
+        for kind, (service, operation) in halves.items():
+            if (kind, service) not in there:
+                question = Question(service=service, operation=operation)
+                for other in self._ask(service, {"shop.order.id": order}, question, 10):
+                    found.setdefault(other[0].trace_id, other)
+        return list(found.values())
 
     def _ask(self, service: str, tags: Mapping[str, str], question: Question, limit: int) -> list[Trace]:
         params: dict[str, Any] = {"service": service, "limit": limit}
         if question.operation and service == question.service:
             params["operation"] = question.operation
+        elif any(getattr(question, name) for name in _ENTRY):
+            params["operation"] = "POST /orders"
         if tags:
             params["tags"] = msgspec.json.encode(tags).decode()
         if question.start is not None:

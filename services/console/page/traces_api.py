@@ -85,7 +85,7 @@ def _related(traces: Traces, trace: Trace) -> list[dict[str, Any]]:
     why = {link.trace_id: "link" for span in trace for link in span.links if link.trace_id != own}
     found = {one[0].trace_id: one for one in traces.get(*why)}
     order = summary(trace)["orderId"]
-    for other in traces.of_order(order) if order else ():
+    for other in traces.other_half(order, trace) if order else ():
         name = other[0].trace_id
         if name != own and name not in found:
             found[name] = other

@@ -6,7 +6,7 @@ import { duration } from './format.js';
 import { finished, hops, sign } from './hops.js';
 import { waterfall } from './waterfall.js';
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 10_000;
 
 /**
  * Show an order's way until it is done, or has not moved for long.

@@ -1,0 +1,74 @@
+"""Map, time, insights, alerts and the old way."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from vshop.client import ShopClient
+from vshop.traces import TraceReader
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _orders(client: ShopClient) -> None:
+    reader = TraceReader(client.addresses.traces)
+    for item in range(4):
+        clean = client.place_order(item_id=item)
+        reader.wait_whole(clean.trace_id, clean.order_id, 20)
+    broken = client.place_order(item_id=1, headers={"baggage": "shop.chaos=stock-put-missing-key"})
+    reader.wait(broken.trace_id, lambda trace: any(".dlq" in span.name for span in trace.spans), 20)
+
+
+def test_the_map_has_topic_and_table_as_nodes_and_figures_on_its_edges(page: Page) -> None:
+    page.goto("/map")
+
+    expect(page.locator("svg .node.topic").first).to_contain_text("Kafka topic")
+    expect(page.locator("svg .node.table")).to_contain_text("item-stock")
+    expect(page.locator("svg .node.service")).to_have_count(3)
+    expect(page.locator("svg .edge.bad").first).to_contain_text("% errors")
+    expect(page.locator("svg .edge").first).to_contain_text("/min")
+    page.get_by_role("link", name="A trace from stock-updater to item-stock").click()
+    expect(page.get_by_role("heading", name="Where it failed")).to_be_visible()
+
+
+def test_time_is_added_up_by_service_and_operation_over_chosen_orders(page: Page) -> None:
+    page.goto("/time")
+    expect(page.locator("table.time")).to_contain_text("DynamoDB.PutItem")
+    shares = [float(text.rstrip("%")) for text in page.locator("table.time td:nth-child(4)").all_inner_texts()]
+    assert sum(shares) == pytest.approx(100, abs=1)
+
+    page.get_by_label("only with errors").check()
+    page.get_by_role("button", name="Search").click()
+
+    expect(page.locator("table.time")).to_contain_text("new_orders.dlq")
+
+
+def test_insights_count_what_the_business_counts(page: Page, client: ShopClient) -> None:
+    page.goto("/insights")
+    expect(page.locator('[data-total="items"]')).not_to_have_text("0")
+    expect(page.locator('[data-total="errors"]')).not_to_have_text("0")
+    items = sum(series["points"][-1]["value"] for series in client.metrics("shop.items.ordered"))
+    expect(page.locator('[data-total="items"]')).to_have_text(str(round(items)))
+    expect(page.locator(".chart canvas")).to_have_count(3)
+    expect(page.locator(".chart", has_text="Errors by exception.type")).to_contain_text("botocore.exceptions.ClientError")
+
+
+def test_an_alert_that_fires_leads_to_its_trace(page: Page) -> None:
+    page.goto("/insights")
+    row = page.locator("table.alerts tr", has_text="botocore.exceptions.ClientError")
+    expect(row).to_contain_text("✖ firing")
+
+    row.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="Where it failed")).to_be_visible()
+
+
+def test_the_old_way_correlates_nothing_and_leads_to_the_three_questions(page: Page) -> None:
+    page.goto("/old-way")
+    expect(page.locator(".logs.raw")).to_contain_text("sending new order=")
+    expect(page.locator(".chart canvas")).to_have_count(4)
+    assert page.locator(".logs.raw a").count() == 0
+
+    page.get_by_role("searchbox").fill("cannot be handled")
+    expect(page.locator(".logs.raw li").first).to_contain_text("the order cannot be handled")
+    for word in ("what", "why", "where"):
+        expect(page.locator(".question em", has_text=word)).to_be_visible()
+    page.locator(".question", has_text="where").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="Where it failed")).to_be_visible()

@@ -1,0 +1,108 @@
+"""Every page: axe finds nothing serious, in light and dark; it fits a phone; the keyboard alone will do."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from vshop.client import Placed, ShopClient
+from vshop.traces import TraceReader
+
+PAGES = {
+    "/": ".item [data-stock][data-value]",
+    "/incidents": "article.incident",
+    "/exercise": "#begin",
+    "/traces": "table.traces",
+    "/traces/{broken}": ".detail .exception",
+    "/compare?a={clean}&b={broken}": "table.sides",
+    "/map": "svg .node",
+    "/time": "table.time",
+    "/insights": ".chart canvas",
+    "/old-way": ".question",
+}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def orders(client: ShopClient) -> dict[str, Placed]:
+    """A clean order and a broken one, whose traces are there."""
+    reader = TraceReader(client.addresses.traces)
+    clean = client.place_order(item_id=3)
+    broken = client.place_order(item_id=3, headers={"baggage": "shop.chaos=stock-put-missing-key"})
+    reader.wait_whole(clean.trace_id, clean.order_id, 20)
+    reader.wait(broken.trace_id, lambda trace: any(".dlq" in span.name for span in trace.spans), 20)
+    return {"clean": clean, "broken": broken}
+
+
+def _open(page: Page, path: str, orders: dict[str, Placed]) -> None:
+    page.goto(path.format(**{name: placed.trace_id for name, placed in orders.items()}))
+    expect(page.locator(PAGES[path]).first).to_be_visible()
+
+
+def _serious(page: Page) -> list[str]:
+    found: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{one['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious(page: Page, orders: dict[str, Placed], path: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    _open(page, path, orders)
+
+    assert _serious(page) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 720}], ids=["phone", "laptop"])
+def test_a_page_is_no_wider_than_the_screen(page: Page, orders: dict[str, Placed], path: str, size: Any) -> None:
+    page.set_viewport_size(size)
+    _open(page, path, orders)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_the_shop_can_be_used_without_a_mouse(page: Page) -> None:
+    """Skip link, item by arrow key, order by Enter, and the focus is seen."""
+    page.goto("/")
+    expect(page.locator(".item [data-stock][data-value]").first).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.get_by_role("radio", name="Espresso cup").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Trail backpack")).to_be_checked()
+    page.get_by_label("Quantity").focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".verdict")).to_contain_text("Accepted and handled")
+
+
+def test_a_new_page_gets_the_focus_and_its_title_is_announced(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Incidents", exact=True).press("Enter")
+
+    expect(page.get_by_role("heading", name="Incidents", exact=True)).to_be_focused()
+    expect(page).to_have_title("Incidents · Virtual shop")
+
+
+def test_the_theme_that_is_chosen_stays(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Dark").click()
+    page.reload()
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_it_works_without_motion_and_in_forced_colours(browser: Browser, client: ShopClient) -> None:
+    with browser.new_context(base_url=client.addresses.console, reduced_motion="reduce", forced_colors="active") as context:
+        page = context.new_page()
+        page.goto("/incidents")
+
+        expect(page.get_by_role("switch").first).to_be_visible()

@@ -1,0 +1,81 @@
+"""The shop front."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from vshop.client import ShopClient
+from vshop.kit.items import ITEMS
+
+
+def test_every_item_has_its_picture_price_and_stock(page: Page) -> None:
+    page.goto("/")
+
+    expect(page.locator(".item")).to_have_count(len(ITEMS))
+    for item in ITEMS.values():
+        card = page.locator(".item", has_text=item.name)
+        expect(card).to_contain_text(f"€ {item.price_cents / 100:.2f}")
+        expect(card.locator("[data-stock]")).to_contain_text("in stock")
+    assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+
+
+def test_the_stock_moves_when_somebody_orders(page: Page, client: ShopClient) -> None:
+    page.goto("/")
+    stock = page.locator('[data-stock="7"]')
+    expect(stock).to_have_attribute("data-value", str(client.item(7)["stock"]))
+    before = int(stock.get_attribute("data-value") or 0)
+
+    client.place_order(item_id=7, quantity=3)
+
+    expect(stock).to_have_attribute("data-value", str(before - 3))
+
+
+@pytest.mark.parametrize(("shopper", "code"), [("Ada", "DEL15"), ("Grace", "XMASSAVE30"), ("Edsger", "none")])
+def test_an_order_is_followed_hop_by_hop_with_its_trace_beside_it(page: Page, shopper: str, code: str) -> None:
+    page.goto("/")
+    page.get_by_role("radio", name="Desk lamp").check()
+    page.get_by_label("Shopper").select_option(shopper)
+    page.get_by_label("Discount code").select_option(code)
+    page.get_by_label("Quantity").fill("2")
+    page.get_by_role("button", name="Place the order").click()
+
+    expect(page.locator(".hops li.good")).to_have_count(5)
+    expect(page.locator(".beside .row")).to_have_count(7)
+    expect(page.locator("#announce")).to_contain_text("Accepted and handled")
+    expect(page.get_by_role("row", name="2 × Desk lamp")).to_contain_text("✓ yes")
+
+
+def test_an_order_that_is_refused_says_by_whom_and_why(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Quantity").fill("1000000000")
+    page.get_by_role("button", name="Place the order").click()
+
+    expect(page.locator(".verdict")).to_contain_text("Refused: orders answered 400")
+    expect(page.locator(".progress .message")).to_contain_text("quantity")
+
+
+def test_an_incident_for_one_order_touches_no_other(page: Page, client: ShopClient) -> None:
+    page.goto("/?item=1&chaos=stock-put-missing-key")
+    page.get_by_role("button", name="Place the order").click()
+    expect(page.locator(".verdict")).to_contain_text("Accepted, but not handled")
+    assert client.switched_on() == []
+
+    page.get_by_label("What goes wrong").select_option("nothing")
+    page.get_by_role("button", name="Place the order").click()
+
+    expect(page.locator(".verdict")).to_contain_text("Accepted and handled")
+
+
+def test_an_order_that_nobody_takes_is_told_as_such(page: Page, client: ShopClient) -> None:
+    client.switch_on("stock-consumer-stalled")
+    page.goto("/?item=8")
+    page.get_by_role("button", name="Place the order").click()
+
+    expect(page.locator(".hops li.wait")).to_have_count(2)
+    expect(page.locator(".verdict")).to_contain_text("nobody has handled it yet")
+
+
+def test_customers_order_by_themselves(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Let 6 customers order").click()
+
+    expect(page.get_by_text("6 orders were placed; 6 were accepted.")).to_be_visible()
