@@ -19,6 +19,8 @@ from vshop.runtime import ports
 from vshop.traces import Trace, TraceReader, missing_hop
 from vshop.verify import TraceFinder, verify
 
+pytestmark = pytest.mark.timeout(420)  # whichever test comes first also waits for what it needs to be built or started
+
 ROOT = Path(__file__).parents[2]
 VSHOP = Path(sys.executable).with_name("vshop")
 PROJECT = f"virtual-shop-test-{os.getpid()}"
@@ -87,7 +89,6 @@ def test_the_file_is_sound(env):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
-@pytest.mark.timeout(420)
 def test_one_command_and_the_first_order_is_one_whole_trace(up, addresses: Addresses):
     """The synthetic order's trace is whole in the real Jaeger; up names every address."""
     trace = TraceReader(addresses.traces).get(up["traceId"])
@@ -163,7 +164,6 @@ def test_incident_is_verified(incident, client: ShopClient, addresses: Addresses
     assert verdict.verified, "\n".join(failed)
 
 
-@pytest.mark.timeout(240)
 def test_orders_stock_and_traces_outlive_a_restart(env, up, attached, client: ShopClient, addresses: Addresses):
     """What the servers and the console stored is there when they are back, and the services, which went on, find them again."""
     before = {item["id"]: item["stock"] for item in client.stock()}

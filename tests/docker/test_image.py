@@ -9,6 +9,8 @@ from typing import IO, Any
 
 import pytest
 
+pytestmark = pytest.mark.timeout(420)  # whichever test comes first also waits for what it needs to be built or started
+
 ROOT = Path(__file__).parents[2]
 TAG = "virtual-shop:test"
 BASE = "python:3.12-slim"
@@ -54,7 +56,6 @@ def ours(files: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
             yield member.name, content
 
 
-@pytest.mark.timeout(420)
 def test_what_it_adds_to_its_base_is_small(image, engine):
     """Less than 110 MB; the JRE, moto and the other services of AWS are left out."""
     added = image.attrs["Size"] - engine.images.get(BASE).attrs["Size"]

@@ -9,6 +9,8 @@ from vshop.client import ShopClient
 from vshop.runtime.shop import Shop
 from vshop.traces import TraceReader
 
+pytestmark = pytest.mark.timeout(300)  # whichever test comes first also waits for what it needs to be built or started
+
 ITEMS = range(9)
 
 
