@@ -10,6 +10,8 @@ from console.journal import Journal
 from console.listed import from_catalogue
 from console.page.host_metrics import HostMetrics
 from console.page.install import install
+from console.programs.install import install as install_for_programs
+from console.programs.verify_runs import VerifyRuns
 from vshop.incidents.loader import load_catalogue
 from vshop.kit import logs
 from vshop.kit.program import run
@@ -32,7 +34,9 @@ def main() -> None:
     app = create_app(board, journal, names)
     host = HostMetrics()
     install(app, settings, board, catalogue, host, names)
-    with host, HttpServer(app, settings.host, settings.console_port, threads=THREADS), Expiry(board):
+    runs = VerifyRuns(settings)
+    install_for_programs(app, catalogue, journal, runs)
+    with host, runs, HttpServer(app, settings.host, settings.console_port, threads=THREADS), Expiry(board):
         stop.wait()
 
 

@@ -1,0 +1,1 @@
+"""The console for programs: incidents, verification and scores over plain HTTP, described by openapi.yaml."""
