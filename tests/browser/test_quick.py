@@ -18,7 +18,7 @@ _spec.loader.exec_module(many_traces)
 
 TRACES = 10_000
 LIMIT_S = 0.2
-TRIES = 8
+TRIES = 15
 
 
 @pytest.fixture(scope="module")
