@@ -1,0 +1,102 @@
+"""The ways to come by a shop that need none here: containers that a stand-in starts, and users who share something."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from vshop.addresses import Addresses
+from vshop.fixture import Wanted, WrongOptionError, open_shop
+from vshop.fixture.sharing import shared
+from vshop.fixture.wanted import addresses
+from vshop.kit.settings import SettingsError
+from vshop.runtime import compose
+
+WHERE = {"orders": "http://127.0.0.1:18080"}
+
+
+@pytest.fixture
+def docker(monkeypatch):
+    """A docker that only writes down what it is asked for."""
+    asked, running = [], []
+    monkeypatch.setattr(compose, "up", lambda _timeout_s: asked.append(("up", os.environ.get("SHOP_FORWARD"))))
+    monkeypatch.setattr(compose, "down", lambda *, volumes: asked.append(("down", volumes)))
+    monkeypatch.setattr(compose, "addresses", lambda: WHERE)
+    monkeypatch.setattr(compose, "containers", lambda: running)
+    return asked, running
+
+
+def test_containers_are_started_with_the_settings_and_stopped(docker):
+    """A receiver of this machine is named as containers reach it."""
+    asked, _ = docker
+    with open_shop(Wanted(mode="compose", otlp_endpoint="http://127.0.0.1:4319")) as process:
+        assert process.addresses == Addresses(**WHERE)
+        assert process.exclusive
+
+    assert asked == [("up", "http://host.docker.internal:4319"), ("down", True)]
+    assert "SHOP_FORWARD" not in os.environ
+
+
+def test_containers_that_run_already_go_on(docker):
+    """They are somebody's."""
+    asked, running = docker
+    running.append("orders")
+    with open_shop(Wanted(mode="compose")) as process:
+        assert not process.exclusive
+
+    assert asked == [("up", None)]
+
+
+def test_containers_are_shared_by_workers(docker, tmp_path):
+    """They have their ports once."""
+    asked, _ = docker
+    with open_shop(Wanted(mode="compose", shared=str(tmp_path))) as process:
+        assert not process.exclusive
+
+    assert asked == [("up", None), ("down", True)]
+
+
+OTHER = """
+import pathlib, sys
+from vshop.fixture.sharing import shared
+
+folder = pathlib.Path(sys.argv[1])
+with shared(folder, lambda: (folder / "started").open("a").write("x"), lambda _: (folder / "stopped").open("a").write("x")):
+    print("here", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_last_user_stops_it(tmp_path, killed):
+    """Whoever was killed is a user no more."""
+    command = [sys.executable, "-c", OTHER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "here\n"
+        with shared(tmp_path, lambda: (tmp_path / "started").open("a").write("x"), lambda _: (tmp_path / "stopped").touch()):
+            if killed:
+                other.kill()
+            else:
+                other.stdin.write("\n")
+                other.stdin.flush()
+            other.wait(20)
+            assert not (tmp_path / "stopped").exists()
+
+    assert (tmp_path / "started").read_text() == "xx"
+    assert (tmp_path / "stopped").exists()
+
+
+def test_addresses_are_made_of_a_host_and_of_parts():
+    """What is named stands; the rest is on its default port there."""
+    found = addresses(["http://shop.lan", "console=http://other:1234/"])
+
+    assert (found.orders, found.traces, found.console) == ("http://shop.lan:8080", "http://shop.lan:16686", "http://other:1234")
+
+
+def test_contradictions_are_refused_before_anything_starts():
+    """A setting that no service knows, a mode that is none."""
+    with pytest.raises(SettingsError, match="SHOP_KAFKA_TRACE"), open_shop(Wanted(env={"SHOP_KAFKA_TRACE": "sideways"})):
+        pass
+    with pytest.raises(WrongOptionError, match="none of embedded, compose"):
+        Wanted(mode="cloud")
