@@ -34,7 +34,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("export-dir", {"metavar": "DIR", "help": "Folder that gets all signals as OTLP JSON lines."}),
     ("env", {"action": "append", "metavar": "NAME=VALUE", "help": "A variable for the services, e.g. SHOP_KAFKA_TRACE=link."}),
-    ("timeout", {"type": float, "default": 60.0, "metavar": "S", "help": "Seconds the shop gets to become ready."}),
+    ("timeout", {"type": float, "default": 120.0, "metavar": "S", "help": "Seconds the shop gets to become ready."}),
 )
 
 

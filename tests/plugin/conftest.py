@@ -26,7 +26,7 @@ def run(pytester: pytest.Pytester) -> Run:
         pytester.makepyfile(source)
         if conftest:
             pytester.makeconftest(conftest)
-        return pytester.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", *options, timeout=110)
+        return pytester.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", *options, timeout=200)
 
     return go
 

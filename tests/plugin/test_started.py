@@ -3,6 +3,9 @@
 import json
 
 import psutil
+import pytest
+
+pytestmark = pytest.mark.timeout(220)  # whole shops are started, on a machine that may have other things to do
 
 
 def runs_left(runs):

@@ -62,7 +62,7 @@ import pathlib, sys
 from vshop.fixture.sharing import shared
 
 folder = pathlib.Path(sys.argv[1])
-with shared(folder, lambda: (folder / "started").open("a").write("x"), lambda _: (folder / "stopped").open("a").write("x")):
+with shared(folder, (folder / "started.other").touch, lambda _: (folder / "stopped").touch()):
     print("here", flush=True)
     sys.stdin.readline()
 """
@@ -74,7 +74,7 @@ def test_the_last_user_stops_it(tmp_path, killed):
     command = [sys.executable, "-c", OTHER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "here\n"
-        with shared(tmp_path, lambda: (tmp_path / "started").open("a").write("x"), lambda _: (tmp_path / "stopped").touch()):
+        with shared(tmp_path, (tmp_path / "started.own").touch, lambda _: (tmp_path / "stopped").touch()):
             if killed:
                 other.kill()
             else:
@@ -83,8 +83,7 @@ def test_the_last_user_stops_it(tmp_path, killed):
             other.wait(20)
             assert not (tmp_path / "stopped").exists()
 
-    assert (tmp_path / "started").read_text() == "xx"
-    assert (tmp_path / "stopped").exists()
+    assert {file.name for file in tmp_path.iterdir() if "st" in file.name} == {"started.other", "started.own", "stopped"}
 
 
 def test_addresses_are_made_of_a_host_and_of_parts():

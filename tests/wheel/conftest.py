@@ -19,7 +19,7 @@ class Installed(NamedTuple):
     python: Path
     folder: Path
 
-    def run(self, *command: str, timeout: int = 110, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: int = 200, **env: str) -> subprocess.CompletedProcess[str]:
         """Run one of its programs in a folder outside the checkout, with a bare environment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VSHOP_", "SHOP_", "PYTEST"))}
         home = {"VSHOP_HOME": str(self.folder / "home")}

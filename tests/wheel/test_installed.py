@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(420)  # as long as three starts take on a machine that has other things to do
+
 TEN_LINES = '''
 """Ten lines, and no Docker."""
 
