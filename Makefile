@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help up down compose-up compose-down status order logs chaos-token chaos-key chaos-off verify test check corpus docs clean
+.PHONY: help up down compose-up compose-down status order logs chaos-token chaos-key chaos-off verify test check corpus docs screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ docs: $(VENV)/.dev ## Write the generated pages of docs/ anew
 corpus: $(VENV)/.run ## Record the golden corpus anew (after an incident file has changed)
 	@rm -f src/vshop/corpus/golden.zip
 	@$(VSHOP) export --seed 1 --out src/vshop/corpus/golden.zip
+
+screenshots: $(VENV)/.dev ## Take the pictures of docs/screenshots anew, on the shop that runs
+	@$(PY) docs/screenshots/make.py
 
 clean: down ## Remove the virtual environment and what tests left
 	@rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache

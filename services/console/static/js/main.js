@@ -1,29 +1,19 @@
-/** Where the page begins. */
+/** Where the page begins. A page's scripts are loaded when it is first opened. */
 
-import { compare } from './compare.js';
 import { every, get } from './api.js';
-import { exercise } from './exercise.js';
-import { incidents } from './incidents.js';
-import { insights } from './insights.js';
-import { map } from './map.js';
-import { oldWay } from './old_way.js';
 import { page, start } from './router.js';
-import { selfTime } from './self_time.js';
-import { shop } from './shop.js';
 import { themes } from './theme.js';
-import { tracePage } from './trace_page.js';
-import { traces } from './traces.js';
 
-page('/', 'Shop', 'Shop', shop);
-page('/incidents', 'Incidents', 'Incidents', incidents);
-page('/exercise', 'Exercise', 'Exercise', exercise);
-page('/traces', 'Traces', 'Traces', traces);
-page('/traces/:id', 'Trace', null, tracePage);
-page('/compare', 'Two orders side by side', 'Compare', compare);
-page('/map', 'Service map', 'Map', map);
-page('/time', 'Where does our code spend time?', 'Time', selfTime);
-page('/insights', 'Business insights', 'Insights', insights);
-page('/old-way', 'The old way', 'Old way', oldWay);
+page('/', 'Shop', 'Shop', async () => (await import('./shop.js')).shop);
+page('/incidents', 'Incidents', 'Incidents', async () => (await import('./incidents.js')).incidents);
+page('/exercise', 'Exercise', 'Exercise', async () => (await import('./exercise.js')).exercise);
+page('/traces', 'Traces', 'Traces', async () => (await import('./traces.js')).traces);
+page('/traces/:id', 'Trace', null, async () => (await import('./trace_page.js')).tracePage);
+page('/compare', 'Two orders side by side', 'Compare', async () => (await import('./compare.js')).compare);
+page('/map', 'Service map', 'Map', async () => (await import('./map.js')).map);
+page('/time', 'Where does our code spend time?', 'Time', async () => (await import('./self_time.js')).selfTime);
+page('/insights', 'Business insights', 'Insights', async () => (await import('./insights.js')).insights);
+page('/old-way', 'The old way', 'Old way', async () => (await import('./old_way.js')).oldWay);
 
 /** Show beside the navigation how many incidents are on. */
 function watchState(pill) {
@@ -38,5 +28,5 @@ function watchState(pill) {
 }
 
 themes(document.getElementById('theme'));
-watchState(document.getElementById('state'));
 start();
+watchState(document.getElementById('state'));

@@ -10,12 +10,12 @@ let leaving = new AbortController();
  * @param {string} path with parts such as `:id`
  * @param {string} title its heading
  * @param {string|null} nav its name in the navigation
- * @param {function(HTMLElement, object): Promise} show draws it; gets {params, query, signal}
+ * @param {function(): Promise<function(HTMLElement, object): Promise>} load brings what draws it, which gets {params, query, signal}
  */
-export function page(path, title, nav, show) {
+export function page(path, title, nav, load) {
   const names = [...path.matchAll(/:(\w+)/g)].map((found) => found[1]);
   const pattern = new RegExp(`^${path.replace(/:\w+/g, '([^/]+)')}/?$`);
-  routes.push({ path, title, nav, show, names, pattern });
+  routes.push({ path, title, nav, load, names, pattern });
 }
 
 /** Go to an address of the page. */
@@ -55,7 +55,8 @@ export async function draw(first = false) {
   if (!route) return;
   const params = Object.fromEntries(route.names.map((name, place) => [name, decodeURIComponent(match[place + 1])]));
   try {
-    await route.show(body, { params, query: new URLSearchParams(location.search), signal });
+    const show = await route.load();
+    if (!signal.aborted) await show(body, { params, query: new URLSearchParams(location.search), signal });
   } catch (error) {
     if (!signal.aborted) body.append(failure(error));
   }

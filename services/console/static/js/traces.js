@@ -3,7 +3,7 @@
 import { get, query as asQuery, theShop } from './api.js';
 import { announce, failure, fill, h } from './dom.js';
 import { clock, duration, plainType, short } from './format.js';
-import { remember } from './router.js';
+import { go, remember } from './router.js';
 import { searchForm } from './search_form.js';
 import { chip, mark } from './services.js';
 
@@ -24,7 +24,8 @@ export async function traces(root, { query, signal }) {
     }
   };
   const form = await searchForm(query, signal, search);
-  root.append(form.form, results);
+  const asked = [...query.keys()].length > 0;
+  root.append(h('details.searching', { open: asked || !matchMedia('(max-width: 560px)').matches }, h('summary', {}, 'Search'), form.form), results);
   await search(form.values());
 }
 
@@ -39,15 +40,14 @@ function list(root, found, names, address) {
   const body = h('tbody', {}, found.map((one) => row(one, names, longest)));
   const chosen = () => [...body.querySelectorAll('input:checked')].map((box) => box.value);
   body.addEventListener('change', () => { compare.disabled = chosen().length !== 2; });
-  compare.addEventListener('click', async () => {
-    const { go } = await import('./router.js');
+  compare.addEventListener('click', () => {
     const [first, second] = chosen().map((id) => found.find((one) => one.traceId === id)).sort((a, b) => a.errors - b.errors);
     go(`/compare?a=${first.traceId}&b=${second.traceId}`);
   });
   fill(root, h('div.listhead', {}, h('h2', {}, `${found.length} traces`), compare,
     h('a.button', { href: `/time${address}` }, 'Where does their time go?'), h('a.button', { href: `/map${address}` }, 'Map of them')),
   h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of traces' }, h('table.traces', {},
-    h('thead', {}, h('tr', {}, ['', 'When', 'Trace', 'Order', 'Services', 'Spans', 'Result', 'Duration'].map((name) => h('th', { scope: 'col' }, name || h('span.unseen', {}, 'Choose'))))),
+    h('thead', {}, h('tr', {}, ['', 'When', 'Trace', 'Order', 'Services', 'Spans', 'Result', 'Duration'].map((name) => h('th', { scope: 'col', class: ['Services', 'Spans'].includes(name) ? 'wide' : '' }, name || h('span.unseen', {}, 'Choose'))))),
     body)));
 }
 
@@ -59,8 +59,8 @@ function row(one, names, longest) {
     h('td.nowrap', {}, clock(one.start)),
     h('td', {}, h('a', { href: `/traces/${one.traceId}` }, `${one.service} ${one.name}`), h('span.note', {}, ` ${short(one.traceId)}`)),
     h('td', {}, one.orderId ? [`${one.quantity ?? ''} × ${item ?? ''} `, h('span.note', {}, user ?? '')] : '–'),
-    h('td', {}, one.services.map(chip)),
-    h('td.number', {}, String(one.spans)),
+    h('td.wide', {}, one.services.map(chip)),
+    h('td.number.wide', {}, String(one.spans)),
     h('td', {}, one.errors ? [mark(true, `${one.errors} `), h('span', {}, [...new Set(one.errorTypes.map(plainType))].slice(0, 2).join(', '))] : mark(false, one.status ? String(one.status) : '')),
     h('td.number', {}, h('span.meter', { 'aria-hidden': 'true' }, h('span', { style: { width: `${(one.duration / longest) * 100}%` } })), duration(one.duration)));
 }
