@@ -4,7 +4,6 @@ It is loaded in every pytest run of an environment, so it imports nothing of the
 leaves it out altogether. docs/fixture.md tells how to use it.
 """
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +67,9 @@ def virtual_shop_process(
     given["timeout_s"] = given.pop("timeout")
     given["env"] = _variables(given.pop("env") or [])
     # Containers have their ports on this machine once: workers can only share them.
-    together = given.pop("shared") or (given["mode"] == "compose" and "PYTEST_XDIST_WORKER" in os.environ)
-    given["shared"] = _shared_folder(tmp_path_factory) if together else None
+    worker = hasattr(request.config, "workerinput")
+    together = given.pop("shared") or (given["mode"] == "compose" and worker)
+    given["shared"] = _shared_folder(tmp_path_factory, worker=worker) if together else None
     home = tmp_path_factory.mktemp("vshop")
     try:
         with open_shop(Wanted(**_merged(given, virtual_shop_options)), home) as process:
@@ -103,7 +103,7 @@ def _variables(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _shared_folder(factory: pytest.TempPathFactory) -> str:
+def _shared_folder(factory: pytest.TempPathFactory, *, worker: bool) -> str:
     # pytest-xdist gives each worker a folder inside the one that all have in common.
     base = factory.getbasetemp()
-    return str((base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "vshop-shared")
+    return str((base.parent if worker else base) / "vshop-shared")

@@ -1,13 +1,17 @@
 """What is emitted is held against the semantic conventions; each rule finds what it is there for."""
 
 import copy
+import json
 
 import pytest
+from typer.testing import CliRunner
 
 import vshop
+from vshop.cli.app import app
 from vshop.conformance import check
 from vshop.conformance.rules import load_deviations, load_rules
 from vshop.corpus.otlp import SIGNALS
+from vshop.corpus.reading import GOLDEN
 
 CORPUS = vshop.load_corpus()
 
@@ -104,3 +108,13 @@ def test_every_rule_and_every_deviation_has_a_link():
 
     assert all(group.link.startswith("https://opentelemetry.io/docs/specs/") for group in groups)
     assert all(one.reason and one.link.startswith("https://") for one in load_deviations())
+
+
+def test_the_command_tells_a_person_and_a_program():
+    """Exit status 1 when something violates a convention."""
+    told = CliRunner().invoke(app, ["conformance", str(GOLDEN)])
+    data = CliRunner().invoke(app, ["conformance", str(GOLDEN), "--json"])
+
+    assert (told.exit_code, data.exit_code) == (0, 0)
+    assert "0 violations" in told.stdout
+    assert json.loads(data.stdout)["violations"] == []
