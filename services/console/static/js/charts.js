@@ -51,7 +51,7 @@ function options(UPlot, width, height, series, stepped) {
   const axis = { stroke: colour('soft'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 }, font: '11px system-ui' };
   return {
     width, height, legend: { show: series.length > 1, live: false }, cursor: { drag: { x: false, y: false } },
-    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), space: 80 }, { ...axis, size: 46 }],
+    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), space: 80 }, { ...axis, size: 46, values: (_, splits) => splits.map(compact) }],
     scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(high, 1) * 1.1] } },
     series: [{}, ...series.map((one, place) => ({
       label: one.label, stroke: colour(COLOURS[place % COLOURS.length]), width: 2, dash: DASHES[place % DASHES.length], points: { show: false },
@@ -61,3 +61,5 @@ function options(UPlot, width, height, series, stepped) {
 }
 
 const text = (value) => (value === undefined || value === null ? '–' : Number(value).toLocaleString('en', { maximumFractionDigits: 1 }));
+
+const compact = (value) => (value === null ? '' : Number(value).toLocaleString('en', { notation: 'compact', maximumFractionDigits: 1 }));

@@ -15,7 +15,7 @@ export async function map(root, { query, signal }) {
   const given = Object.fromEntries([...query].filter(([name]) => name !== 'window'));
   const drawing = h('div.card.map', { tabindex: '0', role: 'region', 'aria-label': 'Drawing of the map' });
   const listed = h('div');
-  root.append(h('div.listhead', {}, field('Orders of', window), h('p.note', {}, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors ', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: with errors. Press an edge’s name below for a trace that shows it.')), drawing, listed);
+  root.append(h('div.listhead', {}, field('Orders of', window), h('p.note', {}, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors ', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: with errors. The table below leads to a trace of each edge.')), drawing, listed);
   const load = async () => {
     const start = window.value ? Math.round((Date.now() - Number(window.value) * 60_000) * 1000) : '';
     const seen = await get(`/api/map${asQuery({ limit: 150, ...given, start })}`, signal);
@@ -41,8 +41,8 @@ function picture({ nodes, edges }) {
   const narrow = matchMedia('(max-width: 700px)').matches;
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: narrow ? 'TB' : 'LR', nodesep: narrow ? 24 : 46, ranksep: narrow ? 44 : 50, marginx: 12, marginy: 12 });
-  for (const node of nodes) graph.setNode(node.id, { ...node, width: Math.max(112, ...parts(node.id).map((part) => part.length * 7.6 + 26)), height: HEIGHT });
-  for (const edge of edges) graph.setEdge(edge.from, edge.to, { ...edge, width: 96, height: 52, labelpos: 'c' }, `${edge.from} ${edge.to}`);
+  for (const node of nodes) graph.setNode(node.id, { ...node, width: Math.max(126, ...parts(node.id).map((part) => part.length * 7.6 + 26)), height: HEIGHT });
+  for (const edge of edges) graph.setEdge(edge.from, edge.to, { ...edge, width: 110, height: 52, labelpos: 'c' }, `${edge.from} ${edge.to}`);
   dagre.layout(graph);
   const { width, height } = graph.graph();
   const lines = graph.edges().map((name) => line(graph.edge(name)));
