@@ -1,6 +1,7 @@
 """With 10,000 traces held, what a page asks for is there in under 200 ms."""
 
 import importlib.util
+import os
 import time
 from pathlib import Path
 
@@ -18,6 +19,13 @@ _spec.loader.exec_module(many_traces)
 
 TRACES = 10_000
 LIMIT_S = 0.2
+
+
+def allowed_s() -> float:
+    """Return the limit on a machine that has nothing else to do; where more runs than there are cores, so much longer."""
+    return LIMIT_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 TRIES = 15
 
 
@@ -56,10 +64,10 @@ def test_a_request_of_the_page_is_answered_in_time(client: ShopClient, many: str
             began = time.perf_counter()
             assert session.get(url, timeout=60).status_code == 200
             took.append(time.perf_counter() - began)
-            if took[-1] < LIMIT_S:
+            if took[-1] < allowed_s():
                 break
 
-    assert min(took) < LIMIT_S
+    assert min(took) < allowed_s()
 
 
 def test_the_list_of_traces_is_drawn_in_time(page: Page, many: str) -> None:
@@ -84,9 +92,9 @@ def test_the_list_of_traces_is_drawn_in_time(page: Page, many: str) -> None:
             )
             / 1000
         )
-        if took[-1] < LIMIT_S:
+        if took[-1] < allowed_s():
             break
         page.get_by_role("link", name="Shop", exact=True).click()
         expect(page.locator(".item [data-stock][data-value]").first).to_be_visible()
 
-    assert min(took) < LIMIT_S
+    assert min(took) < allowed_s()
