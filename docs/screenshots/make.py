@@ -35,7 +35,7 @@ def _tour(page: Page, client: ShopClient) -> None:
     _order(page, "good")
     _take(page, "shop")
     client.switch_on("stock-put-missing-key")
-    page.goto("/incidents#stock-put-missing-key")
+    page.goto("/board#stock-put-missing-key")
     page.locator("article.on").scroll_into_view_if_needed()
     _take(page, "incidents")
     page.goto("/?item=1&quantity=2")

@@ -11,7 +11,7 @@ from vshop.traces import TraceReader
 
 PAGES = {
     "/": ".item [data-stock][data-value]",
-    "/incidents": "article.incident",
+    "/board": "article.incident",
     "/exercise": "#begin",
     "/traces": "table.traces",
     "/traces/{broken}": ".detail .exception",
@@ -103,6 +103,6 @@ def test_the_theme_that_is_chosen_stays(page: Page) -> None:
 def test_it_works_without_motion_and_in_forced_colours(browser: Browser, client: ShopClient) -> None:
     with browser.new_context(base_url=client.addresses.console, reduced_motion="reduce", forced_colors="active") as context:
         page = context.new_page()
-        page.goto("/incidents")
+        page.goto("/board")
 
         expect(page.get_by_role("switch").first).to_be_visible()

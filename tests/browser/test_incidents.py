@@ -10,7 +10,7 @@ CATALOGUE = load_catalogue()
 
 
 def test_every_incident_is_listed_with_its_story(page: Page) -> None:
-    page.goto("/incidents")
+    page.goto("/board")
 
     expect(page.locator("article.incident")).to_have_count(len(CATALOGUE))
     for incident in CATALOGUE.values():
@@ -18,7 +18,7 @@ def test_every_incident_is_listed_with_its_story(page: Page) -> None:
 
 
 def test_a_switch_takes_its_probability_and_duration_and_shows_who_has_it(page: Page, client: ShopClient) -> None:
-    page.goto("/incidents")
+    page.goto("/board")
     card = page.locator("#auth-token-expired")
     card.get_by_label("Of the requests, %").fill("50")
     card.get_by_label("For how long").select_option("30 s")
@@ -36,7 +36,7 @@ def test_a_switch_takes_its_probability_and_duration_and_shows_who_has_it(page: 
 
 
 def test_what_somebody_else_switches_is_seen(page: Page, client: ShopClient) -> None:
-    page.goto("/incidents")
+    page.goto("/board")
     client.switch_on("stock-slow-write")
 
     expect(page.locator("#stock-slow-write").get_by_role("switch")).to_have_attribute("aria-checked", "true")

@@ -108,3 +108,10 @@ def test_nothing_of_the_page_is_inline(client: ShopClient) -> None:
 
     assert re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", document) is None
     assert re.findall(r'(?:src|href)="(?!/|#)', document) == []
+
+
+def test_the_page_takes_no_address_from_the_programs(client: ShopClient) -> None:
+    """What others ask the console for is still JSON."""
+    for path in ("/chaos", "/incidents", "/healthz"):
+        answer = requests.get(client.addresses.console + path, timeout=TIMEOUT_S)
+        assert answer.headers["Content-Type"].startswith("application/json"), path

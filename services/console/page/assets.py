@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, Response, send_from_directory
 STATIC = Path(__file__).resolve().parents[1] / "static"
 PAGES = (
     "/",
-    "/incidents",
+    "/board",
     "/exercise",
     "/traces",
     "/traces/<path:_rest>",

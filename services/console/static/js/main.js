@@ -5,7 +5,7 @@ import { page, start } from './router.js';
 import { themes } from './theme.js';
 
 page('/', 'Shop', 'Shop', async () => (await import('./shop.js')).shop);
-page('/incidents', 'Incidents', 'Incidents', async () => (await import('./incidents.js')).incidents);
+page('/board', 'Incidents', 'Incidents', async () => (await import('./incidents.js')).incidents);
 page('/exercise', 'Exercise', 'Exercise', async () => (await import('./exercise.js')).exercise);
 page('/traces', 'Traces', 'Traces', async () => (await import('./traces.js')).traces);
 page('/traces/:id', 'Trace', null, async () => (await import('./trace_page.js')).tracePage);
@@ -21,7 +21,7 @@ function watchState(pill) {
     const { hidden, incidents: all } = await get('/api/incidents');
     const on = all.filter((one) => one.state?.on).length;
     pill.hidden = !hidden && on === 0;
-    pill.href = hidden ? '/exercise' : '/incidents';
+    pill.href = hidden ? '/exercise' : '/board';
     pill.textContent = hidden ? '▲ exercise runs' : `▲ ${on} on`;
     pill.title = hidden ? 'An exercise is under way' : `${on} incident${on === 1 ? ' is' : 's are'} on`;
   });

@@ -41,7 +41,7 @@ async function answers(signal) {
   return [
     card('Metrics tell us the', 'what', text, '/insights', 'See the figures'),
     card('Logs tell us the', 'why', records[0]?.body ?? 'No error has been logged.', records[0]?.traceId ? `/traces/${records[0].traceId}` : '/traces', 'See it among its trace’s logs'),
-    card('Traces tell us the', 'where', trace ? 'One trace holds every hop of an order that went wrong.' : 'No order has gone wrong yet: switch an incident on.', trace ? `/traces/${trace}` : '/incidents', trace ? 'Open the trace' : 'To the incidents'),
+    card('Traces tell us the', 'where', trace ? 'One trace holds every hop of an order that went wrong.' : 'No order has gone wrong yet: switch an incident on.', trace ? `/traces/${trace}` : '/board', trace ? 'Open the trace' : 'To the incidents'),
   ];
 }
 
