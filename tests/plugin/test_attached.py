@@ -32,7 +32,11 @@ def test_an_order_has_its_ids_trace_spans_and_logs(run_attached):
             assert virtual_shop.wait_for_trace(order.trace_id, lambda trace: len(trace.spans) > 5).spans
             assert virtual_shop.wait_for_trace(order).spans
             assert virtual_shop.stock(5) == before - 2
-            assert {record["service"] for record in virtual_shop.logs(order.trace_id)} == {"orders", "stock-updater"}
+            by = {"orders", "stock-updater"}
+            logs = virtual_shop.wait_for_logs(order, lambda records: {one["service"] for one in records} == by)
+            assert virtual_shop.logs(order.trace_id, service="orders") == [one for one in logs if one["service"] == "orders"]
+            with pytest.raises(TimeoutError, match="seen: orders INFO placing new order"):
+                virtual_shop.wait_for_logs(order.trace_id, lambda records: len(records) > 99, timeout_s=0.1)
             assert virtual_shop.metrics("shop.orders.placed", "orders")
             assert {alert["rule"] for alert in virtual_shop.alerts()} >= {"orders-rejected"}
             with pytest.raises(LookupError, match="there are: orders SERVER POST /orders"):
