@@ -13,6 +13,7 @@ import psutil
 
 from vshop.runtime.environment import RUN
 
+_LOOK_EVERY_S = 0.05
 _SAME_S = 2.0  # a process's creation time moves a little when the clock is corrected
 
 
@@ -87,13 +88,31 @@ def end(identities: Iterable[Identity], grace_s: float) -> list[Identity]:
     living = {identity: process for identity in identities if (process := find(identity))}
     for identity in living:
         _signal_group(identity.pid, signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(list(living.values()), timeout=grace_s)
+    stubborn = _wait(list(living.values()), grace_s)
     for identity in living:
         # To every group, for its leader may have left somebody behind.
         _signal_group(identity.pid, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=5)
+    _wait(stubborn, 5.0)
     pids = {process.pid for process in stubborn}
     return [identity for identity in living if identity.pid in pids]
+
+
+def _wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait until processes have ended; returns those that have not.
+
+    One that its parent, another program, has not buried yet has ended too: psutil by itself would go on waiting for it.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (processes := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
+        psutil.wait_procs(processes, timeout=_LOOK_EVERY_S)
+    return processes
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal_group(group: int, number: int) -> None:

@@ -3,6 +3,9 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,3 +164,19 @@ def test_logs_begin_empty(options: Options) -> None:
         with Shop.start(options) as shop:
             log = Path(shop.status()["parts"]["orders"]["log"])
     assert log.read_text().count("ORDERS begins") == 1
+
+
+def test_a_process_that_its_parent_has_not_buried_has_ended():
+    """As when the one that stops a shop is not the one that started it: there is nothing to wait for."""
+    starter = (
+        "import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], "
+        "start_new_session=True); print(child.pid, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", starter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        child = processes.identify(int(parent.stdout.readline()))
+        began = time.monotonic()
+        stubborn = processes.end([child], 10.0)
+        seconds = time.monotonic() - began
+
+    assert stubborn == []
+    assert seconds < 5
