@@ -94,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="`full`: headers, bodies, keys and items are on the spans, secrets redacted. `metadata`: none of them."),
     ] = "full"
     payload_limit_bytes: Annotated[int, Meta(ge=64, description="Longest payload kept on a span; longer ones are cut, marked.")] = (
-        4096
+        8192
     )
     trace_url: Annotated[
         str, Meta(description="Where a person looks at a trace: `traceUrl` of an order's answer; `{traceId}` is put in.")

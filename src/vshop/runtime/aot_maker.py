@@ -60,6 +60,8 @@ def _record(work: Path, file: Path) -> None:
             launcher.start(chosen(["dynamodb", "stock-updater"]), keep=False)
         broker = launcher.children.pop("kafka")
         processes.end([child.identity for child in launcher.children.values()], _GRACE_S)
+        for child in launcher.children.values():
+            child.process.wait()
         launcher.children["kafka"] = broker
         broker.process.terminate()
         broker.process.wait(_WRITE_S)
