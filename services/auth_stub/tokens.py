@@ -1,4 +1,4 @@
-"""Issues and validates access tokens: JSON Web Tokens (RFC 7519) signed with RS256, keys made at start."""
+"""Issues and validates access tokens: JSON Web Tokens (RFC 7519) signed with RS256."""
 
 import hashlib
 import json
@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
 
+from auth_stub.signing_key import signing_key
 from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.settings import Settings
 
@@ -20,19 +20,19 @@ class Tokens:
     """One signing key and the rules by which its tokens are made and accepted."""
 
     def __init__(self, settings: Settings, chaos: Switches = NO_CHAOS) -> None:
-        """Make a 2048 bit RSA key.
+        """Make the key, or read it.
 
         Args:
-            settings: ``token_issuer``, ``token_audience`` and ``token_lifetime_s`` are read.
+            settings: ``token_key``, ``token_issuer``, ``token_audience`` and ``token_lifetime_s`` are read.
             chaos: asked when a token is issued.
         """
         self._chaos = chaos
         self.issuer = settings.token_issuer
         self.audience = settings.token_audience
         self.lifetime_s = settings.token_lifetime_s
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = signing_key(settings.token_key)
         self._public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
-        # the key's thumbprint (RFC 7638), so that a restarted stub's keys have other names
+        # the key's thumbprint (RFC 7638), so that another key has another name
         canonical = json.dumps({name: self._public[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
         self._kid = hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -16,6 +16,7 @@ from stock_updater.stock import Stock
 from vshop.kit import failures
 from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.events import decode_record
+from vshop.kit.kafka_connection import connection
 from vshop.kit.kafka_processing import Processing
 from vshop.kit.kafka_record import Record, read
 from vshop.kit.settings import Settings
@@ -65,7 +66,7 @@ class OrderConsumer:
         self._lag = lag
         self._consumer = Consumer(
             {
-                "bootstrap.servers": settings.kafka_bootstrap,
+                **connection(settings),
                 "group.id": settings.kafka_group,
                 "client.id": "stock-updater",
                 "enable.auto.commit": False,

@@ -10,6 +10,7 @@ from stock_updater.table import StockTable
 from vshop.kit import failures
 from vshop.kit.blind import without_incidents
 from vshop.kit.events import InvalidRecordError, decode_record
+from vshop.kit.kafka_connection import connection
 from vshop.kit.kafka_context import CONTEXT_HEADERS, attached, span_context
 from vshop.kit.kafka_record import Headers, Record, read
 from vshop.kit.kafka_sender import DeliveryError, Sender
@@ -118,7 +119,7 @@ class DeadLetters:
         """Read the topic from its beginning to its end as it is now; no group, nothing committed."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self._settings.kafka_bootstrap,
+                **connection(self._settings),
                 "group.id": "dlq-reader",
                 "enable.auto.commit": False,
                 "log_level": 0,

@@ -6,6 +6,7 @@ must be seen to stand still, so the one who looks may not need it.
 
 from confluent_kafka import Consumer, TopicPartition
 
+from vshop.kit.kafka_connection import connection
 from vshop.kit.settings import Settings
 
 
@@ -18,7 +19,7 @@ class Lag:
         self._next: dict[int, int | None] = {}  # partition -> next offset; None until the first record is handled
         self._observer = Consumer(
             {
-                "bootstrap.servers": settings.kafka_bootstrap,
+                **connection(settings),
                 "group.id": settings.kafka_group,
                 "enable.auto.commit": False,
                 "log_level": 2,

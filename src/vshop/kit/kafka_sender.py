@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind
 
+from vshop.kit.kafka_connection import connection
 from vshop.kit.kafka_context import SECONDS_BUCKETS, inject, put_key
 from vshop.kit.kafka_record import MAX_RECORD_BYTES, Headers, Record, read
 from vshop.kit.payloads import Payloads
@@ -60,7 +61,7 @@ class Sender:
         self._client_id = client_id
         self._producer = Producer(
             {
-                "bootstrap.servers": settings.kafka_bootstrap,
+                **connection(settings),
                 "client.id": client_id,
                 "enable.idempotence": True,  # a retry inside librdkafka is never a second record
                 "acks": "all",

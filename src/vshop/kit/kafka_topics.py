@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from vshop.kit.kafka_connection import connection
 from vshop.kit.kafka_record import MAX_RECORD_BYTES
 from vshop.kit.settings import Settings
 
@@ -22,7 +23,7 @@ class KafkaClient(Protocol):
 
 def ensure_topics(settings: Settings, stop: threading.Event) -> None:
     """Create the topic of new orders and its dead-letter topic unless they are there; tries until Kafka answers or ``stop``."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500})
+    admin = AdminClient({**connection(settings), "log_level": 0, "reconnect.backoff.max.ms": 500})
     while not stop.is_set():
         try:
             _create(admin, settings)

@@ -41,8 +41,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_issuer: Annotated[str, Meta(description="`iss` of the stub's tokens.")] = "https://virtual-shop.local/"
     token_audience: Annotated[str, Meta(description="`aud` a token must carry.")] = "https://virtual-shop.local/api"
     token_lifetime_s: Annotated[int, Meta(gt=0, description="Lifetime of a token the stub issues.")] = 3600
+    token_key: Annotated[
+        str,
+        Meta(
+            description="File with the key that signs the stub's tokens (PEM), made there when it is missing; "
+            "empty: another key at each start."
+        ),
+    ] = ""
 
     kafka_bootstrap: Annotated[str, Meta(description="Kafka's bootstrap servers, host:port[,host:port].")] = "127.0.0.1:9092"
+    kafka_properties: Annotated[
+        str,
+        Meta(
+            description="More properties of librdkafka, such as a login: `name=value,name=value`, "
+            "values percent-encoded where they hold a comma."
+        ),
+    ] = ""
     kafka_topic: Annotated[str, Meta(description="Topic of new orders; its dead-letter topic is this name with `.dlq`.")] = (
         "queuing.retail_site.new_orders"
     )
