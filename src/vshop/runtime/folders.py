@@ -31,8 +31,13 @@ class Home(NamedTuple):
         return self.path / "jaeger"
 
     @property
+    def dynamodb(self) -> Path:
+        """DynamoDB Local's tables."""
+        return self.path / "dynamodb"
+
+    @property
     def stock(self) -> Path:
-        """The tables as saved by the last orderly stop."""
+        """Tables of moto as saved by the last orderly stop."""
         return self.path / "dynamodb.json"
 
     @property

@@ -59,10 +59,11 @@ def clean(home: Home, found: State | None, progress: Progress, *, keep: bool) ->
     shutil.rmtree(home.path / "logs", ignore_errors=True)
     if not keep:
         shutil.rmtree(home.kafka, ignore_errors=True)
+        shutil.rmtree(home.dynamodb, ignore_errors=True)
         shutil.rmtree(home.jaeger, ignore_errors=True)
         home.stock.unlink(missing_ok=True)
         home.journal.unlink(missing_ok=True)
-    elif home.kafka.exists() and not home.stock.exists():
+    elif home.kafka.exists() and not home.stock.exists() and not home.dynamodb.exists():
         progress(
             Event("dynamodb", "note", "the last run ended without saving its stock: Kafka's orders are kept, the stock begins anew")
         )

@@ -24,7 +24,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[str, ...] = NAMES
     """What to start. What is left out is not looked for: its address comes from the environment or is the default."""
     dynamodb: Literal["moto", "local"] = "moto"
-    """Which server plays DynamoDB: moto, or Amazon's DynamoDB Local, under Amazon's licence."""
+    """Which server plays DynamoDB: moto, in memory, or Amazon's DynamoDB Local, on disk, under Amazon's licence."""
     jaeger: str = "none"
     """A real Jaeger beside the observatory: ``none``, the path of its program, the address of one that runs (its page's), or
     ``auto``: the program ``jaeger`` where one is on the path."""

@@ -137,7 +137,7 @@ class Shop:
 
         progress = one_at_a_time(progress)
         with held(self._home):
-            save = SavePoint(self.state.ports["dynamodb"], self._home) if "dynamodb" in self.state.processes else None
+            save = SavePoint(self.state.ports["dynamodb"], self._home) if self._in_memory("dynamodb") else None
             stopped = halt(self.state.processes, progress, run=self.state.run, grace_s=grace_s, save=save)
             current = states.read(self._home.state)
             if current and current.run == self.state.run:
@@ -152,6 +152,10 @@ class Shop:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop the shop."""
         self.stop()
+
+    def _in_memory(self, name: str) -> bool:
+        """Whether a part is this shop's and would forget its data: moto's tables are saved and put back."""
+        return name == "dynamodb" and name in self.state.processes and self.state.options.dynamodb == "moto"
 
     def _let_go(self) -> None:
         for child in self._children.values():
@@ -194,7 +198,7 @@ class Shop:
         from vshop.runtime.launch import Launch, attempt  # noqa: PLC0415
 
         identity, port = self.state.processes[name], self.state.ports.get("dynamodb", 0)
-        if name == "dynamodb" and processes.find(identity):
+        if self._in_memory(name) and processes.find(identity):
             dynamodb.save(port, self._home.stock)
         processes.end([identity], 10.0)
         if name in self._children:
