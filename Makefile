@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help up down compose-up compose-down status order logs chaos-token chaos-key chaos-off verify test check corpus docs screenshots clean
+.PHONY: help up down compose-up compose-down status order logs chaos-token chaos-key chaos-off reset verify test check corpus docs screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ chaos-key: $(VENV)/.run ## Incident: the stock is written without its key
 
 chaos-off: $(VENV)/.run ## All incidents off
 	@$(VSHOP) chaos reset
+
+reset: $(VENV)/.run ## A clean shop without a restart: switches off, stock full, telemetry gone
+	@$(VSHOP) reset
 
 verify: $(VENV)/.run ## Prove every incident on the shop that runs
 	@$(VSHOP) verify $(ARGS)

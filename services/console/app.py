@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from flask import Flask
 
-from console import chaos_api, journal_api, ofrep_api, own_origin
+from console import chaos_api, journal_api, ofrep_api
 from console.board import Board, State
 from console.journal import Journal
-from vshop.kit import health, problems
+from vshop.kit import health, own_origin, problems
 from vshop.kit.chaos import Switch
 
 
@@ -27,7 +27,7 @@ def create_app(board: Board, journal: Journal, names: Iterable[str] = ()) -> Fla
     own_origin.guard(app, names)
     app.register_blueprint(chaos_api.blueprint(board))
     app.register_blueprint(ofrep_api.blueprint(board))
-    app.register_blueprint(journal_api.blueprint(journal))
+    app.register_blueprint(journal_api.blueprint(board, journal))
     app.register_blueprint(health.blueprint("console", {"board": lambda: _check(board), "journal": journal.check}))
     return app
 

@@ -23,6 +23,10 @@ class BoardBusyError(Exception):
     """Other changes took so long that this one was not begun."""
 
 
+class StillOnError(Exception):
+    """The journal cannot begin anew while an incident is on."""
+
+
 class State(msgspec.Struct, frozen=True):
     """One incident's switch, and since when it stands so."""
 
@@ -141,6 +145,18 @@ class Board:
             due = self._due()
             if due:
                 self._off(due, "expiry")
+
+    def begin_journal_anew(self) -> int:
+        """Let the journal begin anew; returns how many lines it held. Raises BoardBusyError and OSError as :meth:`turn_on` does.
+
+        Raises:
+            StillOnError: something is on: its begin would be gone from the journal that a board is restored from.
+        """
+        with self._writing():
+            on = sorted(name for name, state in self._states.items() if state.switch.on)
+            if on:
+                raise StillOnError(f"{', '.join(on)} must be off first: DELETE /chaos.")
+            return self._journal.begin_anew()
 
     def wait_until_due(self) -> None:
         """Wait until something is to expire, or the board is closed."""

@@ -73,6 +73,23 @@ class Journal:
             for line in lines:
                 self._remember(line)
 
+    def begin_anew(self) -> int:
+        """Leave out what was until now. A file is set aside, with ``.before`` at the end of its name, in place of an earlier one.
+
+        Returns:
+            How many lines it held in memory.
+
+        Raises:
+            OSError: the file cannot be set aside; then all stays as it was.
+        """
+        with self._lock:
+            if self._file and self._file.exists():
+                self._file.replace(self._file.with_name(f"{self._file.name}.before"))
+            held = len(self._lines)
+            self._lines.clear()
+            self.latest.clear()
+            return held
+
     def lines(self, *, after_revision: int = -1, since: float = 0.0) -> list[Line]:
         """Return the lines in memory, oldest first.
 

@@ -1,4 +1,4 @@
-"""The journal over HTTP: ``GET /journal``."""
+"""The journal over HTTP: reading it, and letting it begin anew."""
 
 from typing import Any
 
@@ -6,14 +6,16 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from console import moments
+from console.board import Board, BoardBusyError, StillOnError
 from console.journal import Journal
 from vshop.kit.problems import Problem
 
 
-def blueprint(journal: Journal) -> Blueprint:
+def blueprint(board: Board, journal: Journal) -> Blueprint:
     """Make the endpoint.
 
     Args:
+        board: writes the journal.
         journal: what is shown.
     """
     api = Blueprint("journal", __name__)
@@ -22,6 +24,17 @@ def blueprint(journal: Journal) -> Blueprint:
     def show() -> Response:
         lines = journal.lines(**_from(request.args.get("since", "")))
         return Response(b"".join(msgspec.json.encode(line) + b"\n" for line in lines), mimetype="application/x-ndjson")
+
+    @api.delete("/journal")
+    def begin_anew() -> dict[str, int]:
+        try:
+            return {"lines": board.begin_journal_anew()}
+        except StillOnError as error:
+            raise Problem(409, str(error)) from error
+        except BoardBusyError as error:
+            raise Problem(503, str(error), headers={"Retry-After": "1"}) from error
+        except OSError as error:
+            raise Problem(503, f"The journal cannot be set aside ({error}); it goes on.") from error
 
     return api
 

@@ -14,7 +14,7 @@ from observatory.forward import Forwarding
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
 from observatory.trace_store import TraceStore
-from vshop.kit import health, problems
+from vshop.kit import health, own_origin, problems
 
 
 def create_app(
@@ -34,16 +34,17 @@ def create_app(
         logs: holds the log records.
         metrics: holds the metric points.
         rules: the alert rules.
-        now_ns: the clock that alerts go by, in nanoseconds since the epoch.
+        now_ns: the clock that alerts and clearing go by, in nanoseconds since the epoch.
         forwarding: gets what was taken as well; nobody when not given.
     """
     forwarding = forwarding or Forwarding()
     app = Flask("observatory")
     problems.install(app)
+    own_origin.guard(app, ())
     app.register_blueprint(otlp_api.blueprint(traces, logs, metrics, forwarding))
     app.register_blueprint(jaeger_api.blueprint(traces))
     app.register_blueprint(v3_api.blueprint(traces))
-    app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics, forwarding))
+    app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics, forwarding, now_ns))
     app.register_blueprint(alert_api.blueprint(traces, logs, rules, now_ns))
     app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(traces, logs, metrics)}))
     return app

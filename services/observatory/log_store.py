@@ -8,6 +8,7 @@ import msgspec
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordMessage
 
+from observatory.latecomers import Latecomers
 from observatory.protobuf import decode
 from observatory.spans import Origins, Scope, exception_type
 
@@ -55,6 +56,7 @@ class LogStore:
         """
         self.max_records, self.max_bytes = max_records, max_bytes
         self._lock = threading.Lock()
+        self._latecomers = Latecomers()
         self._origins = Origins()
         self._records: deque[LogRecord] = deque()
         self._services: Counter[str] = Counter()
@@ -77,6 +79,9 @@ class LogStore:
         return 0
 
     def _add_record(self, message: LogRecordMessage, scope: Scope) -> None:
+        if self._latecomers.include(message.time_unix_nano or message.observed_time_unix_nano):
+            self._dropped += 1
+            return
         raw = message.SerializeToString()
         record = LogRecord(
             time_ns=message.time_unix_nano or message.observed_time_unix_nano,
@@ -99,6 +104,24 @@ class LogStore:
         self._services[record.service] -= 1
         if not self._services[record.service]:
             del self._services[record.service]
+
+    def clear(self, now_ns: int) -> int:
+        """Drop everything that is held, and what is still on its way.
+
+        Args:
+            now_ns: the time, in nanoseconds since the epoch.
+
+        Returns:
+            How many records were held.
+        """
+        with self._lock:
+            self._latecomers.begin(now_ns)
+            records = len(self._records)
+            self._dropped += records
+            self._records.clear()
+            self._services.clear()
+            self._bytes = 0
+            return records
 
     def records(self) -> Sequence[LogRecord]:
         """List the records held, in the order of their arrival."""

@@ -118,6 +118,22 @@ class MetricStore:
             self._points += 1
             self._received += 1
 
+    def clear(self) -> int:
+        """Drop every point but each series' latest: services count on, and only from there can be told what comes next.
+
+        Returns:
+            How many points were dropped.
+        """
+        with self._lock:
+            before = self._points
+            for series in self._series.values():
+                latest = series.points.pop()
+                series.points.clear()
+                series.points.append(latest)
+            self._points = len(self._series)
+            self._dropped += before - self._points
+            return before - self._points
+
     def series(self, name: str = "", service: str = "", latest: int | None = None) -> Sequence[tuple[Series, Sequence[bytes]]]:
         """List series with their points, the oldest first.
 

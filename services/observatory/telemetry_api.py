@@ -1,5 +1,7 @@
 """Our own JSON: logs, metrics, and what the stores hold."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, redirect, request
 from werkzeug import Response as Redirect
 
@@ -15,8 +17,10 @@ from observatory.trace_store import TraceStore
 from vshop.kit.problems import Problem
 
 
-def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore, forwarding: Forwarding) -> Blueprint:
-    """Make the endpoints that answer from the three stores, and tell what was handed on."""
+def blueprint(
+    traces: TraceStore, logs: LogStore, metrics: MetricStore, forwarding: Forwarding, now_ns: Callable[[], int]
+) -> Blueprint:
+    """Make the endpoints that answer from the three stores, empty them, and tell what was handed on."""
     api = Blueprint("telemetry", __name__)
 
     @api.get("/api/logs")
@@ -52,6 +56,11 @@ def blueprint(traces: TraceStore, logs: LogStore, metrics: MetricStore, forwardi
                 },
             }
         )
+
+    @api.delete("/api/telemetry")
+    def clear() -> Response:
+        now = now_ns()
+        return json_answer({"traces": traces.clear(now), "logRecords": logs.clear(now), "metricPoints": metrics.clear()})
 
     @api.get("/trace/<trace_id>")
     def show_trace(trace_id: str) -> Redirect:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
+from observatory.latecomers import Latecomers
 from observatory.spans import KIND_NAMES, Origins, Scope, Span, light_view
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
@@ -35,6 +36,7 @@ class TraceStore:
         """
         self.max_spans, self.max_bytes = max_spans, max_bytes
         self._lock = threading.Lock()
+        self._latecomers = Latecomers()
         self._origins = Origins()
         self._traces: dict[bytes, Trace] = {}
         self._operations: Counter[tuple[str, str, int]] = Counter()
@@ -65,6 +67,9 @@ class TraceStore:
         if len(trace_id) != 16 or len(span_id) != 8 or bad_parent or trace_id == _NO_TRACE or span_id == _NO_SPAN:
             self._refused += 1
             return
+        if self._latecomers.include(message.start_time_unix_nano):
+            self._dropped_spans += 1
+            return
         trace = self._traces.get(trace_id)
         if trace is None:
             trace = self._traces[trace_id] = Trace(trace_id)
@@ -87,6 +92,25 @@ class TraceStore:
                 self._operations[operation] -= 1
                 if not self._operations[operation]:
                     del self._operations[operation]
+
+    def clear(self, now_ns: int) -> int:
+        """Drop everything that is held, and what is still on its way.
+
+        Args:
+            now_ns: the time, in nanoseconds since the epoch.
+
+        Returns:
+            How many traces were held.
+        """
+        with self._lock:
+            self._latecomers.begin(now_ns)
+            traces = len(self._traces)
+            self._dropped_traces += traces
+            self._dropped_spans += self._spans
+            self._traces.clear()
+            self._operations.clear()
+            self._spans = self._bytes = 0
+            return traces
 
     def traces(self) -> Sequence[Trace]:
         """List the traces held, the oldest first: by the arrival of their first span."""

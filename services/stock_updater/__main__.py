@@ -3,6 +3,7 @@
 from stock_updater.app import create_app
 from stock_updater.consumer import OrderConsumer
 from stock_updater.dead_letters import DeadLetters
+from stock_updater.fresh_start import FreshStart
 from stock_updater.lag import Lag
 from stock_updater.measures import Measures, observe_lag
 from stock_updater.stock import Stock
@@ -33,7 +34,8 @@ def main() -> None:
     lag = Lag(settings)
     consumer = OrderConsumer(settings, Processing(settings, payloads), stock, dead_letters, Measures(), lag, stop, chaos)
     checks = {"kafka": lambda: check_broker(sender, settings), "dynamodb": table.check, "group": consumer.check_group}
-    app = create_app(table, dead_letters, checks)
+    fresh_start = FreshStart(settings, table, dead_letters, lag.next_offsets, stop)
+    app = create_app(table, dead_letters, fresh_start, checks)
     telemetry.instrument_flask(app)
     with HttpServer(app, settings.host, settings.stock_port, threads=8):
         ensure_topics(settings, stop)  # listening already: not ready until Kafka and DynamoDB are, but alive

@@ -1,31 +1,39 @@
-"""The small HTTP surface of stock-updater: health, the stock, the dead letters."""
+"""The small HTTP surface of stock-updater: health, the stock, the dead letters, and back to the beginning."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+from confluent_kafka import KafkaException
 from flask import Flask
 
 from stock_updater.dead_letters import DeadLetters, NoSuchLetterError
+from stock_updater.fresh_start import FreshStart, StillToHandleError
 from stock_updater.item import StockItem
 from stock_updater.table import StockTable
-from vshop.kit import health, problems
+from vshop.kit import health, own_origin, problems
 from vshop.kit.events import InvalidRecordError
 from vshop.kit.kafka_sender import DeliveryError
 from vshop.kit.problems import Problem
 
+PATIENCE_S = 10.0
+"""How long ``POST /reset`` waits for orders that are still to be handled."""
 
-def create_app(table: StockTable, dead_letters: DeadLetters, checks: Mapping[str, health.Check]) -> Flask:
+
+def create_app(table: StockTable, dead_letters: DeadLetters, fresh_start: FreshStart, checks: Mapping[str, health.Check]) -> Flask:
     """Build the application.
 
     Args:
         table: the stock.
         dead_letters: the dead-letter topic.
+        fresh_start: goes back to the initial stock.
         checks: what readiness means.
     """
     app = Flask("stock_updater")
     app.config["MAX_CONTENT_LENGTH"] = 1024
     problems.install(app)
+    own_origin.guard(app, ())
     app.register_blueprint(health.blueprint("stock-updater", checks))
 
     @app.get("/stock")
@@ -60,6 +68,17 @@ def create_app(table: StockTable, dead_letters: DeadLetters, checks: Mapping[str
             raise Problem(422, f"This can never be handled: {error}") from error
         except DeliveryError as error:
             raise Problem(503, f"Kafka did not take it: {error}", headers={"Retry-After": "5"}, hop="kafka") from error
+
+    @app.post("/reset")
+    def reset() -> dict[str, Any]:
+        try:
+            return fresh_start.make(PATIENCE_S)
+        except StillToHandleError as error:
+            raise Problem(409, str(error), waiting=error.count) from error
+        except KafkaException as error:
+            raise Problem(503, f"Kafka did not answer: {error}", headers={"Retry-After": "5"}, hop="kafka") from error
+        except (ClientError, BotoCoreError) as error:
+            raise Problem(503, f"DynamoDB did not answer: {error}", headers={"Retry-After": "5"}, hop="dynamodb") from error
 
     return app
 

@@ -4,6 +4,7 @@ import traceback
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 from opentelemetry import trace
 
 from stock_updater.table import StockTable
@@ -100,6 +101,24 @@ class DeadLetters:
             headers = [*_plain(letter.headers), (REPLAY_OF, letter_id.encode())]
             sent = self._sender.send(self._settings.kafka_topic, letter.value, letter.key, headers)
         return {"id": letter_id, "replayed": True, "partition": sent.partition, "offset": sent.offset}
+
+    def remove_all(self) -> int:
+        """Remove every dead letter there is now, for good.
+
+        Returns:
+            How many.
+
+        Raises:
+            confluent_kafka.KafkaException: Kafka did not answer, or refused.
+        """
+        letters = self._read()
+        ends = {letter.partition: letter.offset + 1 for letter in letters}
+        if ends:
+            admin = AdminClient({**connection(self._settings), "log_level": 0})
+            places = [TopicPartition(self._topic, partition, end) for partition, end in ends.items()]
+            for removed in admin.delete_records(places, request_timeout=_READ_TIMEOUT_S).values():
+                removed.result()
+        return len(letters)
 
     def _is_handled(self, letter: Record) -> bool:
         try:

@@ -31,6 +31,10 @@ class Lag:
         """The partitions assigned at the moment."""
         return sorted(self._next)
 
+    def next_offsets(self) -> dict[int, int | None]:
+        """Return, by assigned partition, the record that is handled next; None until the first one is."""
+        return dict(self._next)
+
     def assigned(self, partitions: list[TopicPartition]) -> None:
         """Note what the group's assignment is."""
         self._next = dict.fromkeys(part.partition for part in partitions)

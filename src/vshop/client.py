@@ -179,6 +179,28 @@ class ShopClient:
         """Switch everything off; returns ``{"revision", "off": [ids], "acknowledgedBy", "ackMs"}``."""
         return self._call("console", "DELETE", f"{self.addresses.console}/chaos")
 
+    def end_exercise(self) -> None:
+        """End the console's blind exercise, if one is under way."""
+        response = self._send("console", "DELETE", f"{self.addresses.console}/api/exercise")
+        if response.status_code not in {200, 409}:
+            raise ShopError(f"The exercise cannot be ended: {response.text[:300]}", hop="console", status=response.status_code)
+
+    def reset_stock(self) -> dict[str, Any]:
+        """Fill the stock up and remove the dead letters; returns ``{"items", "deadLetters"}``: how many.
+
+        Raises:
+            ShopError: orders wait that cannot be handled (status 409); nothing was changed.
+        """
+        return self._call("stock-updater", "POST", f"{self.addresses.stock}/reset")
+
+    def clear_telemetry(self) -> dict[str, Any]:
+        """Empty the observatory; returns ``{"traces", "logRecords", "metricPoints"}``: how many are gone."""
+        return self._call("observatory", "DELETE", f"{self.addresses.observatory}/api/telemetry")
+
+    def begin_journal_anew(self) -> int:
+        """Let the chaos board's journal begin anew; returns how many lines it held."""
+        return int(self._call("console", "DELETE", f"{self.addresses.console}/journal")["lines"])
+
     def journal(self, since: str = "") -> list[dict[str, Any]]:
         """Return the chaos board's journal: what was switched when, oldest first.
 

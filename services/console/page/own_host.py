@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from flask import Flask, request
 
-from console.own_origin import ours
+from vshop.kit.own_origin import ours
 from vshop.kit.problems import Problem
 
 
@@ -22,4 +22,4 @@ def guard_reading(app: Flask, names: Iterable[str]) -> None:
     @app.before_request
     def _check() -> None:
         if request.path.startswith("/api/") and not ours(request.host.lower(), known):
-            raise Problem(403, f"{request.host[:100]} is no name of this console; SHOP_CONSOLE_URL says its name.", field="Host")
+            raise Problem(403, f"{request.host[:100]} is no name of this console; its SHOP_*_URL says its name.", field="Host")

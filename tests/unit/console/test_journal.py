@@ -114,3 +114,24 @@ def test_journal_that_cannot_be_written(serve, follow, tmp_path) -> None:
     assert (ready.status_code, ready.json()["checks"]["journal"]["ok"]) == (503, False)
     assert console.delete().status_code == 200
     assert provider.switches == {}
+
+
+def test_it_begins_anew_when_nothing_is_on(serve, follow, tmp_path) -> None:
+    """What was is set aside; a console that is started again has everything off, and goes on from there."""
+    file = tmp_path / "journal.ndjson"
+    console = serve(file)
+    follow(console, "orders")
+    console.put("orders-lost")
+    refused = console.ask("DELETE", "/journal")
+    assert (refused.status_code, refused.json()["detail"]) == (409, "orders-lost must be off first: DELETE /chaos.")
+    assert len(entries(file.read_text())) == 1
+    console.delete()
+
+    assert console.ask("DELETE", "/journal").json() == {"lines": 2}
+    assert console.ask("GET", "/journal").text == ""
+    assert len(entries((tmp_path / "journal.ndjson.before").read_text())) == 2
+    console.put("orders-lost")
+    assert [line["revision"] for line in entries(file.read_text())] == [3]
+    console.stop()
+    console.start()
+    assert console.on() == {"orders-lost"}

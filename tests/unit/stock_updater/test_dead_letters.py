@@ -50,7 +50,7 @@ def letters(sender, table, monkeypatch):
 @pytest.fixture
 def client(letters, table):
     """The HTTP surface."""
-    return create_app(table, letters, {}).test_client()
+    return create_app(table, letters, None, {}).test_client()
 
 
 @pytest.fixture

@@ -130,3 +130,33 @@ def test_an_item_without_its_key_is_refused_word_for_word(dynamodb, table, make_
     assert error["Code"] == "ValidationException"
     assert error["Message"] == "One or more parameter values were invalid: Missing the key id in the item"
     assert table.get("1") == seen
+
+
+def test_filling_up_gives_back_the_stock_and_forgets_no_order(table, make_order):
+    """A record that comes again is in the stock already, as before."""
+    seen = table.get("1")
+    order = make_order("o1", 4)
+    table.put(seen.after(order, Position(0, 7)), seen=seen)
+
+    filled = table.fill_up()
+
+    full = table.get("1")
+    assert (filled, full.stock, full.ordered) == (1, ITEMS[1].stock, 0)
+    assert full.has_seen(make_order("another"), Position(0, 7))
+    assert full.has_seen(order, Position(3, 99))
+    assert table.fill_up() == 0
+
+
+def test_an_order_that_comes_while_the_stock_is_filled_up_is_not_overwritten(table, make_order, monkeypatch):
+    """It counts on one side or the other; its place is kept in any case."""
+    first = table.get("1")
+    table.put(first.after(make_order("o1", 4), Position(0, 0)), seen=first)
+    late = table.get("1")
+    stale = [late]
+    table.put(late.after(make_order("o2", 3), Position(0, 1)), seen=late)
+    monkeypatch.setattr(table, "all", lambda: stale)
+
+    table.fill_up()
+
+    full = table.get("1")
+    assert (full.stock, full.ordered, full.applied) == (ITEMS[1].stock, 0, {"0": 1})

@@ -1,4 +1,4 @@
-"""Lets no web page from elsewhere turn a switch: neither by a request across origins nor by a name rebound to this address."""
+"""Lets no web page from elsewhere change anything: neither by a request across origins nor by a name rebound to this address."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ def guard(app: Flask, names: Iterable[str]) -> None:
 
     Args:
         app: the application.
-        names: host names under which the console is also reached.
+        names: host names under which the application is also reached.
     """
     known = frozenset(name.lower() for name in names if name)
 
@@ -33,7 +33,7 @@ def guard(app: Flask, names: Iterable[str]) -> None:
         if origin is not None and not _same(origin.lower(), host):
             raise Problem(403, f"A page of {origin[:100]} may not change anything here.", field="Origin")
         if (origin is not None or request.method != "POST") and not ours(host, known):
-            raise Problem(403, f"{host[:100]} is no name of this console; SHOP_CONSOLE_URL says its name.", field="Host")
+            raise Problem(403, f"{host[:100]} is no name of this {app.name}; its SHOP_*_URL says its name.", field="Host")
 
 
 def _same(origin: str, host: str) -> bool:
@@ -43,7 +43,7 @@ def _same(origin: str, host: str) -> bool:
 
 
 def ours(host: str, known: frozenset[str]) -> bool:
-    """Whether a ``Host`` is a name of this console: an address, a name without dots, ``*.localhost``, or one of ``known``."""
+    """Whether a ``Host`` is a name of ours: an address, a name without dots, ``*.localhost``, or one of ``known``."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
