@@ -6,10 +6,13 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help up down compose-up compose-down status order logs chaos-token chaos-key chaos-off reset verify test check corpus docs screenshots clean
+.PHONY: help doctor up down compose-up compose-down status order logs chaos-token chaos-key chaos-off reset verify test check corpus docs screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+doctor: $(VENV)/.run ## Check this machine: Python, memory, ports, Docker, browser, and what to do
+	@$(VSHOP) doctor
 
 up: $(VENV)/.run ## Start the shop on this machine, send one order through it, print where everything is
 	@$(VSHOP) up $(ARGS)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vshop import __version__
-from vshop.cli import chaos, conformance, dlq, export, incidents, journal, look, order, reset, running, score, verify
+from vshop.cli import chaos, conformance, dlq, doctor, export, incidents, journal, look, order, reset, running, score, verify
 
 app = typer.Typer(name="vshop", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode="rich")
 
@@ -27,6 +27,7 @@ app.command()(running.up)
 app.command()(running.down)
 app.command()(running.status)
 app.command()(running.restart)
+app.command()(doctor.doctor)
 app.command()(reset.reset)
 app.command()(order.order)
 app.command()(look.stock)
