@@ -7,9 +7,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PINNED = dict(
-    line.split(" ;")[0].split("==") for line in (CHECKOUT / "constraints.txt").read_text(encoding="utf-8").split("\n") if line
-)
+PINNED = dict(line.split(" ;")[0].split("==") for line in (CHECKOUT / "constraints.txt").read_text(encoding="utf-8").splitlines())
 IN_STEP = [one for one in PROJECT["dependencies"] if one.startswith(("opentelemetry-distro", "opentelemetry-instrumentation"))]
 
 
