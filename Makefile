@@ -6,10 +6,10 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help doctor up down compose-up compose-down status order logs chaos-token chaos-key chaos-off reset verify test check corpus docs screenshots clean
+.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify test test-k8s check corpus docs screenshots clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 doctor: $(VENV)/.run ## Check this machine: Python, memory, ports, Docker, browser, and what to do
 	@$(VSHOP) doctor
@@ -25,6 +25,12 @@ compose-up: $(VENV)/.run ## The same in containers: real Kafka, DynamoDB Local a
 
 compose-down: $(VENV)/.run ## Stop the containers; ARGS=--volumes also removes what they stored
 	@$(VSHOP) down --mode compose $(ARGS)
+
+k8s-up: $(VENV)/.run ## The same in a Kubernetes cluster; ARGS="--overlay scale --image-loader 'kind load docker-image'"
+	@$(VSHOP) up --mode k8s $(ARGS)
+
+k8s-down: $(VENV)/.run ## Take it out of the cluster again, with all that it stored
+	@$(VSHOP) down --mode k8s $(ARGS)
 
 status: $(VENV)/.run ## Show every part: ready, memory, address
 	@$(VSHOP) status
@@ -52,6 +58,9 @@ verify: $(VENV)/.run ## Prove every incident on the shop that runs
 
 test: $(VENV)/.dev ## Set up and run all tests
 	@$(PY) -m pytest $(ARGS)
+
+test-k8s: $(VENV)/.dev ## Run the tests that need a Kubernetes cluster, on the one that kubectl knows
+	@VSHOP_TEST_K8S=1 $(PY) -m pytest tests/k8s $(ARGS)
 
 check: $(VENV)/.dev ## Lint, format and types
 	@$(VENV)/bin/ruff check

@@ -30,9 +30,11 @@ def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> A
         environ: variables to read instead of the process's own environment.
 
     Returns:
-        What ``VSHOP_<NAME>_URL`` says; for the rest the embedded shop's addresses if one runs; else the defaults.
+        What ``VSHOP_<NAME>_URL`` says; for the rest the embedded shop's addresses if one runs, or those at which a shop in a
+            cluster is forwarded to; else the defaults.
     """
-    from vshop.runtime.shop import Shop  # noqa: PLC0415 - the CLI's --help needs none of it
+    from vshop.runtime.cluster import forwards  # noqa: PLC0415 - the CLI's --help needs none of it
+    from vshop.runtime.shop import Shop  # noqa: PLC0415
 
     environ = os.environ if environ is None else environ
     running = Shop.running(home)
@@ -48,6 +50,8 @@ def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> A
             "observatory": "observatory",
         }
         known = {name: by_part[part] for name, part in parts.items() if part in by_part}
+    elif (forwarded := forwards.running(home)) is not None:
+        known = dict(forwarded.addresses)
     known |= {
         name: environ[f"VSHOP_{name.upper()}_URL"]
         for name in Addresses.__struct_fields__

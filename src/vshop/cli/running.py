@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from vshop.cli import containers
+from vshop.cli import containers, kubernetes
 from vshop.cli.output import AsJson, err, out, print_json
+from vshop.cli.watching import Watch
 
 if TYPE_CHECKING:
     from vshop.first_order import Followed
     from vshop.runtime.options import Options
-    from vshop.runtime.progress import Event
     from vshop.runtime.shop import Shop
 
-_STYLES = {"ready": "green", "failed": "red", "killed": "red", "note": "yellow", "stopped": "dim"}
-
-
 Mode = Annotated[
-    Literal["embedded", "compose"],
-    typer.Option(help="`embedded`: processes of this machine. `compose`: containers, with Jaeger, Kafka and DynamoDB Local."),
+    Literal["embedded", "compose", "k8s"],
+    typer.Option(
+        help="`embedded`: processes of this machine. `compose`: containers, with Jaeger, Kafka and DynamoDB Local. "
+        "`k8s`: the same in a Kubernetes cluster."
+    ),
 ]
 
 
@@ -33,25 +33,6 @@ def _ports(values: list[str]) -> dict[str, int]:
             raise typer.BadParameter(f"{value!r} is not NAME=NUMBER, such as orders=18080", param_hint="--port")
         ports[name] = int(number)
     return ports
-
-
-class _Watch:
-    """Prints a start's or stop's steps as they come: a line each; while jars are fetched, one line that counts up."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._fetching = False
-
-    def __call__(self, event: "Event") -> None:
-        text = f"{event.part:<14} {event.state:<9} {event.detail}"
-        if event.state == "fetching" and err.is_terminal:
-            self._fetching = True
-            err.print(text, end="\r")
-            return
-        if self._fetching:
-            self._fetching = False
-            err.print()
-        err.print(f"[dim]{time.monotonic() - self._started:5.1f} s[/]  {text}", style=_STYLES.get(event.state))
 
 
 def up(
@@ -67,6 +48,9 @@ def up(
         typer.Option(help="A real Jaeger beside the observatory: `auto` (one found on PATH), `none`, a program, or an address."),
     ] = "auto",
     mode: Mode = "embedded",
+    overlay: kubernetes.Overlay = "local",
+    image: kubernetes.Image = "",
+    image_loader: kubernetes.ImageLoader = "",
     link: Annotated[
         bool, typer.Option("--link", help="Processing is a trace of its own, linked to the order's (SHOP_KAFKA_TRACE=link).")
     ] = False,
@@ -84,8 +68,14 @@ def up(
 
     load()  # a wrong SHOP_* value is told here, once, rather than in each service's log
     if mode == "compose":
-        _refuse_in_containers(port=port, free_ports=free_ports, link=link, forward=forward, home=home, foreground=foreground)
+        _refuse_in(mode, port=port, free_ports=free_ports, link=link, forward=forward, home=home, foreground=foreground)
         containers.up(timeout, as_json=as_json)
+        return
+    if mode == "k8s":
+        _refuse_in(mode, link=link, forward=forward, foreground=foreground)
+        kubernetes.up(
+            kubernetes.asked(overlay, image, image_loader, _ports(port), home, timeout, free_ports=free_ports), as_json=as_json
+        )
         return
     options = Options(
         home=home,
@@ -106,7 +96,7 @@ def _start(options: "Options", *, as_json: bool) -> None:
 
     started = time.monotonic()
     already = Shop.running(options.home) is not None
-    shop = Shop.start(options, _Watch())
+    shop = Shop.start(options, Watch())
     followed = _first_order(shop)
     seconds = time.monotonic() - started
     if as_json:
@@ -125,7 +115,7 @@ def _start(options: "Options", *, as_json: bool) -> None:
         _stay(shop)
 
 
-def _refuse_in_containers(**given: object) -> None:
+def _refuse_in(mode: str, **given: object) -> None:
     for name, value in given.items():
         if value:
             instead = {
@@ -134,7 +124,7 @@ def _refuse_in_containers(**given: object) -> None:
                 "forward": "SHOP_FORWARD=URL does it, with host.docker.internal for this machine",
             }.get(name, "")
             raise typer.BadParameter(
-                f"not with --mode compose{'; ' + instead if instead else ''}", param_hint=f"--{name.replace('_', '-')}"
+                f"not with --mode {mode}{'; ' + instead if instead else ''}", param_hint=f"--{name.replace('_', '-')}"
             )
 
 
@@ -166,7 +156,7 @@ def _stay(shop: "Shop") -> None:
     from vshop.kit.server import stop_event  # noqa: PLC0415
 
     stop_event().wait()
-    shop.stop(_Watch())
+    shop.stop(Watch())
 
 
 def down(
@@ -181,11 +171,14 @@ def down(
     if mode == "compose":
         containers.down(volumes=volumes)
         return
+    if mode == "k8s":
+        kubernetes.down(home)
+        return
     shop = Shop.running(home)
     if shop is None:
         err.print("No shop runs here.")
         return
-    stopped = shop.stop(_Watch())
+    stopped = shop.stop(Watch())
     out.print(
         f"Stopped in {stopped.seconds:.1f} s." + (f" Had to be killed: {', '.join(stopped.killed)}." if stopped.killed else "")
     )
@@ -202,7 +195,7 @@ def restart(
     shop = Shop.running(home)
     if shop is None:
         raise NotRunningError("No shop runs here. `vshop up` starts one.")
-    shop.restart(part, _Watch())
+    shop.restart(part, Watch())
 
 
 def status(

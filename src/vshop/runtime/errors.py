@@ -13,6 +13,7 @@
     ├── NotRunningError        there is no shop to act on
     ├── JaegerError            the Jaeger asked for cannot be used
     ├── ComposeError           Docker Compose is not there, or could not do it
+    ├── ClusterError           no cluster answers, or the shop does not get ready in it
     └── StockError             the table could not be saved or restored
 """
 
@@ -71,6 +72,10 @@ class JaegerError(RuntimeProblem):
 
 class ComposeError(RuntimeProblem):
     """Docker Compose is not there, or a container did not become ready; the text names it and quotes its log."""
+
+
+class ClusterError(RuntimeProblem):
+    """No Kubernetes cluster answers, or the shop does not get ready in it; the text quotes what the cluster says."""
 
 
 class StockError(RuntimeProblem):

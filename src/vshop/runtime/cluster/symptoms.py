@@ -1,0 +1,71 @@
+"""Why a pod is not ready: what the scheduler, the kubelet and its own log say."""
+
+from typing import Any
+
+from vshop.runtime.cluster.image import how_to_load
+from vshop.runtime.cluster.kubectl import Kubectl
+
+_HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "RunContainerError"}
+_EVENTS, _LOG_LINES = 3, 12
+
+
+def hopeless(kubectl: Kubectl) -> bool:
+    """Say whether a pod waits for what will not come by itself."""
+    return any(_waiting(pod)[0] in _HOPELESS for pod in kubectl.json("get", "pods")["items"])
+
+
+def describe(kubectl: Kubectl, workloads: list[str]) -> str:
+    """Tell of each workload what is wrong with its youngest pod that is not ready.
+
+    Args:
+        kubectl: the cluster.
+        workloads: their names.
+    """
+    pods = kubectl.json("get", "pods")["items"]
+    events = kubectl.json("get", "events", "--sort-by=.lastTimestamp")["items"]
+    return "\n".join(_of_workload(kubectl, name, pods, events) for name in workloads)
+
+
+def _of_workload(kubectl: Kubectl, name: str, pods: list[dict[str, Any]], events: list[dict[str, Any]]) -> str:
+    own = [pod for pod in pods if pod["metadata"].get("labels", {}).get("app.kubernetes.io/name") == name and not _ready(pod)]
+    if not own:
+        said = _events(events, lambda about: about["name"].startswith(name))
+        return "\n".join([f"{name} has no pod that could become ready.", *said])
+    pod = max(own, key=lambda one: str(one["metadata"]["creationTimestamp"]))
+    pod_name = pod["metadata"]["name"]
+    reason, message = _waiting(pod)
+    said = _events(events, lambda about: about["name"] == pod_name)
+    image = pod["spec"]["containers"][0]["image"]
+    remedy = [f"  The cluster has no image {image}. {how_to_load(kubectl.context)}"] if "Image" in reason else []
+    return "\n".join([f"{pod_name} is {reason}{f': {message}' if message else ''}", *said, *remedy, *_log(kubectl, pod)])
+
+
+def _events(events: list[dict[str, Any]], concerned: Any) -> list[str]:
+    own = [one for one in events if concerned(one["involvedObject"]) and one.get("type") == "Warning"]
+    return [f"  event: {one.get('reason')}: {' '.join(str(one.get('message')).split())[:300]}" for one in own[-_EVENTS:]]
+
+
+def _log(kubectl: Kubectl, pod: dict[str, Any]) -> list[str]:
+    status = next(iter(pod["status"].get("containerStatuses", ())), None)
+    if status is None or not (status.get("containerID") or status.get("lastState")):
+        return []  # it has never run
+    # Of one that keeps ending, the log of its last try is what tells.
+    before = ["--previous"] if "running" not in status.get("state", {}) and status.get("lastState") else []
+    log = kubectl.run("logs", pod["metadata"]["name"], f"--tail={_LOG_LINES}", *before).stdout
+    return [f"  | {line[:300]}" for line in log.splitlines()]
+
+
+def _ready(pod: dict[str, Any]) -> bool:
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
+
+
+def _waiting(pod: dict[str, Any]) -> tuple[str, str]:
+    """Return why a pod is not ready: a reason in one word, and what is said about it."""
+    for status in pod["status"].get("containerStatuses", ()):
+        waiting = status.get("state", {}).get("waiting")
+        if waiting and waiting.get("reason") != "ContainerCreating":
+            return waiting["reason"], " ".join(waiting.get("message", "").split())[:300]
+    for condition in pod["status"].get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return condition.get("reason", "not scheduled"), condition.get("message", "")
+    return f"{pod['status'].get('phase', 'Pending').lower()}, but not ready", ""
