@@ -1,0 +1,110 @@
+"""What the overlays render to; and, where one answers, a cluster with the shop in it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vshop.addresses import Addresses
+from vshop.client import ShopClient
+from vshop.runtime import ports
+from vshop.runtime.cluster.kubectl import Kubectl
+from vshop.traces import TraceReader
+
+ROOT = Path(__file__).parents[2]
+OVERLAYS = ROOT / "deploy" / "k8s" / "overlays"
+VSHOP = Path(sys.executable).with_name("vshop")
+
+Rendered = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def rendered() -> Rendered:
+    """Render an overlay, by ``kubectl kustomize``, each once."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("there is no kubectl here to render the manifests with")
+    kept: dict[str, list[dict[str, Any]]] = {}
+
+    def render(overlay: str) -> list[dict[str, Any]]:
+        if overlay not in kept:
+            command = ["kubectl", "kustomize", str(OVERLAYS / overlay)]
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert ran.returncode == 0, ran.stderr
+            kept[overlay] = list(yaml.safe_load_all(ran.stdout))
+        return kept[overlay]
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    """The cluster to test on: that of the current context, when VSHOP_TEST_K8S says that it may be used."""
+    if not os.environ.get("VSHOP_TEST_K8S"):
+        pytest.skip("VSHOP_TEST_K8S=1 runs this on the cluster that kubectl knows; it makes and deletes the namespace virtual-shop")
+    return Kubectl.current()
+
+
+@pytest.fixture(scope="session")
+def run_vshop(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Run a command of ``vshop`` with a home of its own and return the JSON that it printed."""
+    env = os.environ | {"VSHOP_HOME": str(tmp_path_factory.mktemp("k8s-home"))}
+
+    def run(*arguments: str, as_json: bool = True) -> Any:
+        command = [VSHOP, *arguments, *(["--json"] if as_json else [])]
+        ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
+        assert ran.returncode == 0, f"{arguments}: {ran.stdout}\n{ran.stderr}"
+        return json.loads(ran.stdout) if as_json else ran.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def overlay(request: pytest.FixtureRequest) -> str:
+    """The overlay that a module's tests run on."""
+    name: str = request.module.OVERLAY
+    return name
+
+
+@pytest.fixture(scope="module")
+def up(run_vshop: Callable[..., Any], overlay: str) -> Iterator[dict[str, Any]]:
+    """What ``vshop up --mode k8s`` printed, the shop running. ``VSHOP_TEST_K8S_IMAGE`` names an image; else one is built."""
+    image = os.environ.get("VSHOP_TEST_K8S_IMAGE")
+    numbers = zip(Addresses.__struct_fields__, ports.free(len(Addresses.__struct_fields__)), strict=True)
+    chosen = [text for name, number in numbers for text in ("--port", f"{name}={number}")]
+    try:
+        yield run_vshop(
+            "up", "--mode", "k8s", "--overlay", overlay, "--timeout", "400", *chosen, *(["--image", image] if image else [])
+        )
+    finally:
+        run_vshop("down", "--mode", "k8s", as_json=False)
+
+
+@pytest.fixture(scope="module")
+def addresses(up: dict[str, Any]) -> Addresses:
+    """Where the parts are."""
+    return Addresses(**up["addresses"])
+
+
+@pytest.fixture(scope="module")
+def client(addresses: Addresses) -> ShopClient:
+    """A shopper."""
+    return ShopClient(addresses)
+
+
+@pytest.fixture(scope="module")
+def reader(addresses: Addresses) -> TraceReader:
+    """Reads from the cluster's Jaeger."""
+    return TraceReader(addresses.traces)
