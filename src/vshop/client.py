@@ -121,6 +121,10 @@ class ShopClient:
         query = {"name": name, "service": service}
         return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/metrics", params=query)["series"])
 
+    def telemetry(self) -> dict[str, Any]:
+        """Return what the observatory holds, received and dropped, by signal."""
+        return self._call("observatory", "GET", f"{self.addresses.observatory}/api/telemetry")
+
     def alerts(self, since: float | None = None) -> list[dict[str, Any]]:
         """Return the alerts as they are now.
 
@@ -179,11 +183,18 @@ class ShopClient:
         """Switch everything off; returns ``{"revision", "off": [ids], "acknowledgedBy", "ackMs"}``."""
         return self._call("console", "DELETE", f"{self.addresses.console}/chaos")
 
-    def end_exercise(self) -> None:
-        """End the console's blind exercise, if one is under way."""
-        response = self._send("console", "DELETE", f"{self.addresses.console}/api/exercise")
-        if response.status_code not in {200, 409}:
-            raise ShopError(f"The exercise cannot be ended: {response.text[:300]}", hop="console", status=response.status_code)
+    def exercise(self, method: str = "GET", step: str = "", **body: Any) -> dict[str, Any]:
+        """Do a step of the console's exercise; returns how it then stands.
+
+        Args:
+            method: POST begins or does ``step``, DELETE gives up, GET looks.
+            step: ``/hint`` or ``/answer``.
+            body: what the step is told.
+
+        Raises:
+            ShopError: no exercise is under way (status 409).
+        """
+        return self._call("console", method, f"{self.addresses.console}/api/exercise{step}", json=body)
 
     def reset_stock(self) -> dict[str, Any]:
         """Fill the stock up and remove the dead letters; returns ``{"items", "deadLetters"}``: how many.

@@ -1,0 +1,139 @@
+"""Reads the traces of accepted orders back while they are fresh: what holds them has a bounded memory."""
+
+import heapq
+import itertools
+import threading
+import time
+from collections import Counter
+from typing import NamedTuple
+
+from loadtest.judging import TAKEN, Verdict, judge
+from loadtest.ledger import Accepted
+from vshop.traces import Trace, TraceError, TraceReader
+
+_FIRST_LOOK_S, _LATEST_LOOK_S = 0.6, 5.0
+_OVERTAKEN_S = 10.0
+FIRST_DELIVERY = f"{TAKEN}, the delivery that was applied"
+
+
+class Broken(NamedTuple):
+    """An accepted order whose trace did not become whole."""
+
+    order: Accepted
+    missing: str
+
+
+class Watcher(threading.Thread):
+    """Reads each order's trace again and again until it is whole, or until it is clear that it never will be.
+
+    It is clear when an order for the same item, accepted ten seconds later, has a whole trace: one item's orders are handled one
+    after the other, and a service exports its spans in their order.
+    """
+
+    def __init__(self, reader: TraceReader, patience_s: float) -> None:
+        """Prepare; ``start`` begins to read.
+
+        Args:
+            reader: of the traces; no other thread may use it.
+            patience_s: how long a trace may take to become whole, in seconds.
+        """
+        super().__init__(name="traces", daemon=True)
+        self.whole, self.broken, self.doubled = 0, list[Broken](), list[Accepted]()
+        self.outcomes: dict[str, Counter[int]] = {"sold_out": Counter(), "sold_out_pieces": Counter()}
+        self._reader, self._patience_s = reader, patience_s
+        self._due: list[tuple[float, int, Accepted, int]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._overtaken: dict[int, float] = {}  # item -> when the latest order with a whole trace was accepted
+        self._closed_at = 0.0
+
+    def add(self, order: Accepted) -> None:
+        """Watch one more order."""
+        with self._changed:
+            heapq.heappush(self._due, (time.time() + _FIRST_LOOK_S, next(self._numbers), order, 0))
+            self._changed.notify()
+
+    def pending(self) -> list[Accepted]:
+        """Return the orders that are not judged yet."""
+        with self._changed:
+            return [order for _, _, order, _ in self._due]
+
+    def close(self, timeout_s: float) -> None:
+        """Judge what is left and end: nothing more will come, and everything was handled.
+
+        Args:
+            timeout_s: how long that may take, in seconds.
+        """
+        with self._changed:
+            self._closed_at = time.time()
+            self._changed.notify()
+        self.join(timeout_s)
+
+    def run(self) -> None:
+        """Look at what is due, until closed and done."""
+        while (found := self._next()) is not None:
+            order, looks = found
+            try:
+                verdict = self._look(order)
+            except TraceError:  # what holds the traces is away: a fault like any other
+                verdict = Verdict("the traces cannot be read")
+            if verdict.whole:
+                self._note(order, verdict)
+            elif self._hopeless(order):
+                self._give_up(order, verdict)
+            else:
+                self._later(order, looks + 1)
+
+    def _next(self) -> tuple[Accepted, int] | None:
+        with self._changed:
+            while True:
+                if not self._due:
+                    if self._closed_at:
+                        return None
+                    self._changed.wait()
+                elif (wait_s := self._due[0][0] - time.time()) > 0:
+                    self._changed.wait(wait_s)
+                else:
+                    _, _, order, looks = heapq.heappop(self._due)
+                    return order, looks
+
+    def _later(self, order: Accepted, looks: int) -> None:
+        with self._changed:
+            due = time.time() + min(_FIRST_LOOK_S * 1.7**looks, _LATEST_LOOK_S)
+            heapq.heappush(self._due, (due, next(self._numbers), order, looks))
+
+    def _look(self, order: Accepted) -> Verdict:
+        verdict = judge(self._reader.get(order.trace_id))
+        if not verdict.whole and self._hopeless(order):
+            verdict = judge(self._with_linked(order))
+        if verdict.whole and set(verdict.outcomes) == {"duplicate"} and not self._applied_elsewhere(order):
+            return Verdict(FIRST_DELIVERY, verdict.outcomes)
+        return verdict
+
+    def _with_linked(self, order: Accepted) -> Trace:
+        """Return the order's trace with those that processed it: in link mode they are others."""
+        ids = {order.trace_id, *self._reader.of_order(order.order_id)}
+        return Trace(order.trace_id, [span for trace_id in ids for span in self._reader.get(trace_id).spans])
+
+    def _applied_elsewhere(self, order: Accepted) -> bool:
+        """Say whether an earlier try of the same order, which its shopper got no answer to, shows that it was applied."""
+        others = (judge(self._reader.get(trace_id)) for trace_id in self._reader.of_order(order.order_id))
+        return any({"applied", "sold_out"}.intersection(other.outcomes) for other in others)
+
+    def _hopeless(self, order: Accepted) -> bool:
+        now = time.time()
+        overtaken = self._overtaken.get(order.item_id, 0.0) > order.at + _OVERTAKEN_S
+        closing = bool(self._closed_at) and now > self._closed_at + _OVERTAKEN_S
+        return now > order.at + (_OVERTAKEN_S if overtaken or closing else self._patience_s)
+
+    def _note(self, order: Accepted, verdict: Verdict) -> None:
+        self.whole += 1
+        self._overtaken[order.item_id] = max(order.at, self._overtaken.get(order.item_id, 0.0))
+        if verdict.outcomes.count("applied") > 1:
+            self.doubled.append(order)
+        if "sold_out" in verdict.outcomes:
+            self.outcomes["sold_out"][order.item_id] += 1
+            self.outcomes["sold_out_pieces"][order.item_id] += order.quantity
+
+    def _give_up(self, order: Accepted, verdict: Verdict) -> None:
+        self.broken.append(Broken(order, verdict.missing or ""))
