@@ -36,7 +36,8 @@ def reset(client: ShopClient) -> Reset:
         ShopError: a part cannot be reached, or orders cannot be handled; what was done until then stays done.
     """
     began = time.monotonic()
-    client.end_exercise()
+    if client.exercise()["running"]:
+        client.exercise("DELETE")
     off = client.switch_all_off()["off"]
     stock = client.reset_stock()
     lines = client.begin_journal_anew()

@@ -61,11 +61,10 @@ def test_incidents_are_verified_after_it(client: ShopClient):
 
 def test_an_exercise_under_way_is_ended(client: ShopClient):
     """Nobody looks for an incident that is off."""
-    begun = client._send("console", "POST", f"{client.addresses.console}/api/exercise", json={})
-    assert begun.json()["running"]
+    assert client.exercise("POST")["running"]
 
     reset(client)
 
-    assert not client._send("console", "GET", f"{client.addresses.console}/api/exercise").json()["running"]
+    assert not client.exercise()["running"]
     with pytest.raises(ShopError, match="No exercise is under way"):
-        client._call("console", "DELETE", f"{client.addresses.console}/api/exercise")
+        client.exercise("DELETE")

@@ -9,6 +9,7 @@ from typing import Any
 from console import moments
 from console.board import Board
 from console.page.incident_words import answer
+from vshop.incidents.exercises import EXERCISES
 from vshop.incidents.incident import Incident
 from vshop.incidents.scoring import score
 from vshop.incidents.truth import truths
@@ -58,22 +59,22 @@ class Exercise:
         """Return the one that is looked for: for the server's own use."""
         return self._current
 
-    def begin(self, level: int | None = None) -> None:
-        """Switch an incident on, all others off.
+    def begin(self, level: int | None = None, number: int | None = None) -> None:
+        """Switch an incident on, all others off. One that its trigger alone brings about has no switch, and needs none.
 
         Args:
             level: how hard, from 1 to 3; any when not given.
+            number: of an exercise of the workshop, instead of one by chance.
 
         Raises:
             SilentError: a service did not take it over.
             BoardBusyError, OSError: as the board does.
         """
         with self._lock:
-            ids = self._fit(level)
-            chosen = self._choose(ids)
-            self._board.turn_off([name for name, state in self._board.snapshot().states.items() if state.switch.on], "reset")
-            change = self._board.turn_on(chosen, Switch(on=True))
-            if change.acks.silent:
+            chosen = EXERCISES[number - 1] if number else self._choose(self._fit(level))
+            states = self._board.snapshot().states
+            self._board.turn_off([name for name, state in states.items() if state.switch.on], "reset")
+            if chosen in states and self._board.turn_on(chosen, Switch(on=True)).acks.silent:
                 raise SilentError("A service did not answer the board in time: the exercise was not begun. Is the shop up?")
             self._current, self._since, self._hints, self._attempts = self._all[chosen], self._clock(), 0, []
             self._last = None
@@ -138,7 +139,8 @@ class Exercise:
             **answer(incident),
         }
         self._current = None
-        self._board.turn_off([incident.id])
+        if incident.id in self._board.snapshot().states:
+            self._board.turn_off([incident.id])
 
     def _fit(self, level: int | None) -> list[str]:
         def fits(incident: Incident) -> bool:

@@ -9,11 +9,13 @@ from flask import Blueprint
 from console.board import BoardBusyError
 from console.page import asked
 from console.page.exercise import Exercise, NothingRunsError, SilentError
+from vshop.incidents.exercises import EXERCISES
 from vshop.kit.problems import Problem
 
 
 class _Begin(msgspec.Struct, forbid_unknown_fields=True):
     level: Annotated[int, msgspec.Meta(ge=1, le=3)] | None = None
+    number: Annotated[int, msgspec.Meta(ge=1, le=len(EXERCISES))] | None = None
 
 
 class _Answer(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -47,8 +49,8 @@ def blueprint(exercise: Exercise) -> Blueprint:
 
     @api.post("/api/exercise")
     def begin() -> dict[str, Any]:
-        level = asked.body(_Begin).level
-        return done(lambda: exercise.begin(level))
+        wanted = asked.body(_Begin)
+        return done(lambda: exercise.begin(wanted.level, wanted.number))
 
     @api.post("/api/exercise/hint")
     def hint() -> dict[str, Any]:

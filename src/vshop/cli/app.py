@@ -5,7 +5,23 @@ from typing import Annotated
 import typer
 
 from vshop import __version__
-from vshop.cli import chaos, conformance, dlq, doctor, export, incidents, journal, look, order, reset, running, score, verify
+from vshop.cli import (
+    chaos,
+    conformance,
+    dlq,
+    doctor,
+    exercise,
+    export,
+    incidents,
+    journal,
+    look,
+    order,
+    reset,
+    running,
+    score,
+    verify,
+    watch,
+)
 
 app = typer.Typer(name="vshop", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode="rich")
 
@@ -33,12 +49,15 @@ app.command()(order.order)
 app.command()(look.stock)
 app.command()(look.trace)
 app.command()(look.logs)
+app.command()(watch.metrics)
+app.command()(watch.alerts)
 app.command()(look.settings)
 app.command()(export.export)
 app.command()(conformance.conformance)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(exercise.app, name="exercise")
 app.command()(verify.verify)
 app.command()(journal.journal)
 app.command()(score.score)

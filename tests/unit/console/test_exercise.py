@@ -8,6 +8,7 @@ from console.board import Board
 from console.journal import Journal
 from console.listed import from_catalogue
 from console.page.exercise import Exercise, NothingRunsError, SilentError
+from vshop.incidents.exercises import EXERCISES
 from vshop.incidents.loader import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -103,3 +104,27 @@ def test_it_does_not_begin_when_a_service_is_silent() -> None:
         exercise.begin()
 
     assert not exercise.running
+
+
+@pytest.mark.parametrize("number", range(1, len(EXERCISES) + 1))
+def test_an_exercise_of_the_workshop_is_begun_by_its_number(board: Board, number: int) -> None:
+    """All of them, those without a switch included; their names are not told."""
+    exercise = Exercise(board, CATALOGUE)
+    exercise.begin(number=number)
+    chosen = EXERCISES[number - 1]
+
+    assert exercise.incident() is CATALOGUE[chosen]
+    assert [name for name, state in board.snapshot().states.items() if state.switch.on] == (
+        [chosen] if CATALOGUE[chosen].switch else []
+    )
+    assert chosen not in str(exercise.told())
+    exercise.give_up()
+    assert not exercise.running
+
+
+def test_the_workshop_gets_no_easier() -> None:
+    """The flagships come first: both are worked through together."""
+    levels = [CATALOGUE[one].workshop.level for one in EXERCISES]
+
+    assert levels[:2] == [1, 2]
+    assert levels[2:] == sorted(levels[2:])
