@@ -1,6 +1,7 @@
 """Where a shop in a cluster is reached on this machine: which ports are forwarded, and by which process."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,9 @@ TARGETS = {
     "observatory": ("observatory", 16687),
 }
 """By the names in ``vshop.addresses.Addresses``: the Service, and its port, which is also the port here unless told otherwise."""
+
+_begun: dict[int, subprocess.Popen[bytes]] = {}
+"""By number, the processes that this one has started, and so has to bury if it is the one to end them."""
 
 
 class Forwards(msgspec.Struct, frozen=True):
@@ -104,6 +108,7 @@ def start(kubectl: Kubectl, overlay: str, chosen: dict[str, int], home: str | No
         env["KUBECONFIG"] = os.pathsep.join(str(Path(one).absolute()) for one in os.environ["KUBECONFIG"].split(os.pathsep) if one)
     command = [sys.executable, "-P", "-m", "vshop.runtime.cluster.forwarder", kubectl.context, *wanted]
     process = processes.spawn(command, env, log)
+    _begun[process.pid] = process
     addresses = {name: f"http://127.0.0.1:{chosen[name]}" for name in TARGETS}
     forwards = Forwards(kubectl.context, overlay, addresses, processes.identify(process.pid))
     (folder(home) / "forwards.json").write_bytes(msgspec.json.format(msgspec.json.encode(forwards), indent=2))
@@ -121,5 +126,7 @@ def stop(home: str | None = None) -> bool:
     found = running(home)
     if found:
         processes.end([found.process], 5.0)
+        if found.process.pid in _begun:
+            _begun.pop(found.process.pid).wait()
     (folder(home) / "forwards.json").unlink(missing_ok=True)
     return found is not None
