@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from observatory import alert_api, jaeger_api, jaeger_json, otlp_api, otlp_decode, telemetry_api, v3_api
+from observatory import alert_api, jaeger_api, jaeger_json, otlp_api, otlp_decode, telemetry_api, trace_link, v3_api
 from observatory.alerting.rule import Rule
 from observatory.forward import Forwarding
 from observatory.log_store import LogStore
@@ -24,6 +24,7 @@ def create_app(
     rules: Sequence[Rule],
     now_ns: Callable[[], int] = time.time_ns,
     forwarding: Forwarding | None = None,
+    console_url: str = "",
 ) -> Flask:
     """Make the application that takes telemetry into the stores and answers from them.
 
@@ -36,6 +37,7 @@ def create_app(
         rules: the alert rules.
         now_ns: the clock that alerts and clearing go by, in nanoseconds since the epoch.
         forwarding: gets what was taken as well; nobody when not given.
+        console_url: where people look at a trace.
     """
     forwarding = forwarding or Forwarding()
     app = Flask("observatory")
@@ -45,6 +47,7 @@ def create_app(
     app.register_blueprint(jaeger_api.blueprint(traces))
     app.register_blueprint(v3_api.blueprint(traces))
     app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics, forwarding, now_ns))
+    app.register_blueprint(trace_link.blueprint(console_url))
     app.register_blueprint(alert_api.blueprint(traces, logs, rules, now_ns))
     app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(traces, logs, metrics)}))
     return app

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, redirect, request
-from werkzeug import Response as Redirect
+from flask import Blueprint, Response, request
 
 from observatory import go_format, log_search, metric_json, moments, query_params
 from observatory.answers import json_answer
 from observatory.forward import Forwarding
-from observatory.jaeger_references import trace_id_text
 from observatory.log_search import SEVERITIES, LogQuery
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
@@ -61,14 +59,6 @@ def blueprint(
     def clear() -> Response:
         now = now_ns()
         return json_answer({"traces": traces.clear(now), "logRecords": logs.clear(now), "metricPoints": metrics.clear()})
-
-    @api.get("/trace/<trace_id>")
-    def show_trace(trace_id: str) -> Redirect:
-        try:
-            found = query_params.trace_id(trace_id)
-        except BadQueryError as error:
-            raise Problem(400, f"{error}. A trace id has up to 32 hexadecimal digits.", field="traceId") from error
-        return redirect(f"/api/traces/{trace_id_text(found)}?prettyPrint=true")
 
     return api
 

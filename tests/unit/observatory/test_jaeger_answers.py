@@ -2,6 +2,8 @@
 
 import pytest
 
+from observatory.app import create_app
+
 
 @pytest.fixture
 def shown(client):
@@ -139,6 +141,13 @@ def test_a_trace_page_for_people(client):
     response = client.get("/trace/5b8efff798038103d269b633813fc60c")
     assert (response.status_code, response.location) == (302, "/api/traces/5b8efff798038103d269b633813fc60c?prettyPrint=true")
     assert (client.get("/trace/xyz").status_code, client.get("/trace/xyz").get_json()["field"]) == (400, "traceId")
+
+
+def test_a_trace_page_is_the_consoles_where_there_is_one(stores):
+    """Who follows ``traceUrl`` sees the waterfall."""
+    client = create_app(*stores, [], console_url="http://127.0.0.1:8090/").test_client()
+    response = client.get("/trace/5b8efff798038103d269b633813fc60c")
+    assert response.location == "http://127.0.0.1:8090/traces/5b8efff798038103d269b633813fc60c"
 
 
 def test_an_unknown_path_is_a_problem(client):
