@@ -1,6 +1,7 @@
 """``python -m loadtest load|torture``: parses and prints."""
 
 import re
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -95,6 +96,7 @@ def torture(
             help="`embedded`: a shop of its own, with DynamoDB Local (under Amazon's licence). `compose`: the containers that run."
         ),
     ] = "embedded",
+    updaters: Annotated[int, typer.Option(min=1, max=4, help="Stock-updaters that share the work; the first gets killed.")] = 1,
     home: Annotated[
         Path | None, typer.Option(help="Folder for its state, logs and data; kept. One of its own when not given.")
     ] = None,
@@ -116,7 +118,9 @@ def torture(
     )
     folder = home or Path(tempfile.mkdtemp(prefix="vshop-torture-"))
     progress = Progress(orders)
-    target = Containers() if mode == "compose" else Processes(folder)
+    target = Containers() if mode == "compose" else Processes(folder, updaters)
+    # Ended early, it reckons up what there is; in the background only SIGTERM reaches it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         accounts = Accounts(target.addresses, patience)
         torturer = Torturer(target, accounts, schedule(orders), progress.tell)

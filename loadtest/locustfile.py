@@ -9,6 +9,7 @@ import itertools
 import json
 import random
 import secrets
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from locust import HttpUser, LoadTestShape, constant_pacing, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.clients import ResponseContextManager
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import LocalRunner, WorkerRunner
 
 USERS = tuple(f"auth0|5ba1a9227dc7232e1aec4fd{last}" for last in "012")
 # Item and weight: a few sell well, most now and then; of the last there are three pieces, so it sells out.
@@ -75,6 +76,7 @@ class Ledger:
 ledger = Ledger()
 paused = gevent.event.Event()  # cleared while the shop has too much to catch up with
 paused.set()
+ended = gevent.event.Event()  # set by SIGTERM: shoppers finish what they are at, so that no order is left without an answer
 
 
 def pick(weights: dict[Any, float]) -> Any:
@@ -225,7 +227,7 @@ class Shape(LoadTestShape):
         """Return shoppers and how many may come or go a second; None when it is over."""
         options = self.runner.environment.parsed_options
         users, seconds, now = options.num_users or 1, options.run_time or 30, self.get_run_time()
-        if now >= seconds or (options.orders and ledger.accepted >= options.orders):
+        if ended.is_set() or now >= seconds or (options.orders and ledger.accepted >= options.orders):
             return None
         if options.shape == "incident":
             self.incident(options, on=seconds / 3 <= now < seconds * 2 / 3)
@@ -313,7 +315,9 @@ def begin(environment: Environment, **_: Any) -> None:
     worker = isinstance(environment.runner, WorkerRunner)
     ledger.begin("" if worker else options.ledger)
     paused.set()
-    if options.max_backlog and not worker and not isinstance(environment.runner, MasterRunner):
+    if isinstance(environment.runner, LocalRunner):
+        gevent.signal_handler(signal.SIGTERM, ended.set)
+    if isinstance(environment.runner, LocalRunner) and options.max_backlog:
         gevent.spawn(bound_backlog, environment, options.max_backlog)
 
 

@@ -38,14 +38,31 @@ class Target(Protocol):
 class Processes:
     """A shop of its own: real Kafka, DynamoDB Local, everything on free ports."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, updaters: int = 1) -> None:
         """Start it.
 
         Args:
             home: folder for its state, logs and data.
+            updaters: how many stock-updaters share the topic's partitions; the first is the one that is killed.
         """
         self._shop = Shop.start(Options(home=str(home), free_ports=True, dynamodb="local", timeout_s=_READY_S))
+        self._more: list[Shop] = []
         self.addresses = find(str(home), {})
+        for number in range(2, updaters + 1):
+            self._more.append(self._another_updater(home / f"stock-updater-{number}"))
+
+    def _another_updater(self, home: Path) -> Shop:
+        at = self._shop.addresses
+        env = {
+            "SHOP_KAFKA_BOOTSTRAP": at["kafka"],
+            "SHOP_DYNAMODB_ENDPOINT": at["dynamodb"],
+            "SHOP_CONSOLE_URL": at["console"],
+            "OTEL_EXPORTER_OTLP_ENDPOINT": at["otlp"],
+            "AWS_ACCESS_KEY_ID": "embedded",
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        return Shop.start(Options(parts=("stock-updater",), home=str(home), free_ports=True, env=env, timeout_s=_READY_S))
 
     def kill(self, part: str) -> None:
         """End a part without a warning."""
@@ -64,7 +81,8 @@ class Processes:
 
     def close(self) -> None:
         """Stop the shop."""
-        self._shop.stop()
+        for shop in [*self._more, self._shop]:
+            shop.stop()
 
 
 class Containers:
