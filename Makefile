@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify test test-k8s check corpus docs screenshots clean
+.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify load torture test test-k8s check corpus docs screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,12 @@ reset: $(VENV)/.run ## A clean shop without a restart: switches off, stock full,
 verify: $(VENV)/.run ## Prove every incident on the shop that runs
 	@$(VSHOP) verify $(ARGS)
 
+load: $(VENV)/.load ## Let shoppers order for 30 s, then count lost orders and spans; ARGS="--users 50 --time 2m --shape burst"
+	@$(PY) -m loadtest load $(ARGS)
+
+torture: $(VENV)/.load ## 100,000 orders to a shop of its own while every part is killed in turn; ARGS="--orders 2000"
+	@$(PY) -m loadtest torture $(ARGS)
+
 test: $(VENV)/.dev ## Set up and run all tests
 	@$(PY) -m pytest $(ARGS)
 
@@ -92,7 +98,12 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/uv
 	@$(INSTALL) .
 	@touch $@
 
+$(VENV)/.load: pyproject.toml constraints.txt | $(VENV)/bin/uv
+	@echo "installing the shop and Locust"
+	@$(INSTALL) '.[load]'
+	@touch $@ $(VENV)/.run
+
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/uv
 	@echo "installing the shop and its tests"
 	@$(INSTALL) '.[dev]'
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.load

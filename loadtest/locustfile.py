@@ -11,6 +11,7 @@ import random
 import secrets
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ paused.set()
 ended = gevent.event.Event()  # set by SIGTERM: shoppers finish what they are at, so that no order is left without an answer
 
 
-def pick(weights: dict[Any, float]) -> Any:
+def pick(weights: Mapping[Any, float]) -> Any:
     """Choose one of the keys."""
     return random.choices(list(weights), list(weights.values()))[0]  # noqa: S311 - no secret
 
@@ -92,7 +93,7 @@ class Shopper(HttpUser):
     def on_start(self) -> None:
         """Become one of the shop's users."""
         self.client.trust_env = False
-        self.options = self.environment.parsed_options
+        self.options = _options(self.environment)
         self.username = USERS[next(_numbers) % len(USERS)]
         self.token = ""
         self.items = {item: ITEMS[item] for item in map(int, self.options.items.split(","))}
@@ -218,6 +219,10 @@ def reason(status: int, answer: dict[str, Any]) -> str:
     return " ".join(str(part) for part in (status, answer.get("hop") or answer.get("field") or answer.get("title", "")) if part)
 
 
+def _options(environment: Environment) -> Any:
+    return environment.parsed_options
+
+
 class Shape(LoadTestShape):
     """How many shoppers there are, second by second; also where an incident comes and goes."""
 
@@ -225,7 +230,9 @@ class Shape(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """Return shoppers and how many may come or go a second; None when it is over."""
-        options = self.runner.environment.parsed_options
+        if self.runner is None:
+            return None
+        options = _options(self.runner.environment)
         users, seconds, now = options.num_users or 1, options.run_time or 30, self.get_run_time()
         if ended.is_set() or now >= seconds or (options.orders and ledger.accepted >= options.orders):
             return None
@@ -290,7 +297,8 @@ def install(environment: Environment, **_: Any) -> None:
 
         @environment.web_ui.app.get("/ledger")
         def ledger_from() -> dict[str, Any]:
-            since = max(request.args.get("since", 0, int), ledger.first)
+            end = ledger.first + len(ledger.lines)
+            since = max(request.args.get("since", end, int), ledger.first)
             state = environment.runner.state if environment.runner else ""
             lines = ledger.lines[since - ledger.first :]
             return {"run": ledger.run, "state": state, "first": since, "next": since + len(lines), "lines": lines}
@@ -311,7 +319,7 @@ def take_report(client_id: str, data: dict[str, Any]) -> None:  # noqa: ARG001
 @events.test_start.add_listener
 def begin(environment: Environment, **_: Any) -> None:
     """Open the ledger; watch how far the shop is behind, if that is to be bounded."""
-    options = environment.parsed_options
+    options = _options(environment)
     worker = isinstance(environment.runner, WorkerRunner)
     ledger.begin("" if worker else options.ledger)
     paused.set()
@@ -325,8 +333,8 @@ def begin(environment: Environment, **_: Any) -> None:
 def end(environment: Environment, **_: Any) -> None:
     """Let nobody wait any longer, and leave no incident on."""
     paused.set()
-    if incident_on and environment.shape_class:
-        environment.shape_class.incident(environment.parsed_options, on=False)
+    if incident_on and isinstance(environment.shape_class, Shape):
+        environment.shape_class.incident(_options(environment), on=False)
 
 
 def bound_backlog(environment: Environment, most: int) -> None:
@@ -334,7 +342,7 @@ def bound_backlog(environment: Environment, most: int) -> None:
     run, handled, before = ledger.run, 0, -1
     while ledger.run == run and environment.runner and environment.runner.state not in {"stopping", "stopped", "cleanup"}:
         with contextlib.suppress(requests.RequestException, ValueError, LookupError):
-            items = requests.get(f"{environment.parsed_options.stock_url}/stock", timeout=5).json()["items"]
+            items = requests.get(f"{_options(environment).stock_url}/stock", timeout=5).json()["items"]
             handled = sum(item["version"] for item in items)
             before = handled if before < 0 else before
         if ledger.accepted - (handled - before) > most:
