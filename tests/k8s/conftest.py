@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ import pytest
 import yaml
 
 from vshop.addresses import Addresses
-from vshop.client import ShopClient
-from vshop.runtime import ports
+from vshop.client import ShopClient, ShopError
 from vshop.runtime.cluster.kubectl import Kubectl
+from vshop.runtime.errors import ClusterError
 from vshop.traces import TraceReader
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,28 @@ def rendered() -> Rendered:
     return render
 
 
+def wait_until(condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
+    """Ask again and again until the answer is true, and return it."""
+    pause, deadline = threading.Event(), time.monotonic() + timeout_s
+    while True:
+        try:
+            answer = condition()
+        except (OSError, ShopError, ClusterError) as error:
+            answer, seen = None, repr(error)
+        else:
+            seen = repr(answer)
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"it never came true within {timeout_s:g} s; last seen: {seen}"
+        pause.wait(0.2)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """Wait until a condition holds, 120 s unless told otherwise, and return what it answered."""
+    return wait_until
+
+
 @pytest.fixture(scope="session")
 def kubectl() -> Kubectl:
     """The cluster to test on: that of the current context, when VSHOP_TEST_K8S says that it may be used."""
@@ -71,25 +95,46 @@ def run_vshop(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Cal
     return run
 
 
-@pytest.fixture(scope="module")
-def overlay(request: pytest.FixtureRequest) -> str:
-    """The overlay that a module's tests run on."""
-    name: str = request.module.OVERLAY
-    return name
+class Cluster:
+    """Holds one shop at a time; modules that want the same overlay share it."""
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        """Args: run: runs a command of ``vshop``."""
+        self._run = run
+        self._overlay, self._printed = "", dict[str, Any]()
+
+    def up(self, overlay: str) -> dict[str, Any]:
+        """Return what ``vshop up --mode k8s`` printed, the shop running.
+
+        ``VSHOP_TEST_K8S_IMAGE`` names an image that the cluster has; else one is built, and loaded by ``VSHOP_K8S_LOAD``.
+        """
+        if overlay != self._overlay:
+            self.down()
+            image = os.environ.get("VSHOP_TEST_K8S_IMAGE")
+            named = ["--image", image] if image else []
+            self._overlay = overlay
+            self._printed = self._run("up", "--mode", "k8s", "--overlay", overlay, "--timeout", "400", "--free-ports", *named)
+        return self._printed
+
+    def down(self) -> None:
+        """Take it out again."""
+        if self._overlay:
+            self._overlay = ""
+            self._run("down", "--mode", "k8s", as_json=False)
+
+
+@pytest.fixture(scope="session")
+def cluster(run_vshop: Callable[..., Any]) -> Iterator[Cluster]:
+    """The cluster, empty at the end."""
+    held = Cluster(run_vshop)
+    yield held
+    held.down()
 
 
 @pytest.fixture(scope="module")
-def up(run_vshop: Callable[..., Any], overlay: str) -> Iterator[dict[str, Any]]:
-    """What ``vshop up --mode k8s`` printed, the shop running. ``VSHOP_TEST_K8S_IMAGE`` names an image; else one is built."""
-    image = os.environ.get("VSHOP_TEST_K8S_IMAGE")
-    numbers = zip(Addresses.__struct_fields__, ports.free(len(Addresses.__struct_fields__)), strict=True)
-    chosen = [text for name, number in numbers for text in ("--port", f"{name}={number}")]
-    try:
-        yield run_vshop(
-            "up", "--mode", "k8s", "--overlay", overlay, "--timeout", "400", *chosen, *(["--image", image] if image else [])
-        )
-    finally:
-        run_vshop("down", "--mode", "k8s", as_json=False)
+def up(cluster: Cluster, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What ``vshop up --mode k8s`` printed of the overlay that the module names."""
+    return cluster.up(request.module.OVERLAY)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,82 @@
+"""The overlay ``local`` on a cluster: one order whole, commands unchanged, every incident, switches that last."""
+
+import pytest
+import requests
+
+from vshop.addresses import Addresses
+from vshop.client import ShopClient
+from vshop.incidents.loader import load_catalogue
+from vshop.runtime.cluster.kubectl import Kubectl
+from vshop.traces import TraceReader, missing_hop
+from vshop.verify import TraceFinder, verify
+
+OVERLAY = "local"
+CATALOGUE = load_catalogue()
+pytestmark = pytest.mark.timeout(900)  # whichever test comes first also waits for the cluster
+
+
+def test_one_command_and_the_first_order_is_one_whole_trace(up, reader: TraceReader, kubectl: Kubectl):
+    """In the cluster's Jaeger, with the pod and the node of each service on its spans."""
+    trace = reader.get(up["traceId"])
+    pods = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in kubectl.json("get", "pods")["items"]}
+
+    assert missing_hop(trace) is None
+    assert len(trace.spans) == 7
+    for span in trace.spans:
+        pod, node = span.resource["k8s.pod.name"], span.resource["k8s.node.name"]
+        assert (pod.startswith(f"{span.service}-"), pods[pod]) == (True, node)
+
+
+def test_commands_work_unchanged(run_vshop, up):
+    """They find it by the forwarded ports, without a variable that says where."""
+    status = run_vshop("status")
+    before = run_vshop("stock", "3")["ordered"]
+    order = run_vshop("order", "--item", "3")
+
+    assert (status["ready"], {name: part["url"] for name, part in status["parts"].items()}) == (True, up["addresses"])
+    assert run_vshop("trace", order["traceId"])["missing"] is None
+    assert run_vshop("stock", "3")["ordered"] == before + 1
+    assert {"orders", "stock-updater"} <= {record["service"] for record in run_vshop("logs", "--trace", order["traceId"])}
+
+
+def test_links_lead_to_the_forwarded_jaeger(addresses: Addresses, client: ShopClient):
+    """On the console's page and in an order's answer."""
+    placed = client.place_order(1)
+
+    assert requests.get(f"{addresses.console}/api/shop", timeout=20).json()["jaeger"] == f"{addresses.traces}/trace/{{traceId}}"
+    assert placed.trace_url == f"{addresses.traces}/trace/{placed.trace_id}"
+
+
+def test_a_switch_outlives_the_consoles_pod(addresses: Addresses, kubectl: Kubectl, eventually):
+    """It is on again when another pod takes over, and can be switched off."""
+    switch = f"{addresses.console}/chaos/pricing-type-error"
+    assert requests.put(switch, json={}, timeout=20).ok
+    before = kubectl.run("get", "pods", "--selector=app.kubernetes.io/name=console", "--output=name").stdout
+
+    kubectl.run("delete", "--wait=false", *before.split())
+
+    def is_on_elsewhere():
+        after = kubectl.run("get", "pods", "--selector=app.kubernetes.io/name=console", "--output=name").stdout
+        return not set(before.split()) & set(after.split()) and requests.get(switch, timeout=5).json()["on"]
+
+    assert eventually(is_on_elsewhere)
+    assert eventually(lambda: requests.delete(switch, timeout=20).ok)
+
+
+def test_a_token_outlives_the_stubs_pod(client: ShopClient, kubectl: Kubectl, eventually):
+    """Its key lies on a volume."""
+    token = client.token()
+
+    kubectl.run("delete", "pod", "--selector=app.kubernetes.io/name=auth-stub", timeout_s=90)
+
+    assert eventually(lambda: client.place_order(1, token=token).accepted)
+
+
+@pytest.mark.parametrize("incident", CATALOGUE.values(), ids=list(CATALOGUE))
+def test_incident_is_verified(incident, client: ShopClient, addresses: Addresses):
+    """Everything the incident's file says is seen in the cluster."""
+    verdict = verify(incident, client, TraceFinder(addresses.traces))
+    failed = [
+        f"{check.phase}: {check.what}: expected {check.expected}, seen {check.seen}" for check in verdict.checks if not check.ok
+    ]
+    assert verdict.verified, "\n".join(failed)

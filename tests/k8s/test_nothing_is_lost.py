@@ -1,0 +1,80 @@
+"""Any pod may be killed while orders come in: after it the stock is the initial one less what was accepted, exactly."""
+
+import secrets
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from vshop.client import USERS, ShopClient, ShopError
+from vshop.runtime.cluster import rollout
+from vshop.runtime.cluster.kubectl import Kubectl
+from vshop.runtime.progress import silent
+
+OVERLAY = "local"
+PARTS = ("orders", "auth-stub", "stock-updater", "console", "observatory", "jaeger", "kafka", "dynamodb")
+pytestmark = pytest.mark.timeout(900)
+
+
+class Shoppers:
+    """Order all the time, each order again under its key until it is accepted; count what was accepted."""
+
+    def __init__(self, client: ShopClient) -> None:
+        """Args: client: orders for them."""
+        self._client = client
+        self._stop = threading.Event()
+        self.accepted: Counter[int] = Counter()
+        self.orders = 0
+
+    @contextmanager
+    def ordering(self, eventually, at_least=10):
+        """Order while the block runs, and until that many more orders were accepted after it."""
+        with ThreadPoolExecutor(2) as pool:
+            done = [pool.submit(self._shop, number) for number in range(2)]
+            try:
+                eventually(lambda: self.orders >= at_least)
+                yield
+                aim = self.orders + at_least
+                eventually(lambda: self.orders >= aim or any(one.done() for one in done), 240)
+            finally:
+                self._stop.set()
+        for one in done:
+            one.result()
+
+    def _shop(self, number):
+        count, token = 0, self._client.token(USERS[number])
+        while not self._stop.is_set():
+            # Each shopper has items of its own: Counter is not shared between threads.
+            item, quantity, key = number + 2 * (count % 3), 1 + count % 3, secrets.token_hex(8)
+            while not self._accepted(item, quantity, USERS[number], token, key):
+                self._stop.wait(0.2)
+            self.accepted[item] += quantity
+            self.orders += 1
+            count += 1
+            self._stop.wait(0.1)
+
+    def _accepted(self, item, quantity, user, token, key):
+        try:
+            headers = {"Idempotency-Key": key}
+            return self._client.place_order(item, quantity, username=user, token=token, headers=headers).accepted
+        except ShopError:
+            return False
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_killing_a_pod_loses_no_order(client: ShopClient, kubectl: Kubectl, eventually, part):
+    """Killed outright (SIGKILL), the pod and all that was in its memory; the token is one from before."""
+    before = {item["id"]: item["stock"] for item in client.stock()}
+    shoppers = Shoppers(client)
+    with shoppers.ordering(eventually):
+        selector = f"--selector=app.kubernetes.io/name={part}"
+        living = {pod["metadata"]["uid"] for pod in kubectl.json("get", "pods", selector)["items"]}
+        assert kubectl.run("delete", "pods", selector, "--grace-period=0", "--force", timeout_s=60).returncode == 0
+        eventually(lambda: not living & {pod["metadata"]["uid"] for pod in kubectl.json("get", "pods", selector)["items"]})
+        rollout.wait(kubectl, 240, silent)
+    expected = {item: stock - shoppers.accepted[item] for item, stock in before.items()}
+
+    assert sum(shoppers.accepted.values()) >= 20
+    eventually(lambda: {item["id"]: item["stock"] for item in client.stock()} == expected, 120)

@@ -1,0 +1,74 @@
+"""The overlay ``scale`` on a cluster with KEDA: consumers come with the lag, and nothing is lost when a broker goes."""
+
+import secrets
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from vshop.addresses import Addresses
+from vshop.client import ShopClient
+from vshop.runtime.cluster import rollout
+from vshop.runtime.cluster.kubectl import Kubectl
+from vshop.runtime.progress import silent
+from vshop.traces import TraceReader, missing_hop
+
+OVERLAY = "scale"
+pytestmark = pytest.mark.timeout(1200)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keda(kubectl: Kubectl):
+    """Skip where nothing scales."""
+    if kubectl.run("get", "crd", "scaledobjects.keda.sh").returncode:
+        pytest.skip("this cluster does not know KEDA's ScaledObject")
+
+
+def consumers(kubectl: Kubectl):
+    """Return how many stock-updaters are ready."""
+    return kubectl.json("get", "deployment", "stock-updater")["status"].get("readyReplicas", 0)
+
+
+def stock(client: ShopClient):
+    """Return the stock by item."""
+    return {item["id"]: item["stock"] for item in client.stock()}
+
+
+def test_an_order_is_whole_on_three_brokers(up, reader: TraceReader, kubectl: Kubectl):
+    """And more than one pod of orders and of stock-updater take their share."""
+    assert missing_hop(reader.get(up["traceId"])) is None
+    assert kubectl.json("get", "statefulset", "kafka")["status"]["readyReplicas"] == 3
+
+
+def test_lag_brings_consumers(client: ShopClient, addresses: Addresses, kubectl: Kubectl, eventually):
+    """Slow writes make a backlog; KEDA answers with more consumers, and all of it is handled once."""
+    before, began, token = stock(client), consumers(kubectl), client.token()
+    slow = f"{addresses.console}/chaos/stock-slow-but-healthy"
+    assert requests.put(slow, json={}, timeout=20).ok
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            placed = list(pool.map(lambda number: client.place_order(number % 9, token=token), range(400)))
+        accepted = Counter(number % 9 for number, one in enumerate(placed) if one.accepted)
+        assert eventually(lambda: consumers(kubectl) > began, 300)
+    finally:
+        eventually(lambda: requests.delete(slow, timeout=20).ok)
+
+    assert sum(accepted.values()) == 400
+    eventually(lambda: stock(client) == {item: count - accepted[item] for item, count in before.items()}, 300)
+
+
+def test_a_broker_may_go(client: ShopClient, kubectl: Kubectl, eventually):
+    """Orders are taken and handled while one of three is away."""
+    before, token = stock(client), client.token()
+
+    def accepted(key):
+        return client.place_order(4, token=token, headers={"Idempotency-Key": key}).accepted
+
+    assert kubectl.run("delete", "pod", "kafka-1", "--grace-period=0", "--force", timeout_s=60).returncode == 0
+    for _ in range(20):
+        key = secrets.token_hex(8)
+        assert eventually(lambda key=key: accepted(key))
+
+    rollout.wait(kubectl, 300, silent)
+    eventually(lambda: stock(client) == before | {4: before[4] - 20}, 120)
