@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import KafkaException
-from flask import Flask
+from flask import Flask, Response
 
 from stock_updater.dead_letters import DeadLetters, NoSuchLetterError
 from stock_updater.fresh_start import FreshStart, StillToHandleError
 from stock_updater.item import StockItem
 from stock_updater.table import StockTable
-from vshop.kit import health, own_origin, problems
+from vshop.kit import failures, health, own_origin, problems
 from vshop.kit.events import InvalidRecordError
 from vshop.kit.kafka_sender import DeliveryError
 from vshop.kit.problems import Problem
@@ -33,6 +33,9 @@ def create_app(table: StockTable, dead_letters: DeadLetters, fresh_start: FreshS
     app = Flask("stock_updater")
     app.config["MAX_CONTENT_LENGTH"] = 1024
     problems.install(app)
+    app.register_error_handler(KafkaException, lambda error: _away("kafka", f"Kafka did not answer: {error}", error))
+    for refusal in (BotoCoreError, ClientError):
+        app.register_error_handler(refusal, lambda error: _away("dynamodb", f"DynamoDB did not answer: {error}", error))
     own_origin.guard(app, ())
     app.register_blueprint(health.blueprint("stock-updater", checks))
 
@@ -75,12 +78,13 @@ def create_app(table: StockTable, dead_letters: DeadLetters, fresh_start: FreshS
             return fresh_start.make(PATIENCE_S)
         except StillToHandleError as error:
             raise Problem(409, str(error), waiting=error.count) from error
-        except KafkaException as error:
-            raise Problem(503, f"Kafka did not answer: {error}", headers={"Retry-After": "5"}, hop="kafka") from error
-        except (ClientError, BotoCoreError) as error:
-            raise Problem(503, f"DynamoDB did not answer: {error}", headers={"Retry-After": "5"}, hop="dynamodb") from error
 
     return app
+
+
+def _away(hop: str, detail: str, error: Exception) -> Response:
+    failures.count(error)
+    return problems.answer(503, detail, {"Retry-After": "5"}, hop=hop)
 
 
 def _shown(item: StockItem) -> dict[str, Any]:

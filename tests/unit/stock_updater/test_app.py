@@ -1,0 +1,37 @@
+"""What stock-updater answers while a server behind it is away: 503 naming the hop, never 500."""
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from confluent_kafka import KafkaError, KafkaException
+
+from stock_updater.app import create_app
+
+AWAY = [
+    ("/stock", "dynamodb", EndpointConnectionError(endpoint_url="http://dynamodb")),
+    ("/stock/1", "dynamodb", ReadTimeoutError(endpoint_url="http://dynamodb")),
+    ("/stock", "dynamodb", ClientError({"Error": {"Code": "InternalServerError", "Message": "no"}}, "Scan")),
+    ("/dlq", "kafka", KafkaException(KafkaError._ALL_BROKERS_DOWN)),
+]
+
+
+class Away:
+    """A table or a dead-letter topic that cannot be asked."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def all(self):
+        """Fail."""
+        raise self.error
+
+    def get(self, _item_id):
+        """Fail."""
+        raise self.error
+
+
+@pytest.mark.parametrize(("path", "hop", "error"), AWAY)
+def test_a_server_that_is_away_is_named(path, hop, error):
+    """With the time after which to ask again."""
+    answer = create_app(Away(error), Away(error), None, {}).test_client().get(path)
+
+    assert (answer.status_code, answer.get_json()["hop"], answer.headers["Retry-After"]) == (503, hop, "5")
