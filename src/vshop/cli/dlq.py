@@ -40,15 +40,28 @@ def show(letter_id: LetterId) -> None:
 
 
 @app.command()
-def replay(letter_id: LetterId, *, as_json: AsJson = False) -> None:
+def replay(
+    letter_id: Annotated[str | None, typer.Argument(help="A dead letter's id, as `vshop dlq list` shows it.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="All that are not handled yet.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Put a dead letter back on the topic, in its own trace. However often, it is in the stock once."""
     from vshop.addresses import find  # noqa: PLC0415
     from vshop.client import ShopClient  # noqa: PLC0415
 
-    answer = ShopClient(find()).replay(letter_id)
+    if everything == (letter_id is not None):
+        raise typer.BadParameter("say which one, or --all.")
+    client = ShopClient(find())
+    ids = [letter_id] if letter_id else [letter["id"] for letter in client.dead_letters() if not letter["handled"]]
+    answers = [client.replay(one) for one in ids]
     if as_json:
-        print_json(answer)
-    elif answer["replayed"]:
-        out.print(f"Replayed: it is record {answer['partition']}-{answer['offset']} now.")
-    else:
-        out.print("Not replayed: it is in the stock already.")
+        print_json(answers if everything else answers[0])
+        return
+    for answer in answers:
+        if answer["replayed"]:
+            out.print(f"Replayed: {answer['id']} is record {answer['partition']}-{answer['offset']} now.")
+        else:
+            out.print("Not replayed: it is in the stock already.")
+    if not answers:
+        out.print("Nothing to replay.")

@@ -1,0 +1,111 @@
+"""Every command and every output that a page shows is what the shop does."""
+
+import ast
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+
+def _beside(name):
+    """Import a module that lies beside this one: the tests are no package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+pages, matching = _beside("pages"), _beside("matching")
+BLOCKS = [block for page in pages.pages() for block in pages.blocks(page)]
+RUN = [block for block in BLOCKS if block.language in {"console", "python"} and not block.not_run]
+
+# Each is marked in its page by `<!-- not run: reason -->`. A new one is to be thought about, and put here.
+NOT_RUN = {}
+
+
+@pytest.mark.parametrize("block", [one for one in RUN if one.language == "console"], ids=str)
+def test_a_page_shows_what_happens(reader, block):
+    """Each command in turn; one whose output is not shown must succeed."""
+    steps = pages.steps(block)
+    if block.before:
+        reader.type(block.before.split("; "))
+
+    ran = reader.type([step.command for step in steps])
+
+    assert len(ran) == len(steps), f"only {len(ran)} of {len(steps)} commands ended"
+    for step, (status, printed) in zip(steps, ran, strict=True):
+        if step.shown.strip():
+            assert matching.matches(step.shown, printed), f"$ {step.command}\nthe page shows:\n{step.shown}\nseen was:\n{printed}"
+        else:
+            assert status == 0, f"$ {step.command}\nended with {status}:\n{printed}"
+
+
+@pytest.mark.parametrize("block", [one for one in RUN if one.language == "python"], ids=str)
+def test_python_on_a_page_runs(reader, block):
+    """A test in it is run by pytest; ``my_tool`` is a tool that blames the deepest red span."""
+    before = "import my_tool\n" if "my_tool" in block.text else ""
+
+    ran = reader.run_python(before + block.text)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_what_is_not_run_says_why():
+    """And is known here."""
+    assert {(block.page, block.not_run) for block in BLOCKS if block.not_run} == NOT_RUN
+
+
+def test_a_block_is_of_a_language_that_is_run():
+    """Shell is written as `console`, with prompts; a block without a language is a drawing."""
+    assert {block.language for block in BLOCKS} <= {"console", "python", ""}
+
+
+def test_drawings_hold_no_commands():
+    """They are not run."""
+    drawings = [block for block in BLOCKS if not block.language]
+
+    assert [
+        str(block) for block in drawings if re.search(r"^\s*(\$ )?(vshop|make|docker|curl|pip) ", block.text, re.MULTILINE)
+    ] == []
+
+
+@pytest.mark.parametrize("page", [*pages.pages(), "docs/incidents.md"])
+def test_a_command_that_is_named_exists(page):
+    """With its options; whole commands, not what is left to the reader."""
+    targets = set(re.findall(r"^([a-z-]+):", (pages.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    wrong = []
+    for command in pages.inline_commands(page):
+        program, *words = command.split()
+        if program == "make":
+            wrong += [command for word in words if "=" not in word and word not in targets]
+        elif not _exists(words):
+            wrong.append(command)
+
+    assert wrong == []
+
+
+def _exists(words):
+    from vshop.cli.app import app  # noqa: PLC0415
+
+    command = typer.main.get_command(app)
+    options = set()
+    for word in words:
+        if hasattr(command, "commands") and not word.startswith("-"):
+            command = command.commands.get(word)
+            if command is None:
+                return False
+        elif word.startswith("-"):
+            options.add(word.split("=")[0])
+    known = {name for parameter in getattr(command, "params", []) for name in parameter.opts}
+    return options <= known | {"--help"}
+
+
+def test_python_that_is_shown_can_be_read():
+    """Also where it is not run."""
+    for block in BLOCKS:
+        if block.language == "python":
+            ast.parse(block.text)
