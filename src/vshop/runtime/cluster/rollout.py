@@ -8,7 +8,7 @@ from vshop.runtime.cluster.kubectl import Kubectl
 from vshop.runtime.errors import ClusterError
 from vshop.runtime.progress import Event, Progress
 
-_LOOK_EVERY_S = 1.0
+_LOOK_EVERY_S = 2.0
 
 
 def wait(kubectl: Kubectl, timeout_s: float, progress: Progress) -> None:
