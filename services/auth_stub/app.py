@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, request
 
 from auth_stub.tokens import InvalidTokenError, Tokens
 from auth_stub.users import USERS
-from vshop.kit import health, problems
+from vshop.kit import health, openapi, problems
 from vshop.kit.chaos import NO_CHAOS, Switches
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, late_s: float = 0.0) 
     app.register_blueprint(
         health.blueprint("auth-stub", {"token": lambda: f"a token for {tokens.validate(tokens.issue('readiness'))}"})
     )
+    app.register_blueprint(openapi.blueprint(__file__))
 
     @app.post("/oauth/token")
     def token() -> Response:

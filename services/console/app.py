@@ -8,7 +8,7 @@ from flask import Flask
 from console import chaos_api, journal_api, ofrep_api
 from console.board import Board, State
 from console.journal import Journal
-from vshop.kit import health, own_origin, problems
+from vshop.kit import health, openapi, own_origin, problems
 from vshop.kit.chaos import Switch
 
 
@@ -28,6 +28,7 @@ def create_app(board: Board, journal: Journal, names: Iterable[str] = ()) -> Fla
     app.register_blueprint(chaos_api.blueprint(board))
     app.register_blueprint(ofrep_api.blueprint(board))
     app.register_blueprint(journal_api.blueprint(board, journal))
+    app.register_blueprint(openapi.blueprint(__file__))
     app.register_blueprint(health.blueprint("console", {"board": lambda: _check(board), "journal": journal.check}))
     return app
 

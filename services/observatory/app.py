@@ -14,7 +14,7 @@ from observatory.forward import Forwarding
 from observatory.log_store import LogStore
 from observatory.metric_store import MetricStore
 from observatory.trace_store import TraceStore
-from vshop.kit import health, own_origin, problems
+from vshop.kit import health, openapi, own_origin, problems
 
 
 def create_app(
@@ -49,6 +49,7 @@ def create_app(
     app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics, forwarding, now_ns))
     app.register_blueprint(trace_link.blueprint(console_url))
     app.register_blueprint(alert_api.blueprint(traces, logs, rules, now_ns))
+    app.register_blueprint(openapi.blueprint(__file__))
     app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(traces, logs, metrics)}))
     return app
 

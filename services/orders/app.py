@@ -12,7 +12,7 @@ from orders.auth import AuthClient
 from orders.idempotency import Answers
 from orders.measures import Measures
 from orders.publisher import Publisher
-from vshop.kit import health, problems
+from vshop.kit import health, openapi, problems
 from vshop.kit.chaos import NO_CHAOS, Switches
 from vshop.kit.events import OrderRequest, decode_request, order_id
 from vshop.kit.problems import Problem
@@ -44,6 +44,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     problems.install(app)
     app.register_blueprint(health.blueprint("orders", checks))
+    app.register_blueprint(openapi.blueprint(__file__))
     answers = Answers()
 
     @app.post("/orders")

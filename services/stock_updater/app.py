@@ -12,7 +12,7 @@ from stock_updater.dead_letters import DeadLetters, NoSuchLetterError
 from stock_updater.fresh_start import FreshStart, StillToHandleError
 from stock_updater.item import StockItem
 from stock_updater.table import StockTable
-from vshop.kit import failures, health, own_origin, problems
+from vshop.kit import failures, health, openapi, own_origin, problems
 from vshop.kit.events import InvalidRecordError
 from vshop.kit.kafka_sender import DeliveryError
 from vshop.kit.problems import Problem
@@ -38,6 +38,7 @@ def create_app(table: StockTable, dead_letters: DeadLetters, fresh_start: FreshS
         app.register_error_handler(refusal, lambda error: _away("dynamodb", f"DynamoDB did not answer: {error}", error))
     own_origin.guard(app, ())
     app.register_blueprint(health.blueprint("stock-updater", checks))
+    app.register_blueprint(openapi.blueprint(__file__))
 
     @app.get("/stock")
     def stock() -> dict[str, Any]:

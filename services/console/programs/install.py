@@ -1,16 +1,13 @@
 """Adds what programs ask for to the console."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from flask import Flask, Response
+from flask import Flask
 
 from console.journal import Journal
 from console.programs import catalogue_api, score_api, verify_api
 from console.programs.verify_runs import VerifyRuns
 from vshop.incidents.incident import Incident
-
-_DESCRIPTION = Path(__file__).parents[1] / "openapi.yaml"
 
 
 def install(app: Flask, catalogue: Mapping[str, Incident], journal: Journal, runs: VerifyRuns) -> None:
@@ -25,8 +22,3 @@ def install(app: Flask, catalogue: Mapping[str, Incident], journal: Journal, run
     app.register_blueprint(catalogue_api.blueprint(catalogue))
     app.register_blueprint(score_api.blueprint(catalogue, journal, runs))
     app.register_blueprint(verify_api.blueprint(catalogue, runs))
-    description = _DESCRIPTION.read_text(encoding="utf-8")
-
-    @app.get("/openapi.yaml")
-    def openapi() -> Response:
-        return Response(description, mimetype="application/yaml")
