@@ -4,11 +4,12 @@ import logging
 import time
 from typing import Any
 
+import msgspec
 from flask import Flask, Response, jsonify, request
 
 from auth_stub.tokens import InvalidTokenError, Tokens
 from auth_stub.users import USERS
-from vshop.kit import health, openapi, problems
+from vshop.kit import health, json_text, openapi, problems
 from vshop.kit.chaos import NO_CHAOS, Switches
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, late_s: float = 0.0) 
     @app.post("/oauth/token")
     def token() -> Response:
         """Log a user in: the resource owner password grant (RFC 6749, 4.3), as JSON or as a form."""
-        given = request.get_json(silent=True) if request.is_json else request.form.to_dict()
+        given = _json_body() if request.is_json else request.form.to_dict()
         if not isinstance(given, dict):
             return _oauth_error(400, "invalid_request", "The body must be a JSON object or a form.")
         if "grant_type" not in given:
@@ -93,6 +94,13 @@ def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, late_s: float = 0.0) 
         }
 
     return app
+
+
+def _json_body() -> Any:
+    try:
+        return json_text.decode(request.get_data())
+    except msgspec.DecodeError:
+        return None
 
 
 def _oauth_error(status: int, error: str, description: str) -> Response:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from console import moments
+from vshop.kit import json_text
 from vshop.kit.chaos import Switch
 
 log = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class Journal:
         with self._file.open("rb") as stored:
             for number, text in enumerate(stored, 1):
                 try:
-                    yield msgspec.json.decode(text, type=Line)
+                    yield json_text.decode(text, Line)
                 except msgspec.MsgspecError:
                     if text.strip():
                         log.warning("line %d of the journal is cut off or foreign; going on without it", number)

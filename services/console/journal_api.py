@@ -42,9 +42,9 @@ def blueprint(board: Board, journal: Journal) -> Blueprint:
 def _from(since: str) -> dict[str, Any]:
     if not since:
         return {}
-    if since.isdecimal():
-        return {"after_revision": int(since)}
     try:
+        if since.isdecimal():
+            return {"after_revision": int(since)}
         return {"since": moments.read(since.replace(" ", "+"))}  # a + in a query is a space
     except (ValueError, OverflowError) as error:
         detail = "since must be a time such as 2026-01-31T12:00:00Z, or a revision: then what came after it is shown."

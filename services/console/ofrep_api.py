@@ -18,6 +18,7 @@ from flask import Blueprint, Response, jsonify, request
 from console import connection
 from console.board import Board, State
 from console.chaos_api import near
+from vshop.kit import json_text
 from vshop.kit.problems import Problem
 
 _LONGEST_WAIT_S = 30
@@ -107,7 +108,7 @@ def _context() -> dict[str, Any]:
     if not request.is_json:
         raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
     try:
-        given = msgspec.json.decode(body, type=dict[str, Any])
+        given = json_text.decode(body, dict[str, Any])
     except msgspec.MsgspecError as error:
         raise _BadContextError("PARSE_ERROR", str(error)) from error
     context = given.get("context") or {}

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from werkzeug.datastructures import MultiDict
 
+from vshop.kit import json_text
 from vshop.kit.chaos import Switch
 from vshop.kit.items import ITEMS
 from vshop.kit.problems import Problem
@@ -62,7 +63,7 @@ def read(body: bytes, query: "MultiDict[str, str]") -> Wish:
 
 def _from_body(body: bytes) -> dict[str, Any]:
     try:
-        given = msgspec.json.decode(body)
+        given = json_text.decode(body)
     except msgspec.DecodeError as error:
         raise Problem(400, f"The body is not JSON: {error}", field="body") from error
     if not isinstance(given, dict):

@@ -29,7 +29,8 @@ def main() -> int:
         logs = LogStore(wanted.store_max_spans, wanted.store_max_bytes)
         forwarding = forward.from_settings(wanted)
         rules = rules_file.load(Path(__file__).with_name("alert_rules.yaml"))
-        app = create_app(traces, logs, MetricStore(), rules, forwarding=forwarding, console_url=wanted.console_url)
+        metrics = MetricStore(max_bytes=wanted.store_max_bytes)
+        app = create_app(traces, logs, metrics, rules, forwarding=forwarding, console_url=wanted.console_url)
         with forwarding, contextlib.ExitStack() as servers:
             for port in sorted({wanted.otlp_port, wanted.query_port}):
                 servers.enter_context(HttpServer(app, wanted.host, port))

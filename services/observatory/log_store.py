@@ -9,6 +9,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordMessage
 
 from observatory.latecomers import Latecomers
+from observatory.origin_sizes import OriginSizes
 from observatory.protobuf import decode
 from observatory.spans import Origins, Scope, exception_type
 
@@ -60,6 +61,7 @@ class LogStore:
         self._origins = Origins()
         self._records: deque[LogRecord] = deque()
         self._services: Counter[str] = Counter()
+        self._origin_sizes = OriginSizes()
         self._bytes = self._received = self._dropped = 0
 
     def add(self, request: ExportLogsServiceRequest) -> int:
@@ -74,7 +76,7 @@ class LogStore:
                     scope = self._origins.scope(of_resource.resource, of_scope.scope)
                     for message in of_scope.log_records:
                         self._add_record(message, scope)
-            while len(self._records) > self.max_records or self._bytes > self.max_bytes:
+            while len(self._records) > self.max_records or self._bytes + self._origin_sizes.total > self.max_bytes:
                 self._drop_oldest()
         return 0
 
@@ -93,6 +95,7 @@ class LogStore:
             raw=raw,
         )
         self._records.append(record)
+        self._origin_sizes.add(scope)
         self._services[record.service] += 1
         self._received += 1
         self._bytes += len(record.raw)
@@ -100,6 +103,7 @@ class LogStore:
     def _drop_oldest(self) -> None:
         record = self._records.popleft()
         self._bytes -= len(record.raw)
+        self._origin_sizes.remove(record.scope)
         self._dropped += 1
         self._services[record.service] -= 1
         if not self._services[record.service]:
@@ -120,6 +124,7 @@ class LogStore:
             self._dropped += records
             self._records.clear()
             self._services.clear()
+            self._origin_sizes.clear()
             self._bytes = 0
             return records
 
@@ -133,7 +138,7 @@ class LogStore:
         with self._lock:
             return {
                 "records": len(self._records),
-                "bytes": self._bytes,
+                "bytes": self._bytes + self._origin_sizes.total,
                 "receivedRecords": self._received,
                 "droppedRecords": self._dropped,
                 "maxRecords": self.max_records,

@@ -16,6 +16,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 
+from observatory.origin_sizes import OriginSizes
 from observatory.spans import Origins, Scope
 
 Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint
@@ -47,29 +48,32 @@ class SeriesKey(msgspec.Struct, frozen=True):
 class Series:
     """The points of one series, the oldest first; each as OTLP bytes."""
 
-    __slots__ = ("description", "key", "points")
+    __slots__ = ("description", "key", "points", "size_bytes")
 
     def __init__(self, key: SeriesKey, max_points: int) -> None:
         self.key = key
         self.description = ""
         self.points: deque[bytes] = deque(maxlen=max_points)
+        self.size_bytes = len(key.name) + len(key.unit) + sum(map(len, key.attributes))
 
 
 class MetricStore:
     """Metric points in memory, safe to use from many threads."""
 
-    def __init__(self, max_series: int = 2_000, max_points: int = 240) -> None:
+    def __init__(self, max_series: int = 2_000, max_points: int = 240, max_bytes: int = 128_000_000) -> None:
         """Make an empty store.
 
         Args:
             max_series: series held; beyond them the one that got no point for longest is dropped.
             max_points: points held of a series; beyond them its oldest is dropped.
+            max_bytes: bytes of OTLP held; beyond them go, as with series, those that got no point for longest.
         """
-        self.max_series, self.max_points = max_series, max_points
+        self.max_series, self.max_points, self.max_bytes = max_series, max_points, max_bytes
         self._lock = threading.Lock()
         self._origins = Origins()
         self._series: OrderedDict[SeriesKey, Series] = OrderedDict()
-        self._points = self._received = self._dropped = self._dropped_series = 0
+        self._origin_sizes = OriginSizes()
+        self._bytes = self._points = self._received = self._dropped = self._dropped_series = 0
 
     def add(self, request: ExportMetricsServiceRequest) -> int:
         """Take what an exporter sent.
@@ -83,12 +87,17 @@ class MetricStore:
                     scope = self._origins.scope(of_resource.resource, of_scope.scope)
                     for metric in of_scope.metrics:
                         self._add_metric(metric, scope)
-            while len(self._series) > self.max_series:
-                _, series = self._series.popitem(last=False)
-                self._points -= len(series.points)
-                self._dropped += len(series.points)
-                self._dropped_series += 1
+            while len(self._series) > self.max_series or self._bytes + self._origin_sizes.total > self.max_bytes:
+                self._drop_oldest()
         return 0
+
+    def _drop_oldest(self) -> None:
+        key, series = self._series.popitem(last=False)
+        self._origin_sizes.remove(key.scope)
+        self._bytes -= series.size_bytes
+        self._points -= len(series.points)
+        self._dropped += len(series.points)
+        self._dropped_series += 1
 
     def _add_metric(self, metric: Metric, scope: Scope) -> None:
         kind = metric.WhichOneof("data")
@@ -109,14 +118,23 @@ class MetricStore:
             series = self._series.get(key)
             if series is None:
                 series = self._series[key] = Series(key, self.max_points)
+                self._origin_sizes.add(scope)
+                self._bytes += series.size_bytes
             self._series.move_to_end(key)
-            series.description = metric.description
-            if len(series.points) == self.max_points:
-                self._dropped += 1
-                self._points -= 1
-            series.points.append(point.SerializeToString())
-            self._points += 1
+            self._append(series, metric.description, point.SerializeToString())
             self._received += 1
+
+    def _append(self, series: Series, description: str, raw: bytes) -> None:
+        before = len(series.description)
+        if len(series.points) == self.max_points:
+            before += len(series.points[0])  # makes room
+            self._dropped += 1
+            self._points -= 1
+        series.description = description
+        series.points.append(raw)
+        series.size_bytes += len(description) + len(raw) - before
+        self._bytes += len(description) + len(raw) - before
+        self._points += 1
 
     def clear(self) -> int:
         """Drop every point but each series' latest: services count on, and only from there can be told what comes next.
@@ -128,6 +146,9 @@ class MetricStore:
             before = self._points
             for series in self._series.values():
                 latest = series.points.pop()
+                gone = sum(map(len, series.points))
+                series.size_bytes -= gone
+                self._bytes -= gone
                 series.points.clear()
                 series.points.append(latest)
             self._points = len(self._series)
@@ -155,11 +176,13 @@ class MetricStore:
             return {
                 "series": len(self._series),
                 "points": self._points,
+                "bytes": self._bytes + self._origin_sizes.total,
                 "receivedPoints": self._received,
                 "droppedPoints": self._dropped,
                 "droppedSeries": self._dropped_series,
                 "maxSeries": self.max_series,
                 "maxPointsPerSeries": self.max_points,
+                "maxBytes": self.max_bytes,
             }
 
     def counts_by_service(self) -> dict[str, int]:

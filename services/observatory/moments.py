@@ -4,6 +4,7 @@ import datetime as dt
 import re
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_YEAR_ONE_S = 62_135_596_800  # before the epoch
 # A plus sign that was not percent-encoded in a URL arrives as a blank.
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(?:(Z)|([+ -])(\d\d:\d\d))", re.ASCII)
 _NUMBER = re.compile(r"(\d{1,19})(?:\.(\d{1,9})\d*)?", re.ASCII)
@@ -43,7 +44,7 @@ def rfc3339_ns(text: str) -> int:
 
 
 def rfc3339(ns: int) -> str:
-    """Write a moment: ``2026-09-21T14:13:20.000000000Z``."""
+    """Write a moment: ``2026-09-21T14:13:20.000000000Z``; one outside the years 1 to 6325 becomes the nearest."""
     seconds, rest = divmod(ns, 10**9)
-    moment = _EPOCH + dt.timedelta(seconds=min(seconds, 2**37))
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+    moment = _EPOCH + dt.timedelta(seconds=max(-_YEAR_ONE_S, min(seconds, 2**37)))
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}.{rest:09d}Z"

@@ -16,6 +16,8 @@ INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
 """Codes of google.rpc.Status (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto)."""
 
 _ID_KEYS = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id")
+_MAX_MEMBERS = 1_000  # of a gzip body; clients send one, and 20 MiB hold a million empty ones
+_PIECE_BYTES = 64 * 1024
 _AUTO_HEADER = 47  # zlib's largest window, with the header (gzip or zlib) recognised by itself
 
 _Request = TypeVar("_Request")
@@ -49,21 +51,25 @@ def decompress(body: bytes, encoding: str, max_bytes: int = MAX_BODY_BYTES) -> b
         return body
     if encoding not in {"gzip", "deflate"}:
         raise OtlpError(415, f"Content-Encoding {encoding!r} is not known; send gzip, deflate or none.")
-    parts, left = [], max_bytes
+    found, at, member, members = bytearray(), 0, None, 0
     try:
-        while body:
-            member = zlib.decompressobj(_AUTO_HEADER)
-            part = member.decompress(body, left + 1)
-            left -= len(part)
-            if left < 0:
+        while at < len(body):
+            if member is None:
+                member, members = zlib.decompressobj(_AUTO_HEADER), members + 1
+            if members > _MAX_MEMBERS:
+                raise OtlpError(400, f"The {encoding} body has more than {_MAX_MEMBERS} members.")
+            # Piece by piece: what is left over after a member's end is copied each time.
+            piece = body[at : at + _PIECE_BYTES]
+            found += member.decompress(piece, max_bytes + 1 - len(found))
+            if len(found) > max_bytes:
                 raise too_large(max_bytes)
-            if not member.eof:
-                raise OtlpError(400, f"The {encoding} body ends before its end.")
-            parts.append(part)
-            body = member.unused_data
+            at += len(piece) - len(member.unused_data)
+            member = None if member.eof else member
     except zlib.error as error:
         raise OtlpError(400, f"The body is not {encoding}: {error}.") from error
-    return b"".join(parts)
+    if member is not None:
+        raise OtlpError(400, f"The {encoding} body ends before its end.")
+    return bytes(found)
 
 
 def too_large(max_bytes: int = MAX_BODY_BYTES) -> OtlpError:

@@ -19,6 +19,9 @@ KIND_NAMES = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consum
 
 STATUS_ERROR = 2
 
+MAX_LINKS = 128
+"""Most links of a span that are looked at, as many as an SDK sends (https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits)."""
+
 
 class Resource(msgspec.Struct, frozen=True, eq=False, weakref=True):
     """Who sent something. One object for all that came with equal bytes.
@@ -118,7 +121,7 @@ def light_view(message: SpanMessage, scope: Scope, trace_id: bytes) -> Span:
         start_ns=message.start_time_unix_nano,
         end_ns=message.end_time_unix_nano,
         scope=scope,
-        links=tuple((link.trace_id, link.span_id) for link in message.links),
+        links=tuple((link.trace_id, link.span_id) for link in message.links[:MAX_LINKS]),
         exceptions=_exceptions(message),
         raw=message.SerializeToString(),
     )

@@ -8,6 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from observatory.latecomers import Latecomers
+from observatory.origin_sizes import OriginSizes
 from observatory.spans import KIND_NAMES, Origins, Scope, Span, light_view
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
@@ -40,6 +41,7 @@ class TraceStore:
         self._origins = Origins()
         self._traces: dict[bytes, Trace] = {}
         self._operations: Counter[tuple[str, str, int]] = Counter()
+        self._origin_sizes = OriginSizes()
         self._spans = self._bytes = 0
         self._received = self._refused = self._dropped_spans = self._dropped_traces = 0
 
@@ -75,19 +77,21 @@ class TraceStore:
             trace = self._traces[trace_id] = Trace(trace_id)
         span = light_view(message, scope, trace.id)
         trace.spans.append(span)
+        self._origin_sizes.add(scope)
         self._operations[span.service, span.name, span.kind] += 1
         self._spans += 1
         self._bytes += len(span.raw)
         trace.size_bytes += len(span.raw)
 
     def _drop_oldest(self) -> None:
-        while self._spans > self.max_spans or self._bytes > self.max_bytes:
+        while self._spans > self.max_spans or self._bytes + self._origin_sizes.total > self.max_bytes:
             trace = self._traces.pop(next(iter(self._traces)))
             self._spans -= len(trace.spans)
             self._bytes -= trace.size_bytes
             self._dropped_spans += len(trace.spans)
             self._dropped_traces += 1
             for span in trace.spans:
+                self._origin_sizes.remove(span.scope)
                 operation = (span.service, span.name, span.kind)
                 self._operations[operation] -= 1
                 if not self._operations[operation]:
@@ -109,6 +113,7 @@ class TraceStore:
             self._dropped_spans += self._spans
             self._traces.clear()
             self._operations.clear()
+            self._origin_sizes.clear()
             self._spans = self._bytes = 0
             return traces
 
@@ -139,7 +144,7 @@ class TraceStore:
             return {
                 "traces": len(self._traces),
                 "spans": self._spans,
-                "bytes": self._bytes,
+                "bytes": self._bytes + self._origin_sizes.total,
                 "receivedSpans": self._received,
                 "refusedSpans": self._refused,
                 "droppedSpans": self._dropped_spans,

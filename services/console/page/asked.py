@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import msgspec
 from flask import request
 
+from vshop.kit import json_text
 from vshop.kit.problems import Problem
 
 _Kind = TypeVar("_Kind")
@@ -19,7 +20,7 @@ def body(kind: type[_Kind]) -> _Kind:
     if not request.is_json:
         raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
     try:
-        return msgspec.json.decode(request.get_data(), type=kind)
+        return json_text.decode(request.get_data(), kind)
     except msgspec.DecodeError as error:
         text = str(error)
         field = text.rsplit("$.", maxsplit=1)[-1].strip("`") if "$." in text else None

@@ -12,6 +12,7 @@ from console.page.trace_reading import Trace, summary
 from console.page.trace_search import MOST, Question, Traces
 from vshop.kit.problems import Problem
 
+_DIGITS = 20  # more of them are no time, and Python refuses to read thousands
 _TEXTS = ("service", "operation", "exception", "order", "item", "user")
 
 
@@ -66,7 +67,7 @@ def _question(most: int) -> Question:
         error=request.args.get("error") == "true",
         min_ms=_milliseconds("minMs"),
         max_ms=_milliseconds("maxMs"),
-        start=int(start) if start.isdecimal() else None,
+        start=int(start) if start.isdecimal() and len(start) < _DIGITS else None,
         limit=asked.number("limit", 20, 1, most),
     )
 

@@ -7,6 +7,7 @@ import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 
+from vshop.kit import json_text
 from vshop.kit.problems import Problem
 from vshop.kit.settings import Settings
 
@@ -65,7 +66,7 @@ class Upstream:
         except requests.RequestException as error:
             raise Problem(503, f"{part} cannot be reached at {self._urls[part]}: {error}", hop=part) from error
         try:
-            body = msgspec.json.decode(response.content)
+            body = json_text.decode(response.content)
         except msgspec.DecodeError:
             body = None
         return Answer(response.status_code, response.headers, body)

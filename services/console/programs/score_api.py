@@ -13,6 +13,7 @@ from vshop.incidents.incident import Incident
 from vshop.incidents.runs import runs as runs_of
 from vshop.incidents.scoring import score
 from vshop.incidents.truth import truths
+from vshop.kit import json_text
 from vshop.kit.problems import Problem
 
 MAX_BYTES = 1024 * 1024
@@ -42,7 +43,7 @@ def blueprint(catalogue: Mapping[str, Incident], journal: Journal, verified: Ver
     def scored() -> Response:
         request.max_content_length = MAX_BYTES
         try:
-            asked = msgspec.json.decode(request.get_data(), type=Asked)
+            asked = json_text.decode(request.get_data(), Asked)
         except msgspec.DecodeError as error:
             raise Problem(400, f"The body is no {{answers: {{id: [candidate, …]}}, verdicts}}: {error}") from error
         seen = verified.verdicts() if asked.verdicts is None else asked.verdicts

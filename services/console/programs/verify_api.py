@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from console.programs.catalogue_api import known
 from console.programs.verify_runs import BusyError, Run, VerifyRuns
 from vshop.incidents.incident import Incident
+from vshop.kit import json_text
 from vshop.kit.problems import Problem
 
 
@@ -26,7 +27,7 @@ def blueprint(catalogue: Mapping[str, Incident], runs: VerifyRuns) -> Blueprint:
     @api.post("/verify")
     def begin() -> tuple[Response, int, dict[str, str]]:
         try:
-            asked = msgspec.json.decode(request.get_data() or b"{}", type=Asked)
+            asked = json_text.decode(request.get_data() or b"{}", Asked)
         except msgspec.DecodeError as error:
             raise Problem(400, f"The body is no {{ids: [id, …], scope}}: {error}") from error
         for incident in asked.ids:

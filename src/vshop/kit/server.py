@@ -42,6 +42,11 @@ class _Gateway(Gateway_10):
 
     def respond(self) -> None:
         """Answer the request."""
+        length = self.env.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal():  # Cheroot takes -1, and then waits for the connection's end
+            self.req.close_connection = True
+            self.req.simple_response("400 Bad Request", "Malformed Content-Length Header.")
+            return
         if self.req.chunked_read:
             self.req.close_connection = True
             try:

@@ -126,3 +126,11 @@ def test_settings_decide_issuer_audience_and_lifetime():
     claims = jwt.decode(other.issue("ada"), options={"verify_signature": False})
 
     assert (claims["iss"], claims["aud"], claims["exp"] - claims["iat"]) == ("https://i/", "https://a/", 5)
+
+
+@pytest.mark.parametrize("body", [b"[" * 7_000, b'{"a": "\xff"}', b"nonsense"])
+def test_a_body_that_cannot_be_read_is_refused(client, body):
+    """Also one that is nested too deeply, or no UTF-8."""
+    response = client.post("/oauth/token", data=body, content_type="application/json")
+
+    assert (response.status_code, response.get_json()["error"]) == (400, "invalid_request")

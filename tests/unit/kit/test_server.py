@@ -79,3 +79,13 @@ def test_an_address_is_free_again_after_the_stop():
             _get(port, answers)
 
     assert answers == [b"done", b"done"]
+
+
+def test_a_length_that_is_none_is_refused_at_once():
+    """Cheroot would wait for so much: with -1 for the end of the connection."""
+    with (
+        HttpServer(SlowApp(), "127.0.0.1", 0, drain_s=1) as server,
+        socket.create_connection(("127.0.0.1", server._server.bind_addr[1]), timeout=5) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")

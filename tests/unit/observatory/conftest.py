@@ -34,7 +34,7 @@ class Stores(NamedTuple):
 @pytest.fixture
 def stores() -> Stores:
     """Small stores."""
-    return Stores(TraceStore(100, 100_000), LogStore(100, 100_000), MetricStore(max_series=10, max_points=5))
+    return Stores(TraceStore(100, 100_000), LogStore(100, 100_000), MetricStore(max_series=10, max_points=5, max_bytes=100_000))
 
 
 class Clock:

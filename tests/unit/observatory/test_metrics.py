@@ -141,3 +141,17 @@ def test_the_latest_points_can_be_had_alone(client, record, series):
     assert [len(item["points"]) for item in series("points=0")] == [0, 0, 0]
     response = client.get("/api/metrics?points=all")
     assert (response.status_code, "points" in response.get_json()["detail"]) == (400, True)
+
+
+def test_large_points_make_room(record, stores):
+    """By series, those first that got no point for longest; the first one's own limit counts each of its points once."""
+    for number in range(10):
+        record(f"shop.large-{number}", "gauge", point(asDouble=1, attributes={"text": "x" * 20_000}))
+    record("shop.small", "gauge", *[point(asDouble=1, at_s=second) for second in range(9)])
+
+    counts = stores.metrics.counts()
+    assert counts["droppedSeries"] > 5
+    assert 20_000 < counts["bytes"] <= counts["maxBytes"] == 100_000
+    for _ in range(10):
+        record("shop.large-10", "gauge", point(asDouble=1, attributes={"text": "x" * 90_000}))
+    assert stores.metrics.counts()["series"] <= 1

@@ -45,3 +45,9 @@ def test_what_is_written_is_read_again():
     """With all nine decimals."""
     assert moments.rfc3339(START_NS + 1) == "2026-09-21T14:13:20.000000001Z"
     assert moments.read(moments.rfc3339(START_NS + 1)) == START_NS + 1
+
+
+def test_a_moment_that_no_calendar_has_is_written_as_the_nearest():
+    """Before the year 1, and long after all."""
+    assert moments.rfc3339(moments.read("0001-01-01T00:00:00+23:00")) == "0001-01-01T00:00:00.000000000Z"
+    assert moments.rfc3339(2**70).startswith("6325")

@@ -176,3 +176,10 @@ def test_a_body_beyond_the_limit(client):
 def test_only_post_is_taken(client):
     """Asking where one should send gets 405."""
     assert client.get("/v1/traces").status_code == 405
+
+
+def test_a_million_empty_members_are_not_read():
+    """They would take minutes, and grow to nothing."""
+    assert decompress(gzip.compress(b"") * 1_000, "gzip") == b""
+    with pytest.raises(OtlpError, match="more than 1000 members"):
+        decompress(gzip.compress(b"") * 1_001, "gzip")

@@ -109,3 +109,24 @@ def test_stand_ins_for_service_names(client, span, attributes, service):
         "/v1/traces", json={"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"spans": [span()]}]}]}
     )
     assert [service] == client.get("/api/services").get_json()["data"]
+
+
+def test_what_small_spans_bring_along_counts_too(request_of, span):
+    """A large resource each; those that share one count it once."""
+    store = TraceStore(max_spans=100, max_bytes=10_000)
+    for trace in range(1, 6):
+        store.add(request_of(span(trace), span(trace, 2), service=f"{trace}" * 4_000))
+
+    assert (ids(store), store.counts()["droppedTraces"]) == ([4, 5], 3)
+    assert 8_000 < store.counts()["bytes"] < 10_000
+    store.clear(0)
+    assert store.counts()["bytes"] == 0
+
+
+def test_of_a_million_links_few_are_looked_at(request_of, span):
+    """An empty link has two bytes; its view takes a hundred times as much."""
+    store = TraceStore(max_spans=100, max_bytes=10**6)
+    store.add(request_of(span(1, links=[{}] * 1_000)))
+
+    found = store.traces()[0].spans[0]
+    assert (len(found.links), len(found.message().links)) == (128, 1_000)
