@@ -120,7 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 200_000
     store_max_bytes: Annotated[
         int,
-        Meta(ge=1_000_000, description="Bytes of OTLP the observatory holds, each for traces and logs, before it drops old ones."),
+        Meta(ge=1_000_000, description="Bytes of OTLP held before old ones are dropped: of traces, of logs, of metrics."),
     ] = 128_000_000
     forward: Annotated[
         str,
