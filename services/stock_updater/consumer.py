@@ -7,7 +7,7 @@ import time
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from opentelemetry.trace import Span
 
-from stock_updater.dead_letters import REPLAY_OF, DeadLetters
+from stock_updater.dead_letters import DeadLetters, replay_of
 from stock_updater.failure import may_pass
 from stock_updater.item import Position
 from stock_updater.lag import Lag
@@ -122,7 +122,7 @@ class OrderConsumer:
             span.set_attributes(
                 {"shop.order.id": order.order_id, "shop.item.id": order.item_id, "shop.order.quantity": order.quantity}
             )
-            position = Position(record.partition, record.offset, record.header(REPLAY_OF))
+            position = Position(record.partition, record.offset, replay_of(record))
             forgetful = self._chaos.on("stock-double-decrement", item=order.item_id)
             self._measures.handled(self._stock.apply(order, position, forgetful=forgetful))
             if forgetful:

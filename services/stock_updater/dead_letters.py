@@ -1,5 +1,6 @@
 """The dead-letter topic: what could not be handled waits here with its error, its headers and its trace, to be replayed once."""
 
+import re
 import traceback
 from typing import Any
 
@@ -19,7 +20,9 @@ from vshop.kit.kafka_topics import dead_letter_topic
 from vshop.kit.settings import Settings
 
 REPLAY_OF = "dlq.replay-of"
+_LETTER_ID = re.compile(r"[0-9]{1,10}-[0-9]{1,19}")
 _READ_TIMEOUT_S = 5.0
+_BARE_BYTES = 8192
 _TOO_LARGE = {"MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"}
 
 
@@ -40,7 +43,8 @@ class DeadLetters:
     def write(self, record: Record, error: BaseException) -> None:
         """Put a record on the dead-letter topic, as it was, with what went wrong in ``dlq.*`` headers.
 
-        A value that is too large together with these headers is cut; ``dlq.value.cut`` then tells its size.
+        What is too large together with these headers is cut: the value, then the key, then the record's own headers are left out;
+        ``dlq.value.cut``, ``dlq.key.cut`` and ``dlq.headers.cut`` tell their sizes.
 
         Raises:
             DeliveryError: Kafka did not take it; the record must then not be committed.
@@ -57,15 +61,17 @@ class DeadLetters:
             "dlq.offset": record.offset,
         }
         described = [(name, str(value).encode()) for name, value in facts.items()]
-        headers = [*_plain(record.headers), *kept, *described]
-        try:
-            self._sender.send(self._topic, record.value, record.key, headers)
-        except DeliveryError as refusal:
-            if refusal.error_type not in _TOO_LARGE or not record.value:
-                raise
-            # It fitted the topic of new orders by less than what is added here; tried again whole, it would stop its partition.
-            size = len(record.value)
-            self._sender.send(self._topic, record.value[: size // 2], record.key, [*headers, ("dlq.value.cut", str(size).encode())])
+        letter = record._replace(headers=[*_plain(record.headers), *kept, *described])
+        bare = _bare(letter)
+        for smaller in (letter, _with_less_value(letter), bare):
+            try:
+                self._sender.send(self._topic, smaller.value, smaller.key, smaller.headers)
+            except DeliveryError as refusal:
+                # It fitted the topic of new orders by less than what is added here; tried again whole, it would stop its partition.
+                if refusal.error_type not in _TOO_LARGE or smaller is bare:
+                    raise
+            else:
+                return
 
     def all(self) -> list[dict[str, Any]]:
         """Return all dead letters, oldest first, each with ``handled``: whether a replay of it is in the stock."""
@@ -164,6 +170,12 @@ class DeadLetters:
             consumer.close()
 
 
+def replay_of(record: Record) -> str | None:
+    """Name the dead letter that a record is a replay of; what names none is left out, for the item would keep it for ever."""
+    found = record.header(REPLAY_OF)
+    return found if found and _LETTER_ID.fullmatch(found) else None
+
+
 def _id(letter: Record) -> str:
     return f"{letter.partition}-{letter.offset}"
 
@@ -175,6 +187,25 @@ def _kept(name: str, value: bytes) -> bytes:
 def _plain(headers: Headers) -> Headers:
     """Leave out the headers that belong to one journey: trace context, and what dead-lettering added."""
     return [(name, value) for name, value in headers if name not in CONTEXT_HEADERS and not name.startswith("dlq.")]
+
+
+def _with_less_value(letter: Record) -> Record:
+    value = letter.value or b""
+    return letter._replace(value=value[: len(value) // 2] or None, headers=[*letter.headers, _cut("value", len(value))])
+
+
+def _bare(letter: Record) -> Record:
+    """Keep the beginning of the value and of the key, and of the headers what says what went wrong and where."""
+    value, key = letter.value or b"", letter.key or b""
+    own = [(name, content) for name, content in letter.headers if not name.startswith("dlq.")]
+    described = [(name, content[:_BARE_BYTES]) for name, content in letter.headers if name.startswith("dlq.")]
+    size = sum(len(name) + len(content) for name, content in own)
+    cuts = [_cut("value", len(value)), _cut("key", len(key)), _cut("headers", size)]
+    return letter._replace(value=value[:_BARE_BYTES] or None, key=key[:_BARE_BYTES] or None, headers=[*described, *cuts])
+
+
+def _cut(what: str, size: int) -> tuple[str, bytes]:
+    return f"dlq.{what}.cut", str(size).encode()
 
 
 def _number(text: str | None) -> int:

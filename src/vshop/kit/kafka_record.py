@@ -1,8 +1,11 @@
 """A record read from Kafka, as plain data: what the library may return as None is settled once, here."""
 
+import logging
 from typing import NamedTuple
 
 from confluent_kafka import Message
+
+log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, bytes]]
 
@@ -28,8 +31,14 @@ class Record(NamedTuple):
 
 
 def read(message: Message) -> Record:
-    """Read a consumed message, which is no error; headers without a value are left out."""
-    headers = message.headers() or []
+    """Read a consumed message, which is no error; headers without a value are left out, and all where a name is no UTF-8."""
+    try:
+        headers = message.headers() or []
+    except (SystemError, UnicodeDecodeError) as error:  # how the library takes such a name; it would end the consumer for good
+        log.warning(
+            "the headers of record %s-%s cannot be read: %s", message.partition(), message.offset(), error.__cause__ or error
+        )
+        headers = []
     pairs = headers.items() if isinstance(headers, dict) else headers
     return Record(
         topic=message.topic() or "",

@@ -4,7 +4,7 @@ import pytest
 from opentelemetry import baggage, context, trace
 
 from vshop.kit.kafka_context import attached, extract, inject, put_key
-from vshop.kit.kafka_record import Record
+from vshop.kit.kafka_record import Record, read
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01".encode()
@@ -123,3 +123,22 @@ def test_a_null_key_leaves_no_attribute(tracer):
         put_key(span, None)
 
     assert "messaging.kafka.message.key" not in span.attributes
+
+
+class _ForeignHeaders:
+    """A message with a header whose name is no UTF-8, as confluent-kafka hands it out."""
+
+    def headers(self):
+        """Fail as the library does."""
+        try:
+            b"\xff".decode()
+        except UnicodeDecodeError as error:
+            raise SystemError("headers returned a result with an exception set") from error
+
+    topic, partition, offset = (lambda _: "orders"), (lambda _: 1), (lambda _: 2)
+    key, value, timestamp = (lambda _: b"1"), (lambda _: b"{}"), (lambda _: (1, 5))
+
+
+def test_headers_that_cannot_be_read_are_left_out():
+    """The record is handled all the same."""
+    assert read(_ForeignHeaders()) == Record("orders", 1, 2, b"1", b"{}", [], 5)

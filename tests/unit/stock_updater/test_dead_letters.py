@@ -4,7 +4,7 @@ import pytest
 from opentelemetry import baggage, context, trace
 
 from stock_updater.app import create_app
-from stock_updater.dead_letters import DeadLetters, NoSuchLetterError
+from stock_updater.dead_letters import DeadLetters, NoSuchLetterError, replay_of
 from stock_updater.item import Position
 from vshop.kit.events import InvalidRecordError, decode_record
 from vshop.kit.kafka_context import inject
@@ -27,7 +27,7 @@ class FakeSender:
     def send(self, topic, value, key, headers):
         """Acknowledge, or refuse."""
         outgoing = inject(headers)
-        if len(value or b"") + sum(len(content) for _, content in outgoing) > self.limit:
+        if len(value or b"") + len(key or b"") + sum(len(content) for _, content in outgoing) > self.limit:
             raise DeliveryError("Broker: Message size too large", code="MSG_SIZE_TOO_LARGE", refused=True)
         self.sent.append(Record(topic, 2, len(self.sent), key, value, outgoing, 0))
         return self.sent[-1]
@@ -211,3 +211,29 @@ def test_an_unknown_letter_is_named(letters):
     """With where to look."""
     with pytest.raises(NoSuchLetterError, match=r"'77-0'; GET /dlq"):
         letters.show("77-0")
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "headers"),
+    [
+        (b"x", b"1", [("note", b"h" * 999_990)]),
+        (None, b"1", [("note", b"h" * 999_990)]),
+        (b"x", b"k" * 999_990, []),
+        (b"x", b"1", [("tracestate", b"t" * 999_990), ("baggage", b"b" * 999)]),
+    ],
+    ids=["headers", "headers of a tombstone", "key", "trace state"],
+)
+def test_a_record_that_is_large_otherwise_does_not_stop_its_partition(letters, sender, value, key, headers):
+    """Its own headers are left out, value and key are cut; what went wrong stays."""
+    letters.write(Record("orders", 1, 5, key, value, headers, 0), InvalidRecordError("no order"))
+
+    letter = sender.sent[0]
+    assert letter.header("dlq.error.message") == "no order"
+    assert [letter.header(f"dlq.{what}.cut") for what in ("value", "key")] == [str(len(value or b"")), str(len(key))]
+    assert letter.header("dlq.headers.cut") is not None
+
+
+@pytest.mark.parametrize(("given", "taken"), [(b"0-17", "0-17"), (b"x" * 400_000, None), (b"\xff", None), (b"7 ", None)])
+def test_only_a_letters_id_is_kept_for_a_replay(given, taken):
+    """Anything else would stand in the item for ever, until DynamoDB takes it no more."""
+    assert replay_of(Record("orders", 1, 5, None, None, [("dlq.replay-of", given)], 0)) == taken
