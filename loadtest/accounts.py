@@ -22,6 +22,7 @@ from vshop.kit.events import OrderRequest, order_id
 from vshop.traces import TraceReader
 
 _LOOK_S = 0.5
+_READERS = 3  # traces are read at the pace at which orders come, also while some answers take long
 
 
 class Accounts:
@@ -46,8 +47,7 @@ class Accounts:
         self._drops, self._drops_at = Drops(self._client), time.monotonic()
         self.began = time.time()
         self.tally = Tally()
-        self.watcher = Watcher(TraceReader(addresses.traces), patience_s)
-        self.watcher.start()
+        self.watcher = Watcher([TraceReader(addresses.traces) for _ in range(_READERS)], patience_s)
 
     def take(self, source: Source) -> None:
         """Take over what is new in the ledger."""

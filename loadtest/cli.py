@@ -48,6 +48,9 @@ def load(
     chaos_share: Annotated[float, typer.Option(min=0, max=1, help="Share of orders with an incident of their own.")] = 0,
     chaos: Annotated[str, typer.Option(help="Those incidents, with commas between them.")] = Load().chaos,
     wrong_share: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong orders.")] = Load().wrong_share,
+    items: Annotated[
+        str, typer.Option(help="Numbers of the items that are ordered; of item 9 there are three pieces.")
+    ] = Load().items,
     looks: Annotated[float, typer.Option(min=0, help="Looks at an item before each order.")] = 1,
     orders: Annotated[int, typer.Option(min=0, help="End when so many are accepted.")] = 0,
     patience: Annotated[float, typer.Option(min=1, help="Seconds that orders and traces may take.")] = 120,
@@ -67,6 +70,7 @@ def load(
         orders_per_second=rate,
         orders=orders,
         looks=looks,
+        items=items,
         wrong_share=wrong_share,
         chaos_share=chaos_share,
         chaos=",".join(_for_one_order(name) for name in chaos.split(",")),

@@ -18,7 +18,7 @@ from typing import Any
 import gevent.event
 import requests
 from flask import request
-from locust import HttpUser, LoadTestShape, constant_pacing, events, task
+from locust import HttpUser, LoadTestShape, constant_pacing, events, runners, task
 from locust.argument_parser import LocustArgumentParser
 from locust.clients import ResponseContextManager
 from locust.env import Environment
@@ -74,6 +74,9 @@ class Ledger:
             del self.lines[:-KEPT]
 
 
+# A worker that is told to begin reads its options for seconds where the machine is busy; its master must not give it up.
+runners.HEARTBEAT_LIVENESS = 20
+
 ledger = Ledger()
 paused = gevent.event.Event()  # cleared while the shop has too much to catch up with
 paused.set()
@@ -101,7 +104,7 @@ class Shopper(HttpUser):
     def wait_time(self) -> float:
         """Keep the pace that all shoppers together are to have."""
         rate = self.options.orders_per_second
-        return float(constant_pacing((self.options.num_users or 1) / rate)(self)) if rate else 0.0
+        return float(constant_pacing(self.options.shoppers / rate)(self)) if rate else 0.0
 
     @task
     def visit(self) -> None:
@@ -234,6 +237,7 @@ class Shape(LoadTestShape):
             return None
         options = _options(self.runner.environment)
         users, seconds, now = options.num_users or 1, options.run_time or 30, self.get_run_time()
+        options.shoppers = users
         if ended.is_set() or now >= seconds or (options.orders and ledger.accepted >= options.orders):
             return None
         if options.shape == "incident":
@@ -269,6 +273,8 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
         env_var="ORDERS_PER_SECOND",
         help="By all shoppers; 0: as fast as they can.",
     )
+    # Workers are told no option of Locust's own, so the shape writes the number of users here.
+    add("--shoppers", type=int, default=1, include_in_web_ui=False, help="Do not set: --users it is.")
     add("--orders", type=int, default=0, env_var="ORDERS", help="End when so many are accepted; 0: when the time is over.")
     add("--looks", type=float, default=1.0, env_var="LOOKS", help="Looks at an item before each order.")
     add("--items", default=",".join(map(str, ITEMS)), env_var="ITEMS", help="Numbers of the items that are ordered.")

@@ -63,6 +63,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         uneven = [item for item in self.items if not item.even]
         letters = [letter for letter in self.dead_letters if letter.cause is None]
         said = [
+            (int(not self.accepted), "order was not even accepted: nothing is proved"),
             (self.lost, "orders accepted and not handled: lost"),
             (self.doubled, "orders in the stock that nobody was promised: counted twice, or not from this load"),
             (len(uneven), f"items whose stock is not exact: {_listed([str(item.item) for item in uneven])}"),

@@ -136,7 +136,7 @@ class RemoteSwarm:
 
     def stop(self) -> None:
         """Send them home; orders under way are finished."""
-        self._ask("GET", "/stop")
+        self._ask("POST", "/stop")
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:

@@ -5,7 +5,10 @@ import itertools
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from loadtest.judging import TAKEN, Verdict, judge
 from loadtest.ledger import Accepted
@@ -23,29 +26,32 @@ class Broken(NamedTuple):
     missing: str
 
 
-class Watcher(threading.Thread):
+class Watcher:
     """Reads each order's trace again and again until it is whole, or until it is clear that it never will be.
 
     It is clear when an order for the same item, accepted ten seconds later, has a whole trace: one item's orders are handled one
     after the other, and a service exports its spans in their order.
     """
 
-    def __init__(self, reader: TraceReader, patience_s: float) -> None:
-        """Prepare; ``start`` begins to read.
+    def __init__(self, readers: Sequence[TraceReader], patience_s: float) -> None:
+        """Begin to read.
 
         Args:
-            reader: of the traces; no other thread may use it.
+            readers: of the traces, each used by a thread of its own.
             patience_s: how long a trace may take to become whole, in seconds.
         """
-        super().__init__(name="traces", daemon=True)
         self.whole, self.broken, self.doubled = 0, list[Broken](), list[Accepted]()
         self.outcomes: dict[str, Counter[int]] = {"sold_out": Counter(), "sold_out_pieces": Counter()}
-        self._reader, self._patience_s = reader, patience_s
+        self._patience_s = patience_s
         self._due: list[tuple[float, int, Accepted, int]] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._overtaken: dict[int, float] = {}  # item -> when the latest order with a whole trace was accepted
         self._closed_at = 0.0
+        self._busy: list[Accepted] = []
+        self._threads = [threading.Thread(target=self._run, args=(reader,), name="traces", daemon=True) for reader in readers]
+        for thread in self._threads:
+            thread.start()
 
     def add(self, order: Accepted) -> None:
         """Watch one more order."""
@@ -56,7 +62,7 @@ class Watcher(threading.Thread):
     def pending(self) -> list[Accepted]:
         """Return the orders that are not judged yet."""
         with self._changed:
-            return [order for _, _, order, _ in self._due]
+            return [*(order for _, _, order, _ in self._due), *self._busy]
 
     def close(self, timeout_s: float) -> None:
         """Judge what is left and end: nothing more will come, and everything was handled.
@@ -66,59 +72,54 @@ class Watcher(threading.Thread):
         """
         with self._changed:
             self._closed_at = time.time()
-            self._changed.notify()
-        self.join(timeout_s)
+            self._changed.notify_all()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
-    def run(self) -> None:
-        """Look at what is due, until closed and done."""
+    def _run(self, reader: TraceReader) -> None:
         while (found := self._next()) is not None:
             order, looks = found
+            hopeless = self._hopeless(order)  # before the look: what arrived until now is what counts
             try:
-                verdict = self._look(order)
-            except TraceError:  # what holds the traces is away: a fault like any other
-                verdict = Verdict("the traces cannot be read")
+                verdict = self._look(reader, order, thoroughly=hopeless)
+            except (TraceError, msgspec.MsgspecError):  # what holds the traces is away, or was cut off: a fault like any other
+                verdict, hopeless = Verdict("the traces cannot be read"), time.time() > order.at + self._patience_s
+            self._decide(order, looks, verdict, hopeless=hopeless)
+
+    def _decide(self, order: Accepted, looks: int, verdict: Verdict, *, hopeless: bool) -> None:
+        with self._changed:
+            self._busy.remove(order)
             if verdict.whole:
                 self._note(order, verdict)
-            elif self._hopeless(order):
-                self._give_up(order, verdict)
+            elif hopeless:
+                self.broken.append(Broken(order, verdict.missing or ""))
             else:
-                self._later(order, looks + 1)
+                due = time.time() + min(_FIRST_LOOK_S * 1.7**looks, _LATEST_LOOK_S)
+                heapq.heappush(self._due, (due, next(self._numbers), order, looks + 1))
+            self._changed.notify_all()
 
     def _next(self) -> tuple[Accepted, int] | None:
         with self._changed:
             while True:
                 if not self._due:
-                    if self._closed_at:
+                    if self._closed_at and not self._busy:
                         return None
                     self._changed.wait()
                 elif (wait_s := self._due[0][0] - time.time()) > 0:
                     self._changed.wait(wait_s)
                 else:
                     _, _, order, looks = heapq.heappop(self._due)
+                    self._busy.append(order)
                     return order, looks
 
-    def _later(self, order: Accepted, looks: int) -> None:
-        with self._changed:
-            due = time.time() + min(_FIRST_LOOK_S * 1.7**looks, _LATEST_LOOK_S)
-            heapq.heappush(self._due, (due, next(self._numbers), order, looks))
-
-    def _look(self, order: Accepted) -> Verdict:
-        verdict = judge(self._reader.get(order.trace_id))
-        if not verdict.whole and self._hopeless(order):
-            verdict = judge(self._with_linked(order))
-        if verdict.whole and set(verdict.outcomes) == {"duplicate"} and not self._applied_elsewhere(order):
+    def _look(self, reader: TraceReader, order: Accepted, *, thoroughly: bool) -> Verdict:
+        verdict = judge(reader.get(order.trace_id))
+        if not verdict.whole and thoroughly:
+            verdict = judge(_with_linked(reader, order))
+        if verdict.whole and set(verdict.outcomes) == {"duplicate"} and not _applied_elsewhere(reader, order):
             return Verdict(FIRST_DELIVERY, verdict.outcomes)
         return verdict
-
-    def _with_linked(self, order: Accepted) -> Trace:
-        """Return the order's trace with those that processed it: in link mode they are others."""
-        ids = {order.trace_id, *self._reader.of_order(order.order_id)}
-        return Trace(order.trace_id, [span for trace_id in ids for span in self._reader.get(trace_id).spans])
-
-    def _applied_elsewhere(self, order: Accepted) -> bool:
-        """Say whether an earlier try of the same order, which its shopper got no answer to, shows that it was applied."""
-        others = (judge(self._reader.get(trace_id)) for trace_id in self._reader.of_order(order.order_id))
-        return any({"applied", "sold_out"}.intersection(other.outcomes) for other in others)
 
     def _hopeless(self, order: Accepted) -> bool:
         now = time.time()
@@ -135,5 +136,14 @@ class Watcher(threading.Thread):
             self.outcomes["sold_out"][order.item_id] += 1
             self.outcomes["sold_out_pieces"][order.item_id] += order.quantity
 
-    def _give_up(self, order: Accepted, verdict: Verdict) -> None:
-        self.broken.append(Broken(order, verdict.missing or ""))
+
+def _with_linked(reader: TraceReader, order: Accepted) -> Trace:
+    """Return the order's trace with those that processed it: in link mode they are others."""
+    ids = {order.trace_id, *reader.of_order(order.order_id)}
+    return Trace(order.trace_id, [span for trace_id in ids for span in reader.get(trace_id).spans])
+
+
+def _applied_elsewhere(reader: TraceReader, order: Accepted) -> bool:
+    """Say whether an earlier try of the same order, which its shopper got no answer to, shows that it was applied."""
+    others = (judge(reader.get(trace_id)) for trace_id in reader.of_order(order.order_id))
+    return any({"applied", "sold_out"}.intersection(other.outcomes) for other in others)

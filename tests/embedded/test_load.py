@@ -1,0 +1,105 @@
+"""A short load on a real shop: its report is right, and it cries when something is really lost or doubled."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vshop.client import ShopClient
+from vshop.runtime import dynamodb
+from vshop.runtime.shop import Shop
+
+pytestmark = pytest.mark.timeout(240)
+
+ROOT = Path(__file__).parents[2]
+LOAD = (sys.executable, "-m", "loadtest", "load", "--users=5", "--time=5s", "--items=0,1,2,3,4,5,6,7,8", "--json")
+
+
+def begin(shop: Shop, *options: str) -> subprocess.Popen[str]:
+    """Start a load on a shop."""
+    env = os.environ | {"VSHOP_HOME": shop.state.home}
+    return subprocess.Popen([*LOAD, *options], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def end(load: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
+    """Wait for its end; return exit status and report."""
+    out, err = load.communicate(timeout=200)
+    assert out, err
+    return load.returncode, json.loads(out)
+
+
+def test_a_load_is_reckoned_up(shop: Shop, tmp_path: Path):
+    """Every accepted order is handled and its trace whole; wrong orders are refused as they deserve; Locust's page is there."""
+    status, report = end(begin(shop, "--rate=8", "--wrong-share=0.3", f"--html={tmp_path / 'locust.html'}"))
+
+    assert (status, report["ok"], report["problems"]) == (0, True, [])
+    assert report["accepted"] > 5
+    assert report["handled"] == report["tracesWhole"] == report["accepted"]
+    assert sum(item["acceptedPieces"] for item in report["items"]) == sum(
+        item["before"] - item["after"] for item in report["items"]
+    )
+    assert [reason for reason in report["refused"] if "a wrong order" not in reason] == []
+    assert "<html" in (tmp_path / "locust.html").read_text()
+
+
+def test_an_order_that_counts_twice_is_found(shop: Shop):
+    """Each is redelivered while the check for it is off: the stock is short, and the traces show where."""
+    status, report = end(begin(shop, "--rate=4", "--wrong-share=0", "--chaos-share=1", "--chaos=stock-double-decrement"))
+
+    assert (status, report["ok"]) == (1, False)
+    assert report["doubled"] == report["accepted"] == len(report["tracesDoubled"]) > 3
+    assert all(item["difference"] == -item["acceptedPieces"] for item in report["items"])
+
+
+def test_dead_letters_are_neither_lost_nor_handled(shop: Shop):
+    """Each is told with its error and the incident that explains it."""
+    status, report = end(begin(shop, "--rate=4", "--wrong-share=0", "--chaos-share=1", "--chaos=stock-put-missing-key"))
+
+    assert (status, report["problems"]) == (0, [])
+    assert len(report["deadLetters"]) == report["accepted"] > 3
+    assert {letter["cause"] for letter in report["deadLetters"]} == {"stock-put-missing-key, on for this order"}
+    assert report["handled"] == 0
+
+
+def test_a_stock_that_changed_behind_its_back_is_found(shop: Shop, client: ShopClient, eventually):
+    """Five pieces are gone, by a write that is no order."""
+    before = client.item(1)["version"]
+    load = begin(shop, "--rate=8")
+    eventually(lambda: client.item(1)["version"] > before, 60)
+    dynamodb.call(
+        shop.state.ports["dynamodb"],
+        "UpdateItem",
+        TableName="item-stock",
+        Key={"id": {"S": "1"}},
+        UpdateExpression="SET stock = stock - :five, version = version + :one",
+        ExpressionAttributeValues={":five": {"N": "5"}, ":one": {"N": "1"}},
+    )
+    status, report = end(load)
+
+    assert (status, report["doubled"]) == (1, 1)
+    assert {item["item"]: item["difference"] for item in report["items"] if item["difference"]} == {1: -5}
+
+
+def test_an_incident_comes_in_the_middle_and_goes_again(shop: Shop, client: ShopClient):
+    """Orders are refused while it is on; nothing is lost, and nothing stays on."""
+    status, report = end(
+        begin(shop, "--rate=8", "--time=9s", "--shape=incident", "--incident=pricing-type-error", "--wrong-share=0")
+    )
+
+    assert (status, report["problems"]) == (0, [])
+    assert [fault["what"] for fault in report["faults"]][-1] == "under pricing-type-error"
+    assert client.switched_on() == []
+
+
+def test_without_a_shop_it_says_so(tmp_path: Path):
+    """And starts none."""
+    env = os.environ | {"VSHOP_HOME": str(tmp_path), "VSHOP_STOCK_URL": "http://127.0.0.1:9"}
+    ran = subprocess.run(LOAD, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "Is the shop up?" in ran.stderr
+    assert "Traceback" not in ran.stderr

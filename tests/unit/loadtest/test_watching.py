@@ -1,0 +1,98 @@
+"""Traces are read until they are whole, or until it is clear that they never will be."""
+
+import time
+
+import pytest
+
+from loadtest import watching
+from loadtest.judging import TAKEN
+from loadtest.watching import FIRST_DELIVERY, Watcher
+from vshop.traces import Trace, TraceError
+
+
+class Reader:
+    """Answers with the traces it was given; the first look at each sees nothing yet."""
+
+    def __init__(self, traces):
+        self.traces, self.seen = traces, set()
+        self.orders = {}
+
+    def get(self, trace_id):
+        """Return a trace, unless it is the first time."""
+        if trace_id not in self.seen:
+            self.seen.add(trace_id)
+            raise TraceError("not there yet")
+        return self.traces[trace_id]
+
+    def of_order(self, order_id):
+        """Return the traces in which an order was processed."""
+        return self.orders.get(order_id, [])
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Look often, give up soon."""
+    monkeypatch.setattr(watching, "_FIRST_LOOK_S", 0.01)
+    monkeypatch.setattr(watching, "_OVERTAKEN_S", 0.2)
+
+
+@pytest.fixture
+def watched(order):
+    """Have orders judged, by number, whose traces are given, and return the watcher."""
+
+    def watch(traces, **orders):
+        reader = Reader({str(number): trace for number, trace in traces.items()})
+        reader.orders = orders
+        watcher = Watcher([reader, reader], patience_s=20)
+        now = time.time()
+        for number in traces:
+            watcher.add(order(number, order_id=f"order{number}", trace_id=str(number), at=now + number / 1000))
+        watcher.close(timeout_s=10)
+        assert watcher.pending() == []
+        return watcher
+
+    return watch
+
+
+def test_whole_traces(watched, whole):
+    """Also those that were not there at the first look."""
+    watcher = watched({1: whole(), 2: whole()})
+
+    assert (watcher.whole, watcher.broken, watcher.doubled) == (2, [], [])
+
+
+def test_a_broken_trace_is_found(watched, whole):
+    """And it is said what is missing."""
+    watcher = watched({1: whole(), 2: whole(without=("10",))})
+
+    assert (watcher.whole, [(one.order.order_id, one.missing) for one in watcher.broken]) == (1, [("order2", TAKEN)])
+
+
+def test_a_trace_that_was_never_there_is_broken(watched):
+    assert len(watched({1: Trace("1", [])}).broken) == 1
+
+
+def test_an_order_applied_twice_is_found(watched, whole):
+    watcher = watched({1: whole(outcomes=("applied", "applied"))})
+
+    assert [order.order_id for order in watcher.doubled] == ["order1"]
+
+
+def test_a_duplicate_of_nothing_is_broken(watched, whole):
+    """The delivery that was applied left no span: its process was killed before it could send any."""
+    watcher = watched({1: whole(outcomes=("duplicate",))})
+
+    assert [one.missing for one in watcher.broken] == [FIRST_DELIVERY]
+
+
+def test_a_duplicate_of_an_earlier_try_is_whole(watched, whole):
+    """Its shopper got no answer to that one; its trace shows the order applied."""
+    watcher = watched({1: whole(outcomes=("duplicate",)), 2: whole()}, order1=["1", "2"])
+
+    assert (watcher.whole, watcher.broken) == (2, [])
+
+
+def test_sold_out_orders_are_counted(watched, whole):
+    watcher = watched({1: whole(outcomes=("sold_out",))})
+
+    assert (watcher.outcomes["sold_out"], watcher.outcomes["sold_out_pieces"]) == ({1: 1}, {1: 2})
