@@ -82,6 +82,7 @@ corpus: $(VENV)/.run ## Record the golden corpus anew (after an incident file ha
 
 screenshots: $(VENV)/.dev ## Take the pictures of docs/screenshots anew, on the shop that runs
 	@$(PY) docs/screenshots/make.py
+	@$(PY) docs/screenshots/terminal.py
 
 clean: down ## Remove the virtual environment and what tests left
 	@rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache

@@ -29,10 +29,22 @@ def settings_page() -> str:
 PAGES = {"settings.md": settings_page, "incidents.md": lambda: make_docs(load_catalogue())}
 
 
+def readme() -> str:
+    """Return README.md with its table of incidents made anew."""
+    begin, end = "<!-- incidents: made by `make docs` -->\n", "<!-- end -->"
+    before, _, rest = (DOCS.parent / "README.md").read_text(encoding="utf-8").partition(begin)
+    rows = [
+        f"| [{one.id}](docs/incidents.md#{one.id}) | {one.title} | {'fault' if one.fault else 'twin'} |"
+        for one in sorted(load_catalogue().values(), key=lambda one: not one.fault)
+    ]
+    return "\n".join([before + begin + "| id | the complaint | |", "|---|---|---|", *rows, end + rest.partition(end)[2]])
+
+
 def main() -> None:
     """Write every page."""
     for name, page in PAGES.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
+    (DOCS.parent / "README.md").write_text(readme(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,3 +16,7 @@ _spec.loader.exec_module(generate)
 @pytest.mark.parametrize("name", generate.PAGES)
 def test_page_has_not_drifted(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == generate.PAGES[name](), f"docs/{name} has drifted: run `make docs`"
+
+
+def test_the_table_of_incidents_has_not_drifted() -> None:
+    assert (DOCS.parent / "README.md").read_text(encoding="utf-8") == generate.readme(), "README.md has drifted: run `make docs`"
