@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify load torture test test-k8s check corpus docs screenshots clean
+.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify load torture test test-k8s check dist corpus docs screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -75,6 +75,11 @@ check: $(VENV)/.dev ## Lint, format and types
 
 docs: $(VENV)/.dev ## Write the generated pages of docs/ anew
 	@$(PY) docs/generate.py
+
+dist: $(VENV)/.dev ## Build the wheel and the sdist, and check what is in them
+	@rm -rf dist
+	@$(PY) -m build --outdir dist .
+	@$(PY) -m pytest tests/wheel/test_metadata.py
 
 corpus: $(VENV)/.run ## Record the golden corpus anew (after an incident file has changed)
 	@rm -f src/vshop/corpus/golden.zip
