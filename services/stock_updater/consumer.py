@@ -61,7 +61,7 @@ class OrderConsumer:
         self._stop = stop
         self._chaos = chaos
         self._away = False  # whether the group has been left once since the incident was switched on
-        self._redelivered: tuple[int, int] | None = None
+        self._redelivered: dict[int, int] = {}  # partition -> the last offset that was gone back to
         self._joined = threading.Event()
         self._lag = lag
         self._consumer = Consumer(
@@ -147,10 +147,9 @@ class OrderConsumer:
 
     def _redeliver_once(self, record: Record) -> None:
         """Go back by one record, as a consumer does that lost its commit."""
-        place = (record.partition, record.offset)
-        if place != self._redelivered:
-            self._redelivered = place
-            self._consumer.seek(TopicPartition(record.topic, *place))
+        if record.offset > self._redelivered.get(record.partition, -1):
+            self._redelivered[record.partition] = record.offset
+            self._consumer.seek(TopicPartition(record.topic, record.partition, record.offset))
 
     def _stand_still(self) -> None:
         """Neither poll nor handle while the incident is on."""

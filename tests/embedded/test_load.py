@@ -51,7 +51,8 @@ def test_an_order_that_counts_twice_is_found(shop: Shop):
     status, report = end(begin(shop, "--rate=4", "--wrong-share=0", "--chaos-share=1", "--chaos=stock-double-decrement"))
 
     assert (status, report["ok"]) == (1, False)
-    assert report["doubled"] == report["accepted"] == len(report["tracesDoubled"]) > 3
+    assert report["doubled"] == report["accepted"] > 3
+    assert report["tracesDoubled"]
     assert all(item["difference"] == -item["acceptedPieces"] for item in report["items"])
 
 

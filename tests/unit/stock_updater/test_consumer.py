@@ -1,6 +1,7 @@
 """One record at a time: committed once it is in the stock or among the dead letters, and never before."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -24,6 +25,7 @@ class FakeKafka:
     def __init__(self, records, stop):
         self.records = list(records)
         self.stop = stop
+        self.handed = []
         self.committed = []
         self.closed = False
 
@@ -41,7 +43,8 @@ class FakeKafka:
         if not self.records:
             self.stop.set()
             return None
-        return Message(self.records.pop(0))
+        self.handed.append(self.records.pop(0))
+        return Message(self.handed[-1])
 
     def store_offsets(self, offsets):
         """Take a place over that is committed at hand-over."""
@@ -49,6 +52,10 @@ class FakeKafka:
     def commit(self, offsets, **_how):
         """Note a commit."""
         self.committed += [(part.partition, part.offset) for part in offsets]
+
+    def seek(self, place):
+        """Go back: the record comes again after those of the other partitions."""
+        self.records.append(next(one for one in self.handed if (one.partition, one.offset) == (place.partition, place.offset)))
 
     def close(self):
         """Leave."""
@@ -96,14 +103,15 @@ class Stop(threading.Event):
 class Rig:
     """The consumer and all that it touches."""
 
-    def __init__(self, monkeypatch, records, apply, write=None, **settings):
+    def __init__(self, monkeypatch, records, apply, write=None, on=(), **settings):
         self.stop = Stop()
         self.kafka = FakeKafka(records, self.stop)
         self.apply, self.write = apply, write or Script(None)
         self.dead = []
         monkeypatch.setattr(module, "Consumer", self.kafka)
         wanted = Settings(**settings)
-        self.consumer = OrderConsumer(wanted, Processing(wanted, Payloads(wanted)), self, self, self, self, self.stop)
+        parts = (Processing(wanted, Payloads(wanted)), self, self, self, self, self.stop)
+        self.consumer = OrderConsumer(wanted, *parts, SimpleNamespace(on=lambda name, **_target: name in on))
 
     # what stands for Stock, DeadLetters, Measures and Lag
     partitions = (0,)
@@ -134,6 +142,14 @@ def test_a_handled_record_is_committed(rig, make_record):
     assert done.kafka.committed == [(0, 4), (0, 5)]
     assert done.write.calls == []
     assert done.kafka.closed
+
+
+def test_a_redelivery_comes_once_a_record(rig, make_record):
+    """Also when records of two partitions take turns: else they would come again for ever."""
+    records = [make_record(3), make_record(7)._replace(partition=1), make_record(4)]
+    done = rig(records, Script(Outcome.APPLIED), on={"stock-double-decrement"}).run()
+
+    assert [(one.partition, one.offset) for one in done.kafka.handed] == [(0, 3), (1, 7), (0, 4)] * 2
 
 
 def test_the_library_commits_nothing_by_itself(rig):
