@@ -300,7 +300,8 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
 
 @events.init.add_listener
 def install(environment: Environment, **_: Any) -> None:
-    """Hand the ledger on: from worker to master, and from Locust's page to whoever asks."""
+    """Give shoppers time to finish an order; hand the ledger on, from Locust's page to whoever asks."""
+    environment.stop_timeout = environment.stop_timeout or 60
     if environment.web_ui and environment.web_ui.app:
 
         @environment.web_ui.app.get("/ledger")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,8 +25,9 @@ pytestmark = pytest.mark.timeout(420)  # whichever test comes first also waits f
 ROOT = Path(__file__).parents[2]
 VSHOP = Path(sys.executable).with_name("vshop")
 PROJECT = f"virtual-shop-test-{os.getpid()}"
-PUBLISHED = ("ORDERS", "AUTH", "STOCK", "CONSOLE", "OBSERVATORY", "JAEGER", "OTLP", "KAFKA", "DYNAMODB")
+PUBLISHED = ("ORDERS", "AUTH", "STOCK", "CONSOLE", "OBSERVATORY", "JAEGER", "OTLP", "KAFKA", "DYNAMODB", "LOCUST")
 CATALOGUE = load_catalogue()
+LOCUST = "locustio/locust:2.47.0"
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +164,23 @@ def test_incident_is_verified(incident, client: ShopClient, addresses: Addresses
         f"{check.phase}: {check.what}: expected {check.expected}, seen {check.seen}" for check in verdict.checks if not check.ok
     ]
     assert verdict.verified, "\n".join(failed)
+
+
+def test_shoppers_in_containers_are_reckoned_up(env, attached, engine):
+    """Locust's master and worker, with the profile `load`; stopped again with all the rest."""
+    if not engine.images.list(LOCUST):
+        pytest.skip(f"there is no image {LOCUST} here")
+    url = f"http://127.0.0.1:{env['VSHOP_LOCUST_PORT']}"
+    compose(env, "--profile", "load", "up", "--detach", "--no-build", "--wait", "--wait-timeout", "120", "locust", "locust-worker")
+    deadline = time.monotonic() + 60
+    while not requests.get(f"{url}/stats/requests", timeout=10).json().get("workers"):
+        assert time.monotonic() < deadline, "no worker came"
+    command = [sys.executable, "-m", "loadtest", "load", "--locust", url, "--users=4", "--rate=5", "--time=8s", "--json"]
+    ran = subprocess.run(command, cwd=ROOT, env=attached, capture_output=True, text=True, timeout=240, check=False)
+    report = json.loads(ran.stdout)
+    assert (report["problems"], ran.returncode) == ([], 0)
+    assert report["handled"] == report["tracesWhole"] == report["accepted"] > 5
+    compose(env, "--profile", "load", "rm", "--stop", "--force", "locust", "locust-worker")
 
 
 def test_orders_stock_and_traces_outlive_a_restart(env, up, attached, client: ShopClient, addresses: Addresses):

@@ -58,7 +58,8 @@ def down(*, volumes: bool) -> None:
     Raises:
         ComposeError: Docker is not there, or refused.
     """
-    if _run("down", "--remove-orphans", *(["--volumes"] if volumes else [])).returncode:
+    # Containers of a profile that is not named would stay, though their network goes.
+    if _run("--profile", "load", "down", "--remove-orphans", *(["--volumes"] if volumes else [])).returncode:
         raise ComposeError("`docker compose down` failed; its output above says why.")
 
 
