@@ -60,7 +60,7 @@ def _host(resource: Resource) -> str:
 def _resource(resource: Resource, *, raw: bool) -> dict[str, Any]:
     found = otlp_encode.as_dict(resource.message())
     attributes = found.setdefault("attributes", [])
-    named = next((item for item in attributes if item["key"] == "service.name"), None)
+    named = next((item for item in attributes if item.get("key") == "service.name"), None)
     if named is None:
         named = {"key": "service.name"}
         attributes.append(named)
@@ -92,13 +92,13 @@ def _span(span: Span, skew: list[str], resource: dict[str, Any], *, raw: bool) -
 def _move_library_attributes(span: dict[str, Any], resource: dict[str, Any]) -> list[str]:
     conflicts, kept = [], []
     for item in span.get("attributes", []):
-        if item["key"] not in jaeger_tags.LIBRARY_KEYS:
+        if item.get("key") not in jaeger_tags.LIBRARY_KEYS:
             kept.append(item)
             continue
-        held = next((other for other in resource["attributes"] if other["key"] == item["key"]), None)
+        held = next((other for other in resource["attributes"] if other.get("key") == item["key"]), None)
         if held is None:
             resource["attributes"].append(item)
-        elif held["value"] != item["value"]:
+        elif held.get("value") != item.get("value"):
             kept.append(item)
             conflicts.append(f"conflicting values between Span and Resource for attribute {item['key']}")
     if "attributes" in span:
@@ -115,8 +115,10 @@ def _drop_empty_links(span: dict[str, Any]) -> list[str]:
 
 
 def _adjusted(owner: dict[str, Any]) -> dict[str, Any]:
-    attributes = sorted(owner.pop("attributes", []), key=lambda item: str(item["key"]))
+    # Protobuf's JSON leaves out what is empty, also a key or a value.
+    attributes = [{"key": "", "value": {}} | item for item in owner.pop("attributes", [])]
     if attributes:
+        attributes.sort(key=lambda item: str(item["key"]))
         owner["attributes"] = [{"key": item["key"], "value": _readable_ip(item)} for item in attributes]
     return owner
 

@@ -115,3 +115,12 @@ def test_an_all_zero_parent_means_a_root(client, send, span):
 def test_an_empty_request_is_a_good_one(client, path, content_type, body):
     """An exporter may send nothing."""
     assert client.post(path, data=body, content_type=content_type).status_code == 200
+
+
+def test_attributes_without_a_key_or_a_value_stay_readable(client, batch, span):
+    """In every form of a trace."""
+    sent = batch(span(1) | {"attributes": [{"value": {"stringValue": "x"}}, {"key": "k"}, {}], "events": [{"attributes": [{}]}]})
+
+    assert client.post("/v1/traces", json=sent).status_code == 200
+    for path in ("/api/traces/1", "/api/traces/1?raw=true", "/api/v3/traces/1", "/api/v3/traces/1?raw_traces=true"):
+        assert client.get(path).status_code == 200
