@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify load torture test test-k8s check dist corpus docs screenshots clean
+.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify load torture test fuzz test-k8s check dist corpus docs screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ test: $(VENV)/.dev ## Set up and run all tests
 
 test-k8s: $(VENV)/.dev ## Run the tests that need a Kubernetes cluster, on the one that kubectl knows
 	@VSHOP_TEST_K8S=1 $(PY) -m pytest tests/k8s $(ARGS)
+
+fuzz: $(VENV)/.dev ## Fuzz every service, Kafka and OTLP for long: ARGS=-x, VSHOP_FUZZ_EXAMPLES=1000
+	@VSHOP_FUZZ_EXAMPLES=$${VSHOP_FUZZ_EXAMPLES:-1000} $(PY) -m pytest tests/fuzz --timeout 7200 $(ARGS)
 
 check: $(VENV)/.dev ## Lint, format and types
 	@$(VENV)/bin/ruff check

@@ -1,0 +1,117 @@
+"""Records from anybody on the topic of new orders: handled or dead-lettered once; the orders in between are handled exactly."""
+
+import time
+import uuid
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vshop.kit.events import InvalidRecordError, NewOrder, decode_record
+
+TOPIC = "queuing.retail_site.new_orders"
+ITEM = 5
+LARGE = 1_046_000  # with the rest of a record nearly as much as the broker takes
+
+
+def _order(order_id):
+    return NewOrder(order_id=order_id, item_id=ITEM, username="ada", quantity=1, placed_at="2026-01-01T00:00:00.000Z").encode()
+
+
+@st.composite
+def _mutated(draw):
+    body = bytearray(_order("mutated"))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(body)))
+        body[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(body)
+
+
+def _invalid(value):
+    try:
+        decode_record(value)
+    except InvalidRecordError:
+        return True
+    return False
+
+
+VALUES = (st.none() | st.binary(max_size=200) | _mutated() | st.just(b"[" * 5_000) | st.just(b"x" * LARGE)).filter(_invalid)
+NAMES = st.sampled_from(["traceparent", "tracestate", "baggage", "dlq.replay-of", "dlq.error.type"]) | st.text(max_size=9).filter(
+    lambda name: "\0" not in name and name.isprintable()
+)
+GARBAGE = st.sampled_from(
+    [b"00-" + b"f" * 32 + b"-" + b"0" * 16 + b"-zz", b"\xff\xfe", b"a=" * 3_000, b"shop.chaos=,;=%ff", b"", b"7-7"]
+)
+HEADERS = st.lists(st.tuples(NAMES, st.none() | GARBAGE | st.binary(max_size=99) | st.just(b"h" * 900_000)), max_size=1) | st.lists(
+    st.tuples(NAMES, st.none() | GARBAGE | st.binary(max_size=99)), max_size=6
+)
+RECORDS = st.tuples(VALUES, st.none() | st.binary(max_size=30) | st.just(b"\xff\xfe"), HEADERS).filter(
+    lambda record: len(record[0] or b"") + sum(len(content or b"") for _, content in record[2]) < LARGE + 500
+)
+
+
+class Topic:
+    """The topic of new orders, as a stranger writes it."""
+
+    def __init__(self, bootstrap):
+        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 2_000_000})
+        self._reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "stock-updater", "enable.auto.commit": False})
+        self.places = []
+
+    def put(self, value, key, headers):
+        """Write a record, and remember where it lies."""
+        self._producer.produce(TOPIC, value, key, headers=headers, on_delivery=self._put)
+
+    def _put(self, error, message):
+        assert error is None, error
+        self.places.append((message.partition(), message.offset()))
+
+    def flush(self):
+        """Wait until Kafka has all."""
+        assert self._producer.flush(60) == 0
+
+    def waiting(self):
+        """Count the records whose offsets are not committed yet."""
+        partitions = self._reader.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+        committed = self._reader.committed([TopicPartition(TOPIC, number) for number in partitions], timeout=10)
+        return sum(self._reader.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in committed)
+
+    def close(self):
+        """Hang up."""
+        self._reader.close()
+
+
+@pytest.fixture
+def topic(shop):
+    """The topic."""
+    found = Topic(shop.addresses["kafka"])
+    yield found
+    found.close()
+
+
+@pytest.mark.timeout(3600)
+def test_each_record_is_handled_or_dead_lettered_once(shop, client, topic, examples):
+    """The consumer never stops, and commits to the end."""
+    letters_before, before, good = len(client.dead_letters()), client.item(ITEM), []
+
+    @settings(max_examples=min(examples, 300))  # many of them are large, and the dead letters are read as one
+    @given(RECORDS)
+    def write(record):
+        value, key, headers = record
+        topic.put(value, key, headers)
+        good.append(str(uuid.uuid4()))
+        topic.put(_order(good[-1]), key, [header for header in headers if len(header[1] or b"") < 10_000])
+        topic.flush()
+
+    write()
+    deadline = time.monotonic() + 60 + len(good) / 5
+    while topic.waiting() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert topic.waiting() == 0
+    after, letters = client.item(ITEM), client.dead_letters()[letters_before:]
+    assert (before["stock"] - after["stock"], after["ordered"] - before["ordered"]) == (len(good), len(good))
+    bad = sorted((letter["partition"], letter["offset"]) for letter in letters)
+    assert (len(bad), len(set(bad))) == (len(good), len(good))
+    assert set(bad) <= set(topic.places)
