@@ -111,7 +111,9 @@ def _context() -> dict[str, Any]:
         given = json_text.decode(body, dict[str, Any])
     except msgspec.MsgspecError as error:
         raise _BadContextError("PARSE_ERROR", str(error)) from error
-    context = given.get("context") or {}
+    context = given.get("context")
+    if context is None:
+        return {}
     if not isinstance(context, dict):
         raise _BadContextError("INVALID_CONTEXT", "The context must be an object.")
     return context

@@ -68,3 +68,11 @@ def test_a_journal_with_foreign_bytes_is_read(tmp_path):
     file.write_bytes(b'{"time": "\xff"}\n' + b"[" * 5_000 + b"\n")
 
     assert Journal(file).lines() == []
+
+
+@pytest.mark.parametrize(("context", "status"), [("false", 400), ("0", 400), ("[]", 400), ("null", 200), ("{}", 200)])
+def test_a_context_is_an_object_or_none(client, context, status):
+    """What is merely empty is neither."""
+    answer = client.post("/ofrep/v1/evaluate/flags", data=f'{{"context": {context}}}', content_type="application/json")
+
+    assert answer.status_code == status
