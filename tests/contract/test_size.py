@@ -13,6 +13,7 @@ LONGER = {
     "src/vshop/cli/running.py up": "a command's options are its parameters, each with its help",
     "services/auth_stub/app.py create_app": "an application's views are functions inside the one that builds it",
     "services/orders/app.py create_app": "an application's views are functions inside the one that builds it",
+    "services/stock_updater/app.py create_app": "an application's views are functions inside the one that builds it",
     "services/stock_updater/consumer.py __init__": "its parts described, and the consumer's whole configuration in one place",
 }
 
