@@ -34,10 +34,12 @@ class Payloads:
         if not self.visible or not payload or not span.is_recording():
             return
         raw = payload.encode(errors="backslashreplace") if isinstance(payload, str) else payload
-        whole = len(raw) <= self._limit
+        if len(raw) <= self._limit:
+            span.set_attribute(name, raw.decode(errors="backslashreplace"))
+            return
         # not final: the first bytes of a character that the cut went through are left out
-        text = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode(raw[: self._limit], final=whole)
-        span.set_attribute(name, text if whole else f"{text}…[cut, {len(raw)} bytes in all]")
+        text = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode(raw[: self._limit], final=False)
+        span.set_attribute(name, f"{text}…[cut, {len(raw)} bytes in all]")
 
     def put_json(self, span: Span, name: str, payload: Any) -> None:
         """Put anything on the span as JSON."""

@@ -37,10 +37,12 @@ def _redact_field(name: Any, value: Any) -> Any:
 
 def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Return the same mapping when it holds no secret, so that the usual case costs no copy."""
-    if not attributes:
-        return attributes
-    cleaned = redact_value(attributes)
-    return attributes if cleaned == dict(attributes) else cleaned
+    found = {}
+    for name, value in (attributes or {}).items():
+        cleaned = _redact_field(name, value)
+        if cleaned is not value and cleaned != value:
+            found[name] = cleaned
+    return {**(attributes or {}), **found} if found else attributes
 
 
 def redact_span(span: ReadableSpan) -> ReadableSpan:
