@@ -14,6 +14,8 @@ LONGER = {
     "services/auth_stub/app.py create_app": "an application's views are functions inside the one that builds it",
     "services/orders/app.py create_app": "an application's views are functions inside the one that builds it",
     "services/stock_updater/app.py create_app": "an application's views are functions inside the one that builds it",
+    "loadtest/locustfile.py": "stock Locust gets this one file alone, in a folder or a configMap",
+    "loadtest/cli.py load": "a command's options are its parameters, each with its help",
     "services/stock_updater/consumer.py __init__": "its parts described, and the consumer's whole configuration in one place",
 }
 
