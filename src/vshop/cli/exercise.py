@@ -100,7 +100,7 @@ def _tell_end(last: dict[str, Any]) -> None:
         out.print(f"\nCause: {escape(cause['reason'])} ({escape(cause['service'])}, {escape(cause['component'])})")
     if last.get("harmless"):
         out.print(f"\nNothing is wrong: {escape(last['harmless'])}")
-    out.print(f"\n[dim]{last['seconds']} s, {last['attempts']} answers, {last['hintsUsed']} hints. It is off again.[/]")
+    out.print(f"\n[dim]{last['seconds']} s, answers: {last['attempts']}, hints: {last['hintsUsed']}. It is off again.[/]")
 
 
 def _client() -> Any:
