@@ -8,6 +8,7 @@ from rich.markup import escape
 from loadtest.cli import app
 from loadtest.ledger import LostLinesError
 from loadtest.swarm import SwarmError
+from loadtest.torture import TortureError
 from vshop.client import ShopError
 from vshop.incidents.errors import UnknownIncidentError
 from vshop.runtime.errors import RuntimeProblem
@@ -16,6 +17,6 @@ from vshop.traces import TraceError
 if __name__ == "__main__":
     try:
         app(prog_name="python -m loadtest")
-    except (ShopError, SwarmError, LostLinesError, RuntimeProblem, TraceError, UnknownIncidentError) as error:
+    except (ShopError, SwarmError, TortureError, LostLinesError, RuntimeProblem, TraceError, UnknownIncidentError) as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]✖[/] {escape(str(error))}")
         sys.exit(1)

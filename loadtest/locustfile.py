@@ -7,6 +7,7 @@ each is a line of the ledger: in a file (``--ledger``), or at ``/ledger`` of Loc
 import contextlib
 import itertools
 import json
+import os
 import random
 import secrets
 import signal
@@ -240,7 +241,8 @@ class Shape(LoadTestShape):
         options = _options(self.runner.environment)
         users, seconds, now = options.num_users or 1, options.run_time or 30, self.get_run_time()
         options.shoppers = users
-        if ended.is_set() or now >= seconds or (options.orders and ledger.accepted >= options.orders):
+        orphaned = options.parent and os.getppid() != options.parent
+        if orphaned or ended.is_set() or now >= seconds or (options.orders and ledger.accepted >= options.orders):
             return None
         if options.shape == "incident":
             self.incident(options, on=seconds / 3 <= now < seconds * 2 / 3)
@@ -277,6 +279,7 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     )
     # Workers are told no option of Locust's own, so the shape writes the number of users here.
     add("--shoppers", type=int, default=1, include_in_web_ui=False, help="Do not set: --users it is.")
+    add("--parent", type=int, default=0, include_in_web_ui=False, help="End when this process, which began the load, is gone.")
     add("--orders", type=int, default=0, env_var="ORDERS", help="End when so many are accepted; 0: when the time is over.")
     add("--looks", type=float, default=1.0, env_var="LOOKS", help="Looks at an item before each order.")
     add("--items", default=",".join(map(str, ITEMS)), env_var="ITEMS", help="Numbers of the items that are ordered.")

@@ -1,5 +1,6 @@
 """Locust, started here or running elsewhere."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,9 +76,8 @@ class LocalSwarm:
             "stock-url": addresses.stock,
             "console-url": addresses.console,
         }
-        asked = (
-            {name.replace("_", "-"): value for name, value in msgspec.to_builtins(load).items()} | places | {"ledger": str(ledger)}
-        )
+        asked = {name.replace("_", "-"): value for name, value in msgspec.to_builtins(load).items()} | places
+        asked |= {"ledger": str(ledger), "parent": os.getpid()}
         options = [f"--{name}={value}" for name, value in asked.items()]
         fixed = ["--headless", "--only-summary", f"--stop-timeout={_FINISH_S}", "--exit-code-on-error=0"]
         command = [sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), *fixed, *options, *more]

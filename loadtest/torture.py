@@ -17,6 +17,10 @@ _SLOW_S = 6.0
 _CALM_S = 120.0
 
 
+class TortureError(Exception):
+    """The shop did not recover; the text says from what."""
+
+
 class Deed(NamedTuple):
     """A bad thing: kill or restart a part, or let an incident come over it for a while."""
 
@@ -99,7 +103,9 @@ class Torturer(threading.Thread):
             if handled is not None and self._accounts.tally.accepted - handled <= BACKLOG:
                 break
             if time.monotonic() > deadline:
-                raise TimeoutError(f"The shop did not catch up within {_CALM_S:g} s after {self.faults[-1:]}.")
+                raise TortureError(
+                    f"The shop did not catch up within {_CALM_S:g} s; the last thing done to it: {self.faults[-1:]}."
+                )
         return not self._over.is_set()
 
     def _waiting(self) -> Iterator[None]:
