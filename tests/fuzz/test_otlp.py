@@ -107,10 +107,10 @@ def readable(shop, post):
 
     def check():
         url = shop.addresses["observatory"]
-        assert {path: requests.get(url + path, timeout=60).status_code for path in QUESTIONS} == dict.fromkeys(QUESTIONS, 200)
         trace_id = time.time_ns().to_bytes(16, "big")
         assert post("traces", _request([Span(trace_id=trace_id, span_id=b"12345678", name="valid")])) == 200
         assert requests.get(f"{url}/api/traces/{trace_id.hex()}", timeout=10).status_code == 200
+        assert {path: requests.get(url + path, timeout=60).status_code for path in QUESTIONS} == dict.fromkeys(QUESTIONS, 200)
 
     return check
 
