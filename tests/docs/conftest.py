@@ -83,7 +83,7 @@ class Reader:
             cwd=ROOT,
             env=self.env,
             text=True,
-            timeout=110,
+            timeout=250,
             check=False,
         )
         return ran.returncode, ran.stdout
@@ -94,7 +94,7 @@ class Reader:
         file.write_text(text, encoding="utf-8")
         attached = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--vshop-home={self.env['VSHOP_HOME']}", "--rootdir=."]
         command = [sys.executable, *(attached if "def test_" in text else []), file.name]
-        return subprocess.run(command, cwd=self._folder, env=self.env, text=True, capture_output=True, timeout=100, check=False)
+        return subprocess.run(command, cwd=self._folder, env=self.env, text=True, capture_output=True, timeout=250, check=False)
 
     def _own_ports(self, command: str) -> str:
         for default, own in self._ports.items():

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import typer
 
+pytestmark = pytest.mark.timeout(300)  # a machine that has other things to do
+
 
 def _beside(name):
     """Import a module that lies beside this one: the tests are no package."""
