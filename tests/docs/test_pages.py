@@ -71,8 +71,8 @@ def test_what_is_not_run_says_why():
 
 
 def test_a_block_is_of_a_language_that_is_run():
-    """Shell is written as `console`, with prompts; a block without a language is a drawing."""
-    assert {block.language for block in BLOCKS} <= {"console", "python", ""}
+    """Shell is written as `console`, with prompts; YAML is data, and a block without a language is a drawing."""
+    assert {block.language for block in BLOCKS} <= {"console", "python", "yaml", ""}
 
 
 def test_drawings_hold_no_commands():
