@@ -30,7 +30,8 @@ class Watcher:
     """Reads each order's trace again and again until it is whole, or until it is clear that it never will be.
 
     It is clear when an order for the same item, accepted ten seconds later, has a whole trace: one item's orders are handled one
-    after the other, and a service exports its spans in their order.
+    after the other, and a service exports its spans in their order. Without that, however long it takes, it may be that
+    orders wait to be handled; then it is clear ten seconds after everything was.
     """
 
     def __init__(self, readers: Sequence[TraceReader], patience_s: float) -> None:
@@ -38,7 +39,7 @@ class Watcher:
 
         Args:
             readers: of the traces, each used by a thread of its own.
-            patience_s: how long a trace may take to become whole, in seconds.
+            patience_s: how long traces may be out of reach in the end, in seconds.
         """
         self.whole, self.broken, self.doubled = 0, list[Broken](), list[Accepted]()
         self.outcomes: dict[str, Counter[int]] = {"sold_out": Counter(), "sold_out_pieces": Counter()}
@@ -84,7 +85,7 @@ class Watcher:
             try:
                 verdict = self._look(reader, order, thoroughly=hopeless)
             except (TraceError, msgspec.MsgspecError):  # what holds the traces is away, or was cut off: a fault like any other
-                verdict, hopeless = Verdict("the traces cannot be read"), time.time() > order.at + self._patience_s
+                verdict, hopeless = Verdict("the traces cannot be read"), self._closed_for(self._patience_s)
             self._decide(order, looks, verdict, hopeless=hopeless)
 
     def _decide(self, order: Accepted, looks: int, verdict: Verdict, *, hopeless: bool) -> None:
@@ -95,7 +96,8 @@ class Watcher:
             elif hopeless:
                 self.broken.append(Broken(order, verdict.missing or ""))
             else:
-                due = time.time() + min(_FIRST_LOOK_S * 1.7**looks, _LATEST_LOOK_S)
+                now = time.time()
+                due = now + max(min(_FIRST_LOOK_S * 1.7**looks, _LATEST_LOOK_S), (now - order.at) / 8 if looks > 8 else 0)
                 heapq.heappush(self._due, (due, next(self._numbers), order, looks + 1))
             self._changed.notify_all()
 
@@ -122,10 +124,11 @@ class Watcher:
         return verdict
 
     def _hopeless(self, order: Accepted) -> bool:
-        now = time.time()
         overtaken = self._overtaken.get(order.item_id, 0.0) > order.at + _OVERTAKEN_S
-        closing = bool(self._closed_at) and now > self._closed_at + _OVERTAKEN_S
-        return now > order.at + (_OVERTAKEN_S if overtaken or closing else self._patience_s)
+        return (overtaken and time.time() > order.at + _OVERTAKEN_S) or self._closed_for(_OVERTAKEN_S)
+
+    def _closed_for(self, seconds: float) -> bool:
+        return bool(self._closed_at) and time.time() > self._closed_at + seconds
 
     def _note(self, order: Accepted, verdict: Verdict) -> None:
         self.whole += 1
