@@ -72,7 +72,7 @@ class OrderConsumer:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,  # else the commit at hand-over would take the record in hand with it
                 "auto.offset.reset": "earliest",
-                # As long as a record may wait in hand, and no longer: a coordinator that was killed may wait this long for members of old.
+                # As long as a record may wait in hand: a coordinator that was killed may wait this long for members of old.
                 "max.poll.interval.ms": int(settings.outage_patience_s * 1000) + 30_000,
                 "session.timeout.ms": 6000,
                 "heartbeat.interval.ms": 1500,
