@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
-.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify load torture test fuzz test-k8s check dist corpus docs screenshots clean
+.PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify load torture bench test fuzz test-k8s check dist corpus docs screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ load: $(VENV)/.load ## Let shoppers order for 30 s, then count lost orders and s
 torture: $(VENV)/.load ## 100,000 orders to a shop of its own while every part is killed in turn; ARGS="--orders 2000"
 	@$(PY) -m loadtest torture $(ARGS)
 
+bench: $(VENV)/.run ## Measure the shop on this machine, in ten minutes; ARGS="--quick --only cost --hotrod PATH --jaeger PATH"
+	@$(PY) -m bench $(ARGS)
+
 test: $(VENV)/.dev ## Set up and run all tests
 	@$(PY) -m pytest $(ARGS)
 
@@ -77,7 +80,7 @@ check: $(VENV)/.dev ## Lint, format and types
 	@$(VENV)/bin/mypy
 
 docs: $(VENV)/.dev ## Write the generated pages of docs/ anew
-	@$(PY) docs/generate.py
+	@PYTHONPATH=. $(PY) docs/generate.py
 
 dist: $(VENV)/.dev ## Build the wheel and the sdist, and check what is in them
 	@rm -rf dist

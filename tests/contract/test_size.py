@@ -25,7 +25,7 @@ def sources(root):
     """Every Python file of ours, as text, by its path."""
     return {
         str(path.relative_to(root)): path.read_text(encoding="utf-8")
-        for base in ("src", "services", "tests", "examples", "loadtest")
+        for base in ("src", "services", "tests", "examples", "loadtest", "bench")
         for path in sorted((root / base).rglob("*.py"))
     }
 

@@ -1,0 +1,133 @@
+"""Jaeger's HotROD beside the shop, in the same run, into the same Jaeger: what a user would otherwise show tracing with."""
+
+import http.client
+import itertools
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import psutil
+import requests
+
+from bench.handling import Sustained
+from bench.shopper import quantile
+from vshop.runtime.ports import free
+
+_PATIENCE_S = 60.0
+_CUSTOMERS = (123, 392, 731, 567)
+_CURED = ("--fix-db-query-delay=1ms", "--fix-disable-db-conn-mutex", "--fix-route-worker-pool-size=100")
+"""It sleeps on purpose, to be found slow; without these it answers three requests a second."""
+
+
+class HotRod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """HotROD, all its services in one process, no broker, no database, nothing that keeps what was ordered."""
+
+    first_trace_s: float
+    """From its start to its first trace in Jaeger."""
+    requests_per_s: float
+    spans_per_request: float
+    spans_per_s: float
+    answered_p50_ms: float
+    answered_p99_ms: float
+    cpu_ms_per_request: float
+    resident_bytes: int
+
+
+class SideBySide(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The two, with one Jaeger behind both."""
+
+    jaeger_resident_bytes: int
+    """With the traces of both."""
+    shop_first_trace_s: float
+    """From ``vshop up --jaeger`` to the first whole trace in Jaeger, which is started with it."""
+    shop: Sustained
+    hotrod: HotRod
+
+
+def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, shoppers: int) -> HotRod:
+    """Start HotROD, wait for its first trace, let it answer for some seconds.
+
+    Args:
+        program: its binary.
+        otlp: where Jaeger takes OTLP over HTTP.
+        jaeger: base address of Jaeger's query API.
+        home: folder for its log.
+        seconds: how long the load lasts.
+        shoppers: how many ask at a time.
+    """
+    ports = dict(zip(("frontend", "customer", "driver", "route"), free(4), strict=True))
+    port = ports["frontend"]
+    command = [str(program), "all", *_CURED]
+    for name, number in ports.items():
+        command += [f"--{name}-service-port={number}", f"--{name}-service-hostname=127.0.0.1"]
+    with (home / "hotrod.log").open("wb") as log:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env=os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp}, stdout=log, stderr=log)
+        try:
+            spans = _first_trace(port, jaeger)
+            first_s = time.perf_counter() - began
+            seen = psutil.Process(process.pid)
+            before = sum(seen.cpu_times()[:2])
+            answered, lasted = _load(port, seconds, shoppers)
+            cpu = sum(seen.cpu_times()[:2]) - before
+            resident = seen.memory_info().rss
+        finally:
+            process.terminate()
+            process.wait(10)
+    return HotRod(
+        first_trace_s=first_s,
+        requests_per_s=len(answered) / lasted,
+        spans_per_request=spans,
+        spans_per_s=spans * len(answered) / lasted,
+        answered_p50_ms=1000 * quantile(answered, 0.5),
+        answered_p99_ms=1000 * quantile(answered, 0.99),
+        cpu_ms_per_request=1000 * cpu / len(answered),
+        resident_bytes=resident,
+    )
+
+
+def _first_trace(port: int, jaeger: str) -> int:
+    """Ask again and again until it answers, then until Jaeger has the trace; returns the number of its spans."""
+    deadline = time.monotonic() + _PATIENCE_S
+    session = requests.Session()
+    session.trust_env = False
+    while True:
+        try:
+            session.get(f"http://127.0.0.1:{port}/dispatch", params={"customer": 123}, timeout=10).raise_for_status()
+            break
+        except requests.RequestException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    while True:
+        found = session.get(f"{jaeger}/api/traces", params={"service": "frontend", "limit": "1"}, timeout=10).json()["data"]
+        if found and len({process["serviceName"] for process in found[0]["processes"].values()}) >= 4:
+            return len(found[0]["spans"])
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no whole trace of HotROD in Jaeger within {_PATIENCE_S:g} s")
+        time.sleep(0.02)
+
+
+def _load(port: int, seconds: float, shoppers: int) -> tuple[list[float], float]:
+    """Ask as fast as it answers; returns the seconds of each answer, and of all."""
+    until, answered, customers = time.perf_counter() + seconds, list[float](), itertools.cycle(_CUSTOMERS)
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection(urlsplit(f"http://127.0.0.1:{port}").netloc, timeout=60)
+        while (began := time.perf_counter()) < until:
+            connection.request("GET", f"/dispatch?customer={next(customers)}")
+            connection.getresponse().read()
+            answered.append(time.perf_counter() - began)
+        connection.close()
+
+    began = time.perf_counter()
+    threads = [threading.Thread(target=ask) for _ in range(shoppers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answered, time.perf_counter() - began
