@@ -23,6 +23,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """``killed``, ``restarted`` or ``under <incident>``."""
     at: float
     back_at: float
+    oldest_at: float = 0.0
+    """When the oldest order was accepted whose trace had not been read whole by then; 0 when nobody knows."""
     accepted: int = 0
     """How many orders had been accepted by then."""
 
@@ -42,8 +44,8 @@ def explain(broken: Broken, faults: Iterable[Fault]) -> Explained:
 
     A process that is killed takes along the spans that it has not exported; the observatory takes along all that it holds, so it
     explains a gap of any service. Kafka and DynamoDB have no spans of their own, and explain none. An order is concerned when it
-    was accepted while the part was away or up to fifteen seconds before: a fault begins only when no older order waits to be
-    handled. An incident explains any gap of an order that was accepted while it was on.
+    was accepted while the part was away, or before and its trace had not been read whole yet; where nobody knows that, up to
+    fifteen seconds before. An incident explains any gap of an order that was accepted while it was on.
 
     Args:
         broken: the trace.
@@ -75,7 +77,7 @@ def _cause(order: Accepted, service: str, faults: Iterable[Fault]) -> str | None
         if fault.what.startswith("under "):
             concerned = fault.at - _ROUND_S <= order.at <= fault.back_at + _ROUND_S
         else:
-            concerned = fault.at - _BEFORE_S <= order.at <= fault.back_at + _AFTER_S
+            concerned = (fault.oldest_at or fault.at - _BEFORE_S) <= order.at <= fault.back_at + _AFTER_S
             concerned = concerned and fault.part in {service, "observatory", "jaeger"}
         if concerned:
             return f"{fault.part} {fault.what} {fault.at - order.at:+.1f} s after the order"

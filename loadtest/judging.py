@@ -20,7 +20,8 @@ class Verdict(NamedTuple):
     missing: str | None
     """The first hop that is not there, beginning with its service; None when the trace is whole."""
     outcomes: tuple[str, ...] = ()
-    """What became of the order each time it was taken from Kafka: applied, duplicate, sold_out, dead_lettered."""
+    """What became of the order each time it was taken from Kafka: applied, duplicate, sold_out, dead_lettered, or unanswered: the
+    write went out, and DynamoDB's answer did not come."""
 
     @property
     def whole(self) -> bool:
@@ -56,7 +57,7 @@ def _missing(trace: Trace, taken: list[Span], outcomes: tuple[str, ...]) -> str 
     if not sent:
         return SENT
     received = [span for span in taken if (span.trace_id, span.parent_id) in sent or sent.intersection(span.links)]
-    if not received or not outcomes:
+    if not received or not set(outcomes) - {"unanswered"}:
         return TAKEN
     return _missing_call(trace, taken)
 
@@ -77,4 +78,6 @@ def _outcome(trace: Trace, taken: Span) -> str | None:
     outcome = taken.attributes.get("shop.order.outcome")
     if outcome is None and any(span.kind == "PRODUCER" and span.name.endswith(".dlq") for span in trace.children(taken)):
         return "dead_lettered"
+    if outcome is None and any(span.name == "DynamoDB.PutItem" for span in trace.children(taken)):
+        return "unanswered"
     return None if outcome is None else str(outcome)

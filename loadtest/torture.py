@@ -114,6 +114,7 @@ class Torturer(threading.Thread):
 
     def _do(self, deed: Deed) -> Fault:
         accepted, began = self._accounts.tally.accepted, time.time()
+        oldest_at = min((order.at for order in self._accounts.watcher.pending()), default=began)
         if deed.how == "killed":
             self._target.kill(deed.part)
             self._target.start(deed.part)
@@ -121,7 +122,7 @@ class Torturer(threading.Thread):
             self._target.restart(deed.part)
         else:
             self._slow(deed.how.removeprefix("under "))
-        fault = Fault(part=deed.part, what=deed.how, at=began, back_at=time.time(), accepted=accepted)
+        fault = Fault(part=deed.part, what=deed.how, at=began, back_at=time.time(), oldest_at=oldest_at, accepted=accepted)
         self._tell(f"{fault.part} {fault.what} after {accepted} orders, back after {fault.back_at - began:.1f} s")
         return fault
 

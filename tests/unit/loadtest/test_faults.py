@@ -32,6 +32,14 @@ def test_a_killed_process_explains_its_own_spans_around_its_end(order, part, mis
     assert (found.cause is not None) == explained
 
 
+def test_an_order_whose_trace_was_not_read_yet_is_concerned_however_old(order):
+    """And one whose trace had been read is not."""
+    fault = Fault(part="observatory", what="killed", at=100.0, back_at=105.0, oldest_at=70.0)
+
+    assert explain(Broken(order(1, at=71.0), TAKEN), [fault]).cause is not None
+    assert explain(Broken(order(1, at=69.0), TAKEN), [fault]).cause is None
+
+
 def test_the_cause_says_which_process_and_when(order):
     assert explain(Broken(order(1, at=99.0), ENTRY), KILLED.values()).cause == "orders killed +1.0 s after the order"
 

@@ -35,5 +35,17 @@ def test_delivered_twice_and_recognised(whole):
     assert (verdict.whole, verdict.outcomes) == (True, ("applied", "duplicate"))
 
 
+def test_a_write_whose_answer_was_lost(whole):
+    """The next delivery recognises the order; the failed call is there to show who applied it."""
+    verdict = judge(whole(outcomes=(None, "duplicate")))
+
+    assert (verdict.whole, verdict.outcomes) == (True, ("unanswered", "duplicate"))
+
+
+def test_a_write_whose_answer_was_lost_and_nothing_after(whole):
+    """As long as no delivery came to an end."""
+    assert judge(whole(outcomes=(None,))).missing == TAKEN
+
+
 def test_no_hop_is_whole_by_being_absent_altogether(whole):
     assert judge(whole(without=tuple(str(number) for number in range(200)))).missing == ENTRY
