@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from bench.cli import app
 from bench.shopper import RefusedError
+from bench.starting import StartError
 from vshop.client import ShopError
 from vshop.first_order import BrokenHopError
 from vshop.runtime.errors import RuntimeProblem
@@ -15,6 +16,6 @@ from vshop.traces import TraceError
 if __name__ == "__main__":
     try:
         app(prog_name="python -m bench")
-    except (ShopError, RefusedError, BrokenHopError, RuntimeProblem, TraceError, TimeoutError) as error:
+    except (ShopError, RefusedError, StartError, BrokenHopError, RuntimeProblem, TraceError, TimeoutError) as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]✖[/] {escape(str(error))}")
         sys.exit(1)

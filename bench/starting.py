@@ -22,6 +22,10 @@ from vshop.runtime.shop import Shop
 _TIMEOUT_S = 180.0
 
 
+class StartError(Exception):
+    """`vshop up` did not start a shop; the text is what it said."""
+
+
 class Start(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Starts of one kind, each from the command to the first whole trace."""
 
@@ -69,11 +73,13 @@ def _starts(home: Path, env: dict[str, str], times: int) -> Start:
 def _start(home: folders.Home, env: dict[str, str]) -> tuple[float, dict[str, float]]:
     command = [sys.executable, "-m", "vshop.cli", "up", "--free-ports", "--jaeger", "none", "--json", "--home", str(home.path)]
     before, began = _children_cpu(), time.perf_counter()
-    ran = subprocess.run(command, env=os.environ | env, stdout=subprocess.PIPE, timeout=_TIMEOUT_S, check=True)
+    ran = subprocess.run(command, env=os.environ | env, capture_output=True, timeout=_TIMEOUT_S, check=False)
     seconds = time.perf_counter() - began
+    if ran.returncode:
+        raise StartError(f"`vshop up` failed:\n{ran.stderr.decode(errors='replace')[-2000:]}")
     shop = Shop.running(str(home.path))
     if shop is None or not json.loads(ran.stdout)["traceId"]:
-        raise RuntimeError("`vshop up` left no shop")
+        raise StartError("`vshop up` left no shop")
     try:
         used = {"command": _children_cpu() - before} | cpu_seconds(shop)
     finally:

@@ -56,7 +56,7 @@ def verification(home: str, incidents: list[str], timeout_s: float) -> Verificat
     """
     command = [sys.executable, "-m", "vshop.cli", "verify", "--json", *incidents]
     began = time.perf_counter()
-    ran = subprocess.run(command, env=os.environ | {"VSHOP_HOME": home}, stdout=subprocess.PIPE, timeout=timeout_s, check=False)
+    ran = subprocess.run(command, env=os.environ | {"VSHOP_HOME": home}, capture_output=True, timeout=timeout_s, check=False)
     seconds = time.perf_counter() - began
     verdicts = json.loads(ran.stdout)
     return Verification(incidents=len(verdicts), verified=sum(one["verified"] for one in verdicts), seconds=seconds)

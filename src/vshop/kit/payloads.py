@@ -21,6 +21,9 @@ def _plain(value: Any) -> Any:
     return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)
 
 
+_as_json = json.JSONEncoder(default=_plain).encode  # `json.dumps` would make an encoder for every payload
+
+
 class Payloads:
     """Puts payloads on spans, as one JSON or text attribute each."""
 
@@ -44,7 +47,7 @@ class Payloads:
     def put_json(self, span: Span, name: str, payload: Any) -> None:
         """Put anything on the span as JSON."""
         if self.visible and span.is_recording():
-            self.put(span, name, json.dumps(payload, default=_plain))
+            self.put(span, name, _as_json(payload))
 
     def put_headers(self, span: Span, name: str, headers: Iterable[tuple[str, str | bytes]]) -> None:
         """Put headers on the span as a JSON object, names in lower case; none of them names an incident."""
