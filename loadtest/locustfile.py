@@ -304,7 +304,9 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
 @events.init.add_listener
 def install(environment: Environment, **_: Any) -> None:
     """Give shoppers time to finish an order; hand the ledger on, from Locust's page to whoever asks."""
-    environment.stop_timeout = environment.stop_timeout or 60
+    environment.stop_timeout = environment.stop_timeout or 15
+    if environment.runner:
+        environment.runner.register_message("ledger", lambda msg, **_: ledger.take(msg.data["lines"]))
     if environment.web_ui and environment.web_ui.app:
 
         @environment.web_ui.app.get("/ledger")
@@ -343,8 +345,11 @@ def begin(environment: Environment, **_: Any) -> None:
 
 @events.test_stop.add_listener
 def end(environment: Environment, **_: Any) -> None:
-    """Let nobody wait any longer, and leave no incident on."""
+    """Let nobody wait any longer, leave no incident on; a worker hands over the rest before it says that it has stopped."""
     paused.set()
+    if isinstance(environment.runner, WorkerRunner):
+        rest, ledger.lines = ledger.lines, []
+        environment.runner.send_message("ledger", {"lines": rest})
     if incident_on and isinstance(environment.shape_class, Shape):
         environment.shape_class.incident(_options(environment), on=False)
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from vshop.runtime.processes import tail
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 _FINISH_S = 60  # what a shopper under way gets to finish, when the load ends
 _TIMEOUT_S = 10
+_WORKER_S = 90
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,11 +125,25 @@ class RemoteSwarm:
         source = PageSource(self._url)
         self.source: Source = source
         self._page = source
+        self._await_worker()
         form = {name: str(value) for name, value in msgspec.to_builtins(load).items()} | {"user_count": str(load.users)}
         answer = self._ask("POST", "/swarm", data=form)
         if not answer["success"]:
             raise SwarmError(f"Locust at {url} refuses: {answer['message']}")
         self._seen_running = False
+
+    def _await_worker(self) -> None:
+        """Wait until a worker is ready: after a load it takes a moment."""
+        deadline = time.monotonic() + _WORKER_S
+        while True:
+            workers = self._ask("GET", "/stats/requests").get("workers")
+            if workers is None or any(worker["state"] == "ready" for worker in workers):
+                return  # without workers it does the work itself
+            if time.monotonic() > deadline:
+                raise SwarmError(
+                    f"Locust at {self._url} had no worker ready for {_WORKER_S} s. Start one, or let it finish its load."
+                )
+            time.sleep(0.5)
 
     def running(self) -> bool:
         """Say whether they are still at it, as of the last look at the ledger."""

@@ -1,16 +1,20 @@
 """A short load on a real shop: its report is right, and it cries when something is really lost or doubled."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from vshop.addresses import find
 from vshop.client import ShopClient
-from vshop.runtime import dynamodb
+from vshop.runtime import dynamodb, ports
 from vshop.runtime.shop import Shop
 
 pytestmark = pytest.mark.timeout(240)
@@ -30,6 +34,13 @@ def end(load: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
     out, err = load.communicate(timeout=200)
     assert out, err
     return load.returncode, json.loads(out)
+
+
+def answers(page: str) -> bool:
+    """Say whether Locust's page is there."""
+    with contextlib.suppress(requests.RequestException):
+        return requests.get(f"{page}/ledger", timeout=5).ok
+    return False
 
 
 def test_a_load_is_reckoned_up(shop: Shop, tmp_path: Path):
@@ -94,6 +105,37 @@ def test_an_incident_comes_in_the_middle_and_goes_again(shop: Shop, client: Shop
     assert (status, report["problems"]) == (0, [])
     assert [fault["what"] for fault in report["faults"]][-1] == "under pricing-type-error"
     assert client.switched_on() == []
+
+
+@contextlib.contextmanager
+def distributed(shop: Shop, folder: Path) -> Iterator[str]:
+    """Run Locust's master, with its page, and a worker; yield the page's address."""
+    at, (page, talk) = find(shop.state.home, {}), ports.free(2)
+    env = os.environ | {"LOCUST_HOST": at.orders, "VSHOP_AUTH_URL": at.auth, "VSHOP_STOCK_URL": at.stock}
+    locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtest" / "locustfile.py")]
+    master = [
+        "--master",
+        f"--master-bind-port={talk}",
+        "--master-bind-host=127.0.0.1",
+        "--web-host=127.0.0.1",
+        f"--web-port={page}",
+    ]
+    with (folder / "locust.log").open("wb") as log, contextlib.ExitStack() as running:
+        for role in (master, ["--worker", f"--master-port={talk}"]):
+            process = subprocess.Popen([*locust, *role], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            running.callback(process.wait, 30)
+            running.callback(process.terminate)
+        yield f"http://127.0.0.1:{page}"
+
+
+def test_a_locust_with_workers_is_reckoned_up(shop: Shop, tmp_path: Path, eventually):
+    """Also the orders that were accepted between a worker's last report and its end."""
+    with distributed(shop, tmp_path) as page:
+        eventually(lambda: answers(page), 60)
+        status, report = end(begin(shop, "--rate=8", f"--locust={page}"))
+
+    assert (status, report["problems"]) == (0, [])
+    assert report["handled"] == report["tracesWhole"] == report["accepted"] > 5
 
 
 def test_without_a_shop_it_says_so(tmp_path: Path):
