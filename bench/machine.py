@@ -35,7 +35,7 @@ def describe() -> Machine:
         cpu=_cpu(),
         cores=os.cpu_count() or 1,
         memory_bytes=psutil.virtual_memory().total,
-        system=f"{platform.system()} {platform.release()}",
+        system=f"{platform.system()} {platform.release().partition('-')[0]}",
         load=os.getloadavg(),
         calibration_s=calibrate(),
         versions=versions() | {name: version(name) for name in _LIBRARIES},

@@ -37,7 +37,7 @@ class Extent(NamedTuple):
     hotrod_s: float
 
 
-FULL = Extent(3, 2, 200, 2000, 8, 20, [], 150, 4, [1_000, 10_000, 100_000], 600, 10)
+FULL = Extent(3, 2, 200, 1500, 8, 20, [], 150, 4, [1_000, 10_000, 100_000], 500, 10)
 QUICK = Extent(1, 1, 40, 200, 8, 5, ["auth-token-expired", "stock-put-missing-key"], 60, 2, [1_000, 10_000], 100, 5)
 
 

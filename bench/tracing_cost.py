@@ -24,8 +24,10 @@ VARIANTS: Mapping[str, dict[str, str]] = {
     "metadata": {"SHOP_PAYLOADS": "metadata"},
     "full": {},
 }
-_SETTLE_S = 0.7
-"""Until what the last orders left has been exported: the batch processors wait 0.2 s."""
+_SETTLE_S = 0.5
+"""Beyond the time that signals are held back, until what the last orders left has been exported."""
+USUAL_S = 0.2
+"""How long services hold spans and log records back to send them together, unless told otherwise (``kit.telemetry``)."""
 _SHOPPERS = 4
 _START_S = 120.0
 
@@ -47,14 +49,16 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Sets:
     """One set of services for each variant."""
 
-    def __init__(self, backends: Shop, home: Path, names: tuple[str, ...]) -> None:
+    def __init__(self, backends: Shop, home: Path, names: tuple[str, ...], held_back_s: float) -> None:
         """Prepare; ``start`` starts them.
 
         Args:
-            backends: a shop that has Kafka, DynamoDB, observatory and console.
+            backends: a shop that has Kafka, DynamoDB and observatory.
             home: folder for the sets.
             names: of the variants.
+            held_back_s: how long they hold signals back.
         """
+        self._held_back_s = held_back_s
         self._backends, self._home, self._names = backends, home, names
         self._shops: dict[str, Shop] = {}
         self._crowds: dict[str, Crowd] = {}
@@ -80,6 +84,8 @@ class Sets:
             "SHOP_KAFKA_TOPIC": f"cost-{name}",
             "SHOP_KAFKA_GROUP": f"cost-{name}",
             "SHOP_DYNAMODB_TABLE": f"cost-{name}",
+            "OTEL_BSP_SCHEDULE_DELAY": f"{1000 * self._held_back_s:.0f}",
+            "OTEL_BLRP_SCHEDULE_DELAY": f"{1000 * self._held_back_s:.0f}",
             "AWS_ACCESS_KEY_ID": "embedded",
             "AWS_SECRET_ACCESS_KEY": "embedded",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -89,7 +95,7 @@ class Sets:
         """Place orders with one set, and return the CPU milliseconds per order of each of its parts."""
         before = cpu_seconds(self._shops[name])
         self._crowds[name].order_and_wait(orders)
-        time.sleep(_SETTLE_S)
+        time.sleep(self._held_back_s + _SETTLE_S)
         after = cpu_seconds(self._shops[name])
         return {part: 1000 * (after[part] - before[part]) / orders for part in before}
 
@@ -100,15 +106,16 @@ class Sets:
 
 
 @contextlib.contextmanager
-def sets(backends: Shop, home: Path, names: tuple[str, ...] = tuple(VARIANTS)) -> Iterator[Sets]:
+def sets(backends: Shop, home: Path, names: tuple[str, ...] = tuple(VARIANTS), held_back_s: float = USUAL_S) -> Iterator[Sets]:
     """Have the sets inside the block.
 
     Args:
         backends: a shop that has Kafka, DynamoDB and observatory.
         home: folder for the sets.
         names: of the variants.
+        held_back_s: how long they hold signals back; the longer, the less depends on how many orders a second the machine makes.
     """
-    made = Sets(backends, home, names)
+    made = Sets(backends, home, names, held_back_s)
     try:
         made.start()
         yield made
