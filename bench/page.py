@@ -33,8 +33,9 @@ def _machine(results: Results) -> list[str]:
     one, five, fifteen = machine.load
     where = f"on {machine.cores} cores ({machine.cpu}), {machine.memory_bytes / 1e9:.0f} GB, {machine.system}"
     calibration = f"{machine.calibration_s:.2f} s before, {machine.calibration_after_s:.2f} s after"
+    extent = "`--quick`, fewer of everything" if results.quick else "the whole run"
     return [
-        f"Measured on {results.started[:10]} in {results.seconds / 60:.0f} minutes, {where}.",
+        f"Measured on {results.started[:10]} in {results.seconds / 60:.0f} minutes ({extent}), {where}.",
         f"Load average before: {one:.1f}, {five:.1f}, {fifteen:.1f}. Calibration: {calibration}.",
         f"Versions: {versions}.",
     ]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bench.page import page as performance_page
 from vshop.incidents.docs import make_docs
 from vshop.incidents.loader import load_catalogue
 from vshop.kit import settings
@@ -26,7 +27,11 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "incidents.md": lambda: make_docs(load_catalogue())}
+PAGES = {
+    "settings.md": settings_page,
+    "incidents.md": lambda: make_docs(load_catalogue()),
+    "performance.md": performance_page,
+}
 
 
 def readme() -> str:
