@@ -38,4 +38,5 @@ def _machine(results: Results) -> list[str]:
         f"Measured on {results.started[:10]} in {results.seconds / 60:.0f} minutes ({extent}), {where}.",
         f"Load average before: {one:.1f}, {five:.1f}, {fifteen:.1f}. Calibration: {calibration}.",
         f"Versions: {versions}.",
+        *([results.note] if results.note else []),
     ]

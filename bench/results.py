@@ -18,6 +18,8 @@ class Results(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """When, in ISO 8601, UTC."""
     seconds: float = 0.0
     quick: bool = False
+    note: str = ""
+    """What has to be known of this run, in a sentence."""
     machine: Machine
     warm: Start | None = None
     cold: Start | None = None
