@@ -86,6 +86,7 @@ class Sets:
             "SHOP_DYNAMODB_TABLE": f"cost-{name}",
             "OTEL_BSP_SCHEDULE_DELAY": f"{1000 * self._held_back_s:.0f}",
             "OTEL_BLRP_SCHEDULE_DELAY": f"{1000 * self._held_back_s:.0f}",
+            "OTEL_METRIC_EXPORT_INTERVAL": f"{5000 * self._held_back_s:.0f}",
             "AWS_ACCESS_KEY_ID": "embedded",
             "AWS_SECRET_ACCESS_KEY": "embedded",
             "AWS_DEFAULT_REGION": "us-east-1",
