@@ -20,7 +20,7 @@ from bench.table import rows
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(help=__doc__)
+@app.command()
 def bench(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Two minutes instead of ten: fewer of everything.")] = False,
