@@ -12,10 +12,10 @@ from bench.page import RECORDED
 from bench.results import read
 from bench.tracing_cost import Cost, measure, sets
 
-MOST_TIMES_AS_MUCH = 2.0
-"""Tracing on, with payloads, against tracing off; the recorded run has 1.62, and so few orders show a little more."""
-MOST_TIMES_RECORDED = 1.5
-"""CPU time of an order in calibration loops, against the recorded run's: room for another Python and another processor."""
+MOST_TIMES_AS_MUCH = 2.3
+"""Tracing on, with payloads, against tracing off; the recorded run has 1.62; so few orders, on a busy machine, were seen to show up to 1.93."""
+MOST_TIMES_RECORDED = 2.0
+"""CPU time of an order in calibration loops, against the recorded run's: room for another Python, another processor and busy caches."""
 _VARIANTS = ("off", "full")
 
 
