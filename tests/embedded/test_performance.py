@@ -13,9 +13,9 @@ from bench.results import read
 from bench.tracing_cost import Cost, measure, sets
 
 MOST_TIMES_AS_MUCH = 2.3
-"""Tracing on, with payloads, against tracing off; the recorded run has 1.62; so few orders, on a busy machine, were seen to show up to 1.93."""
+"""Tracing on, with payloads, against tracing off; the recorded run has 1.62, so few orders on a busy machine up to 1.93."""
 MOST_TIMES_RECORDED = 2.0
-"""CPU time of an order in calibration loops, against the recorded run's: room for another Python, another processor and busy caches."""
+"""CPU time of an order in calibration loops, against the recorded run's: room for another processor and for busy caches."""
 _VARIANTS = ("off", "full")
 
 
