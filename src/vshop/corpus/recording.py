@@ -118,5 +118,5 @@ class Recorder:
 def _demand(incident: Incident, checks: Iterable[Any]) -> None:
     failed = [check for check in checks if not check.ok]
     if failed:
-        told = "; ".join(f"{check.what}: expected {check.expected}, seen {check.seen}" for check in failed)
+        told = "; ".join(map(str, failed))
         raise ExportFailedError(f"{incident.id} did not show what its file says, and cannot be recorded. {told}")

@@ -59,7 +59,7 @@ class Replay:
         """
         failed = [check for check in self.verify(case) if not check.ok]
         if failed:
-            told = "; ".join(f"{check.what}: expected {check.expected}, seen {check.seen}" for check in failed)
+            told = "; ".join(map(str, failed))
             raise ExportFailedError(f"{case.id} was recorded, but does not verify when it is replayed. {told}")
         found = [self._jaeger(one) for one in dict.fromkeys(trace["traceId"] for trace in case.truth["traces"])]
         return msgspec.structs.replace(case, jaeger={"data": found, "total": len(found), "limit": 0, "offset": 0, "errors": None})

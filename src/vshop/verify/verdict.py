@@ -24,6 +24,11 @@ class Check(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     seen: Any = None
     evidence: dict[str, Any] = {}
 
+    def __str__(self) -> str:
+        """Say what was expected and what was seen, for a person."""
+        told = f"{self.what}: expected {self.expected}, seen {self.seen}"
+        return f"{self.phase}: {told}" if self.phase else told
+
 
 class Culprit(msgspec.Struct, frozen=True, rename="camel"):
     """The span that the incident's file calls the root cause, in one of the trigger's traces."""
