@@ -4,6 +4,9 @@ SHELL := /bin/sh
 VENV ?= .venv
 PY := $(VENV)/bin/python
 VSHOP := $(VENV)/bin/vshop
+# ARGS is for the target that was named: tests run commands of the pages, and those call make again.
+MAKEOVERRIDES =
+unexport ARGS
 INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --constraint constraints.txt --editable
 
 .PHONY: help doctor up down compose-up compose-down k8s-up k8s-down status order logs chaos-token chaos-key chaos-off reset verify load torture bench test fuzz test-k8s check dist corpus docs screenshots clean
