@@ -187,8 +187,11 @@ def _client(endpoint: str) -> Any:
 
 
 def _attributes(item: StockItem) -> dict[str, Any]:
-    return {name: _serialize(value) for name, value in msgspec.to_builtins(item).items()}
+    """Write an item as DynamoDB takes it; its order ids as one text (docs/adr/0006-order-ids-in-one-attribute.md)."""
+    plain = msgspec.to_builtins(item) | {"recent": " ".join(item.recent)}
+    return {name: _serialize(value) for name, value in plain.items()}
 
 
 def _item(attributes: dict[str, Any]) -> StockItem:
-    return msgspec.convert({name: _deserialize(value) for name, value in attributes.items()}, StockItem)
+    plain = {name: _deserialize(value) for name, value in attributes.items()}
+    return msgspec.convert(plain | {"recent": plain["recent"].split()}, StockItem)

@@ -92,6 +92,20 @@ def test_an_exemplar_leads_from_the_histogram_to_the_trace(observatory, ordered,
     assert found[placed.trace_id] == trace.roots[0].span_id
 
 
+def test_each_service_counts_what_it_exports_and_loses_and_nothing_per_span(observatory, ordered, eventually):
+    """Loss is counted where it happens, in queues and exporters; a count of the spans that begin and end would not show it."""
+    ordered(1)
+    counted = {f"otel.sdk.{where}" for where in ("processor.span.processed", "processor.log.processed", "exporter.span.exported")}
+
+    def own(service: str) -> set[str]:
+        series = observatory.json("/api/metrics", service=service)["series"]
+        return {one["name"] for one in series if one["name"].startswith("otel.sdk.")}
+
+    for service in ("orders", "auth-stub", "stock-updater"):
+        names = eventually(lambda service=service: counted <= own(service) and own(service))
+        assert not names & {"otel.sdk.span.live", "otel.sdk.span.started"}
+
+
 def test_a_consumer_that_keeps_up_has_no_lag(observatory, ordered, eventually):
     """The lag of all four partitions is reported by stock-updater and goes to 0 after an order."""
     ordered(1)

@@ -9,7 +9,9 @@ from msgspec import Meta
 SCHEMA_VERSION = 1
 MAX_QUANTITY = 1000
 
-OrderId = Annotated[str, Meta(min_length=1, max_length=64)]
+OrderId = Annotated[
+    str, Meta(max_length=64, pattern=r"^[!-~]+\Z", description="Without spaces: an item keeps the last ids in one text.")
+]
 ItemId = Annotated[
     int, Meta(ge=0, le=2**53, description="The item's number; the record's key and the table's `id` are its digits.")
 ]

@@ -77,6 +77,8 @@ def test_a_missing_field_is_named(field):
     [
         ("orderId", ""),
         ("orderId", 7),
+        ("orderId", "two words"),
+        ("orderId", "o1\n"),
         ("itemId", -1),
         ("itemId", "1"),
         ("quantity", 0),

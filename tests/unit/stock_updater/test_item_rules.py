@@ -1,15 +1,10 @@
 """Whatever is delivered again, in whichever order, the stock is the initial one less every order once."""
 
-import json
 import random
-import uuid
 
-import msgspec
 import pytest
-from boto3.dynamodb.types import TypeSerializer
 
 from stock_updater.item import RECENT, Position, StockItem
-from vshop.kit.settings import Settings
 
 
 def _chance(seed):
@@ -145,14 +140,3 @@ def test_the_memory_of_order_ids_is_bounded(make_order):
     assert len(item.recent) == RECENT
     assert item.recent[-1] == f"o{RECENT}"
     assert item.applied == {"0": RECENT}
-
-
-def test_the_fullest_item_is_wholly_on_its_span(make_order):
-    """The request of an item with all it remembers is within the default limit, so that it stays JSON on the span."""
-    item = StockItem(id="1", name="Noise-cancelling headphones", stock=1000)
-    for number in range(RECENT + 10):
-        item = item.after(make_order(str(uuid.UUID(int=number))), Position(number % 12, 10**9 + number))
-    attributes = {key: TypeSerializer().serialize(value) for key, value in msgspec.to_builtins(item).items()}
-
-    request = {"TableName": "item-stock", "Item": attributes, "ConditionExpression": "version = :version AND stock >= :quantity"}
-    assert len(json.dumps(request)) < Settings().payload_limit_bytes

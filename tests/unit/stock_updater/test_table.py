@@ -1,13 +1,15 @@
 """The table, against moto in this process."""
 
+import json
 import threading
+import uuid
 
 import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from stock_updater.item import Position
+from stock_updater.item import RECENT, Position
 from stock_updater.table import StockTable, WriteRefusedError
 from vshop.kit.items import ITEMS
 from vshop.kit.settings import Settings
@@ -88,6 +90,21 @@ def test_an_item_comes_back_as_it_was_written(table, make_order):
 
     assert table.get("1") == item
     assert type(table.get("1").stock) is int
+
+
+def test_the_fullest_item_comes_back_and_is_wholly_on_its_span(table, make_order):
+    """The request of an item with all it remembers is within the default limit, so that it stays JSON on the span."""
+    seen = table.get("1")
+    item = seen
+    for number in range(RECENT + 10):
+        item = item.after(make_order(str(uuid.UUID(int=number))), Position(number % 12, 10**9 + number))
+    requests = []
+    table._client.meta.events.register("provide-client-params.dynamodb.PutItem", lambda params, **_: requests.append(params))
+
+    table.put(item, seen=seen)
+
+    assert table.get("1") == item
+    assert len(json.dumps(requests[0])) < Settings().payload_limit_bytes
 
 
 def test_there_is_no_such_item(table):
