@@ -20,23 +20,34 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests belong together when several workers share the suite (``--dist loadgroup``): those that share a started shop.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal the suite out to several workers (``-n 3``) so that tests which share a started shop meet in one of them."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - not needed where one process runs them all
 
-    What starts nothing, or a shop of its own, is dealt out file by file.
+    class BySharedShop(LoadScopeScheduling):  # `--dist loadgroup` does not group with pytest 9.2 and xdist 3.8
+        def _split_scope(self, nodeid: str) -> str:
+            return shared_with(Path(nodeid.partition("::")[0]))
+
+    config.option.loadscopereorder = False  # folders that start servers come first as it is; many small tests are no long ones
+    return BySharedShop(config, log)
+
+
+_BREAK_THEIR_SHOP = {"test_health.py", "test_reset.py", "test_restarts.py", "test_stopping.py"}
+_START_THEIR_OWN = {"test_corpus.py", "test_torture.py"}
+
+
+def shared_with(file: Path) -> str:
+    """Name the tests that a file's tests share something costly with.
+
+    Args:
+        file: as a test's id names it, such as ``tests/embedded/test_trace.py``.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    file = item.path.relative_to(Path(__file__).parent)
-    fixtures = getattr(item, "fixturenames", ())
-    if "breakable" in fixtures:
-        return "breakable"
-    alone = file.parts[0] in {"unit", "contract"} or (file.parts[0] == "embedded" and "shop" not in fixtures)
-    return str(file) if alone else file.parts[0]
+    folder = file.parts[1]
+    if folder == "embedded" and file.name in _BREAK_THEIR_SHOP:
+        return "a shop that is broken"
+    alone = folder in {"contract", "unit"} or (folder == "embedded" and file.name in _START_THEIR_OWN)
+    return str(file) if alone else folder
 
 
 @pytest.hookimpl(wrapper=True)

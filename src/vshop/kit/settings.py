@@ -57,9 +57,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "values percent-encoded where they hold a comma."
         ),
     ] = ""
-    kafka_topic: Annotated[str, Meta(description="Topic of new orders; its dead-letter topic is this name with `.dlq`.")] = (
-        "queuing.retail_site.new_orders"
-    )
+    kafka_topic: Annotated[
+        str,
+        # https://github.com/apache/kafka/blob/4.3.1/clients/src/main/java/org/apache/kafka/common/internals/Topic.java, less `.dlq`
+        Meta(
+            pattern=r"^[a-zA-Z0-9._-]{1,245}\Z",
+            description="Topic of new orders; its dead-letter topic is this name with `.dlq`.",
+        ),
+    ] = "queuing.retail_site.new_orders"
     kafka_partitions: Annotated[int, Meta(ge=1, description="Partitions of the topic when a service has to create it.")] = 4
     kafka_replication: Annotated[int, Meta(ge=1, description="Replication factor of the topics when created.")] = 1
     kafka_group: Annotated[str, Meta(description="Consumer group of stock-updater.")] = "stock-updater"
@@ -72,7 +77,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dynamodb_endpoint: Annotated[str, Meta(description="Address of DynamoDB; empty for the real one in AWS.")] = (
         "http://127.0.0.1:8000"
     )
-    dynamodb_table: Annotated[str, Meta(description="Table that holds the stock.")] = "item-stock"
+    dynamodb_table: Annotated[
+        str,
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html; with room for
+        # the `-archive` that stock-table-missing puts behind it
+        Meta(pattern=r"^[a-zA-Z0-9_.-]{3,247}\Z", description="Table that holds the stock."),
+    ] = "item-stock"
     write_attempts: Annotated[
         int, Meta(ge=1, description="Tries at one write that loses a race, before the record is dead-lettered.")
     ] = 5

@@ -67,6 +67,11 @@ def test_an_empty_variable_is_an_unset_one():
         ("SHOP_PAYLOADS", "none"),
         ("SHOP_PAYLOAD_LIMIT_BYTES", "63"),
         ("SHOP_WRITE_ATTEMPTS", "0"),
+        ("SHOP_DYNAMODB_TABLE", "a table"),  # DynamoDB would refuse it for ever
+        ("SHOP_DYNAMODB_TABLE", "ab"),
+        ("SHOP_DYNAMODB_TABLE", "t" * 248),
+        ("SHOP_KAFKA_TOPIC", "new orders"),
+        ("SHOP_KAFKA_TOPIC", "t" * 246),
     ],
 )
 def test_a_bad_value_is_named_with_its_variable(variable, text):
