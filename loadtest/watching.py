@@ -15,6 +15,7 @@ from loadtest.ledger import Accepted
 from vshop.traces import Trace, TraceError, TraceReader
 
 _FIRST_LOOK_S, _LATEST_LOOK_S = 0.6, 5.0
+_EARLY = 0.9  # of the usual age: so that the first look moves forward again when the shop gets faster
 _OVERTAKEN_S = 10.0
 FIRST_DELIVERY = f"{TAKEN}, the delivery that was applied"
 
@@ -32,6 +33,9 @@ class Watcher:
     It is clear when an order for the same item, accepted ten seconds later, has a whole trace: one item's orders are handled one
     after the other, and a service exports its spans in their order. Without that, however long it takes, it may be that
     orders wait to be handled; then it is clear ten seconds after everything was.
+
+    An order is looked at first when orders before it were whole: under load each waits for its turn, and a look too early costs the
+    shop as much as the order does.
     """
 
     def __init__(self, readers: Sequence[TraceReader], patience_s: float) -> None:
@@ -48,6 +52,7 @@ class Watcher:
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._overtaken: dict[int, float] = {}  # item -> when the latest order with a whole trace was accepted
+        self._usual_s = _FIRST_LOOK_S / _EARLY  # how old orders are when their traces are seen whole
         self._closed_at = 0.0
         self._busy: list[Accepted] = []
         self._threads = [threading.Thread(target=self._run, args=(reader,), name="traces", daemon=True) for reader in readers]
@@ -57,7 +62,8 @@ class Watcher:
     def add(self, order: Accepted) -> None:
         """Watch one more order."""
         with self._changed:
-            heapq.heappush(self._due, (time.time() + _FIRST_LOOK_S, next(self._numbers), order, 0))
+            wait_s = max(_FIRST_LOOK_S, _EARLY * self._usual_s)
+            heapq.heappush(self._due, (time.time() + wait_s, next(self._numbers), order, 0))
             self._changed.notify()
 
     def pending(self) -> list[Accepted]:
@@ -132,6 +138,7 @@ class Watcher:
 
     def _note(self, order: Accepted, verdict: Verdict) -> None:
         self.whole += 1
+        self._usual_s += 0.1 * (min(time.time() - order.at, _LATEST_LOOK_S) - self._usual_s)
         self._overtaken[order.item_id] = max(order.at, self._overtaken.get(order.item_id, 0.0))
         if verdict.outcomes.count("applied") > 1:
             self.doubled.append(order)

@@ -15,6 +15,8 @@ from vshop.client import ShopClient
 from vshop.runtime.options import Options
 from vshop.runtime.shop import Shop
 
+# Headless shell is the same engine without the browser around it: half the CPU time.
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
 FLAGS = (
     "--no-sandbox",
@@ -32,7 +34,7 @@ LAPTOP = {"width": 1280, "height": 720}
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's own Chromium; none is ever downloaded."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if path is None:
         reason = "no chromium on PATH"
         if os.environ.get("VSHOP_REQUIRE_BROWSER"):

@@ -96,3 +96,35 @@ def test_sold_out_orders_are_counted(watched, whole):
     watcher = watched({1: whole(outcomes=("sold_out",))})
 
     assert (watcher.outcomes["sold_out"], watcher.outcomes["sold_out_pieces"]) == ({1: 1}, {1: 2})
+
+
+class Busy:
+    """A shop under load: each trace is whole a while after its order; counts the looks at it."""
+
+    AFTER_S = 0.2
+
+    def __init__(self, trace):
+        self.trace, self.whole_at, self.looks = trace, {}, {}
+
+    def get(self, trace_id):
+        """Return the trace once it is whole."""
+        self.looks[trace_id] = self.looks.get(trace_id, 0) + 1
+        if time.time() < self.whole_at[trace_id]:
+            raise TraceError("not there yet")
+        return self.trace
+
+
+def test_traces_that_take_long_are_not_looked_at_all_the_while(order, whole):
+    """The first look comes when orders before were whole: looking costs the shop as much as an order does."""
+    reader = Busy(whole())
+    watcher = Watcher([reader], patience_s=20)
+    for number in range(120):
+        at = time.time()
+        reader.whole_at[str(number)] = at + Busy.AFTER_S
+        watcher.add(order(number, order_id=f"order{number}", trace_id=str(number), at=at))
+        time.sleep(0.01)
+    watcher.close(timeout_s=10)
+
+    looks = [reader.looks[str(number)] for number in range(120)]
+    assert watcher.whole == 120
+    assert sum(looks[60:]) < 0.5 * len(looks[60:]) * looks[0]
