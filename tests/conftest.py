@@ -35,6 +35,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 _BREAK_THEIR_SHOP = {"test_health.py", "test_reset.py", "test_restarts.py", "test_stopping.py"}
 _START_THEIR_OWN = {"test_corpus.py", "test_torture.py"}
+_NOT_TOGETHER = {"browser", "docker"}  # Chromium gives up its requests when a container's network comes or goes
 
 
 def shared_with(file: Path) -> str:
@@ -46,6 +47,8 @@ def shared_with(file: Path) -> str:
     folder = file.parts[1]
     if folder == "embedded" and file.name in _BREAK_THEIR_SHOP:
         return "a shop that is broken"
+    if folder in _NOT_TOGETHER:
+        return "containers and browser"
     alone = folder in {"contract", "unit"} or (folder == "embedded" and file.name in _START_THEIR_OWN)
     return str(file) if alone else folder
 
