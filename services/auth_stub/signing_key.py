@@ -8,6 +8,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from vshop.kit.settings import SettingsError
+
 
 def signing_key(file: str) -> rsa.RSAPrivateKey:
     """Make a 2048 bit RSA key, or read the one that was made before.
@@ -16,17 +18,19 @@ def signing_key(file: str) -> rsa.RSAPrivateKey:
         file: where the key is kept, in PEM; made there, for its owner alone, when it is missing. Empty: nowhere.
 
     Raises:
-        OSError: the file can neither be read nor made.
-        ValueError: the file holds no RSA key.
+        SettingsError: the file can neither be read nor made, or holds no RSA key.
     """
     if not file:
         return _make()
     path = Path(file)
-    if not path.exists():
-        _keep(_make(), path)
-    key = load_pem_private_key(path.read_bytes(), password=None)
+    try:
+        if not path.exists():
+            _keep(_make(), path)
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:  # TypeError: it is encrypted
+        raise SettingsError(f"SHOP_TOKEN_KEY: {error}. Name a file that this process may read or make, or none.") from error
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError(f"{file} holds a {type(key).__name__}, not an RSA key.")  # noqa: TRY004 - the file's fault, not the caller's
+        raise SettingsError(f"SHOP_TOKEN_KEY: {file} holds a {type(key).__name__}, not an RSA key.")
     return key
 
 

@@ -12,6 +12,7 @@ import msgspec
 from console import moments
 from vshop.kit import json_text
 from vshop.kit.chaos import Switch
+from vshop.kit.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +50,20 @@ class Journal:
         Args:
             file: where the lines are kept; None for nowhere.
             keep: how many lines stay in memory, and are read back.
+
+        Raises:
+            SettingsError: the file cannot be read.
         """
         self._file = file
         self._lock = threading.Lock()
         self._lines: deque[Line] = deque(maxlen=keep)
         self.latest: dict[str, Line] = {}
         """By incident, its last line."""
-        for line in self._stored():
-            self._remember(line)
+        try:
+            for line in self._stored():
+                self._remember(line)
+        except OSError as error:
+            raise SettingsError(f"SHOP_JOURNAL: {error}. Name a file that this process may read and write, or none.") from error
 
     def append(self, lines: Iterable[Line]) -> None:
         """Add lines.

@@ -87,3 +87,15 @@ def test_no_file_holds_a_key_or_token(files: tarfile.TarFile):
     """Private keys and the tokens of well-known services have a form of their own. Libraries bring OpenSSL's own test keys."""
     text = ((name, content) for name, content in ours(files) if not re.search(r"\.so(\.|$)", name))
     assert [name for name, content in text if _CONTENT.search(content.read())] == []
+
+
+def test_a_service_of_it_that_cannot_start_ends_with_a_sentence(image):
+    """And nothing after it: this Python starts no more threads at its end, which a log handler's flush once tried."""
+    env = ["--env", "SHOP_TOKEN_KEY=/proc/key.pem", "--env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9"]
+    command = ["docker", "run", "--rm", *env, TAG, "python", "-P", "-m", "auth_stub"]
+
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert ended.returncode == 1
+    assert "SHOP_TOKEN_KEY: " in ended.stderr
+    assert "Traceback" not in ended.stderr, ended.stderr

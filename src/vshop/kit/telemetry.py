@@ -68,6 +68,8 @@ class Telemetry:
 
         LoggingInstrumentor().instrument()
         exporting = logging.getLogger().handlers[-1]
+        # `shutdown` flushes; at the interpreter's end the library would start a thread for it, which Python 3.12 refuses by then
+        exporting.flush = lambda: None  # type: ignore[method-assign]
         exporting.addFilter(
             lambda record: not record.name.startswith("opentelemetry.")
         )  # each failure to export would feed the next
