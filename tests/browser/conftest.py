@@ -15,7 +15,7 @@ from vshop.client import ShopClient
 from vshop.runtime.options import Options
 from vshop.runtime.shop import Shop
 
-# Headless shell is the same engine without the browser around it: half the CPU time.
+# Headless shell is the same engine without the browser around it, which nobody sees here.
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
 FLAGS = (

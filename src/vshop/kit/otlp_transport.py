@@ -23,9 +23,7 @@ def exporter_arguments() -> dict[type, dict[str, Any]]:
     if not _is_plain():
         return {}
     # The transport is OpenTelemetry's own, its argument not public yet; constraints.txt and pyproject.toml pin the version.
-    return {
-        exporter: {"_transport": Urllib3HTTPTransport()} for exporter in (OTLPSpanExporter, OTLPMetricExporter, OTLPLogExporter)
-    }
+    return {exporter: {"_transport": Urllib3HTTPTransport()} for exporter in _EXPORTERS}
 
 
 def _is_plain() -> bool:
