@@ -94,8 +94,10 @@ corpus: $(VENV)/.run ## Record the golden corpus anew (after an incident file ha
 	@rm -f src/vshop/corpus/golden.zip
 	@$(VSHOP) export --seed 1 --out src/vshop/corpus/golden.zip
 
-screenshots: $(VENV)/.dev ## Take the pictures of docs/screenshots anew, on the shop that runs
+screenshots: $(VENV)/.dev ## Take the pictures of docs/screenshots anew, on the shop that runs; it is reset
+	@$(VSHOP) reset
 	@$(PY) docs/screenshots/make.py
+	@$(VSHOP) reset
 	@$(PY) docs/screenshots/terminal.py
 
 clean: down ## Remove the virtual environment and what tests left

@@ -16,22 +16,23 @@ function load() {
 }
 
 /**
- * A chart with its caption, and its latest values as text.
+ * A chart with its caption, and below it in words each series' latest value, or their sum where each is of its own step only.
  * @param {string} title
- * @param {{unit?: string, height?: number, stepped?: boolean}} options
+ * @param {{unit?: string, height?: number, stepped?: boolean, summed?: boolean}} options
  * @returns {{element: HTMLElement, show: function(number[], Array<{label: string, values: number[]}>)}}
  */
-export function chart(title, { unit = '', height = 170, stepped = false } = {}) {
+export function chart(title, { unit = '', height = 170, stepped = false, summed = false } = {}) {
   const canvas = h('div.canvas');
-  const latest = h('p.note.latest', {});
-  const element = h('figure.card.chart', {}, h('figcaption', {}, title), canvas, latest);
+  const words = h('p.note.words', {});
+  const figure = (values) => (summed ? `${text(values.reduce((sum, value) => sum + value, 0))} in this time` : `${text(values.at(-1))}${unit}`);
+  const element = h('figure.card.chart', {}, h('figcaption', {}, title), canvas, words);
   let plot = null;
   let drawn = '';
   let last = null;
   const show = async (times, series) => {
     last = [times, series];
     const UPlot = await load();
-    latest.textContent = series.length ? series.map((one) => `${one.label}: ${text(one.values.at(-1))}${unit}`).join(' · ') : 'nothing yet';
+    words.textContent = series.length ? series.map((one) => `${one.label}: ${figure(one.values)}`).join(' · ') : 'nothing yet';
     const labels = JSON.stringify([series.map((one) => one.label), colour('ink')]);
     const data = [times, ...series.map((one) => one.values)];
     if (plot && drawn === labels) {

@@ -12,7 +12,7 @@ const TILES = [['errors', 'Count of errors'], ['items', 'Total items ordered'], 
 /** Draw the page. */
 export async function insights(root, { signal }) {
   const tiles = h('dl.tiles');
-  const errors = chart('Errors by exception.type', { stepped: true });
+  const errors = chart('Errors by exception.type', { stepped: true, summed: true });
   const orders = chart('Orders accepted against handled');
   const lag = chart('Consumer lag: records that nobody has taken yet', { stepped: true });
   const alerts = h('div');

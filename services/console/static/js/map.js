@@ -45,7 +45,7 @@ function picture({ nodes, edges }) {
   for (const edge of edges) graph.setEdge(edge.from, edge.to, { ...edge, width: 110, height: 52, labelpos: 'c' }, `${edge.from} ${edge.to}`);
   dagre.layout(graph);
   const { width, height } = graph.graph();
-  const lines = graph.edges().map((name) => line(graph.edge(name)));
+  const lines = graph.edges().map((name) => line(graph.edge(name), narrow));
   const boxes = graph.nodes().map((id) => box(graph.node(id)));
   const text = `Map of ${nodes.length} parts and ${edges.length} edges; the table below says the same.`;
   return svg('svg', { viewBox: `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`, width: Math.ceil(width), height: Math.ceil(height), role: 'img', 'aria-label': text },
@@ -53,9 +53,11 @@ function picture({ nodes, edges }) {
     lines, boxes);
 }
 
-function line(edge) {
+function line(edge, narrow) {
   const kind = edge.errors ? 'bad' : 'good';
-  const path = edge.points.map((point, place) => `${place ? 'L' : 'M'}${point.x.toFixed(1)} ${point.y.toFixed(1)}`).join(' ');
+  // Level where its label stands, which would be crossed otherwise.
+  const level = (point) => (!narrow && point.x === edge.x ? [-36, 36].map((aside) => ({ x: point.x + aside, y: edge.y })) : [point]);
+  const path = edge.points.flatMap(level).map((point, place) => `${place ? 'L' : 'M'}${point.x.toFixed(1)} ${point.y.toFixed(1)}`).join(' ');
   return svg('g.edge', { class: kind },
     svg('path.line', { d: path, 'marker-end': `url(#arrow-${kind})`, 'stroke-width': Math.min(6, 1.5 + Math.log10(edge.count + 1)) }),
     [rate(edge), `p95 ${duration(edge.p95Us)}`, `${edge.errors ? '✖ ' : ''}${share(edge)}`].map((text, place) => svg('text', { x: edge.x, y: edge.y + [-20, -7, 17][place], class: place === 2 && edge.errors ? 'failed' : '' }, text)));
