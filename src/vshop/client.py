@@ -8,6 +8,7 @@ import msgspec
 import requests
 
 from vshop.addresses import Addresses
+from vshop.http_session import http_session
 from vshop.kit.settings import Settings
 
 USERS = ("auth0|5ba1a9227dc7232e1aec4fd0", "auth0|5ba1a9227dc7232e1aec4fd1", "auth0|5ba1a9227dc7232e1aec4fd2")
@@ -46,9 +47,7 @@ class ShopClient:
     def __init__(self, addresses: Addresses) -> None:
         """Args: addresses: where its parts are. Nothing connects yet."""
         self.addresses = addresses
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["User-Agent"] = "vshop"
+        self._session = http_session("vshop")
 
     def token(self, username: str = USERS[0], *, headers: dict[str, str] | None = None) -> str:
         """Log a shopper in.

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import requests
 
+from vshop.http_session import http_session
 from vshop.spans import Span, read_spans
 
 
@@ -97,8 +98,7 @@ class TraceReader:
     def __init__(self, url: str) -> None:
         """Args: url: base address of Jaeger's query API, such as ``http://127.0.0.1:16686``."""
         self.url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = http_session("vshop")
 
     def get(self, trace_id: str) -> Trace:
         """Read a trace as it is now; empty when nothing of it has arrived.

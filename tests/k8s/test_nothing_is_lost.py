@@ -27,6 +27,7 @@ class Shoppers:
         self._stop = threading.Event()
         self.accepted: Counter[int] = Counter()
         self.orders = 0
+        self.refused: list[str] = []
 
     @contextmanager
     def ordering(self, eventually, at_least=10):
@@ -34,14 +35,19 @@ class Shoppers:
         with ThreadPoolExecutor(2) as pool:
             done = [pool.submit(self._shop, number) for number in range(2)]
             try:
-                eventually(lambda: self.orders >= at_least)
+                self._wait(eventually, done, at_least)
                 yield
-                aim = self.orders + at_least
-                eventually(lambda: self.orders >= aim or any(one.done() for one in done), 240)
+                self._wait(eventually, done, self.orders + at_least)
             finally:
                 self._stop.set()
         for one in done:
             one.result()
+
+    def _wait(self, eventually, done, aim):
+        try:
+            eventually(lambda: self.orders >= aim or any(one.done() for one in done), 240)
+        except AssertionError as error:
+            raise AssertionError(f"{self.orders} of {aim} orders; the latest refusals: {self.refused[-3:]}") from error
 
     def _shop(self, number):
         count, token = 0, self._client.token(USERS[number])
@@ -59,7 +65,8 @@ class Shoppers:
         try:
             headers = {"Idempotency-Key": key}
             return self._client.place_order(item, quantity, username=user, token=token, headers=headers).accepted
-        except ShopError:
+        except ShopError as error:
+            self.refused.append(str(error))
             return False
 
 

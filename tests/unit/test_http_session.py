@@ -1,0 +1,90 @@
+"""A connection is used again while it is fresh, and not when its server may be about to close it."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import pytest
+import requests
+
+from vshop import http_session as module
+from vshop.http_session import http_session
+
+
+class _Server(ThreadingHTTPServer):
+    """Counts its connections."""
+
+    connections = 0
+    agents: tuple[str, ...] = ()
+
+    def process_request(self, request, client_address):
+        self.connections += 1
+        super().process_request(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.agents += (self.headers["User-Agent"],)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    with _Server(("127.0.0.1", 0), _Handler) as made:
+        made.daemon_threads = True
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture
+def ask(server):
+    session = http_session("somebody")
+    yield lambda: session.get(f"http://127.0.0.1:{server.server_address[1]}/", timeout=5).text
+    session.close()
+
+
+def test_a_fresh_connection_is_used_again(ask, server):
+    assert (ask(), ask(), ask()) == ("ok", "ok", "ok")
+    assert (server.connections, server.agents) == (1, ("somebody",) * 3)
+
+
+def test_one_that_was_idle_for_long_is_not(ask, server, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    ask()
+    clock[0] += module.IDLE_S - 0.1
+    ask()
+    assert server.connections == 1
+
+    clock[0] += module.IDLE_S + 0.1
+    ask()
+    ask()
+
+    assert server.connections == 2
+
+
+def test_it_is_given_up_before_the_services_close_theirs():
+    """Cheroot's default, which they leave."""
+    from cheroot.server import HTTPServer  # noqa: PLC0415 - only to look at it
+
+    assert HTTPServer.timeout / 2 >= module.IDLE_S
+
+
+def test_no_proxy_is_asked(monkeypatch, ask, server):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nothing listens there
+    with pytest.raises(requests.exceptions.ProxyError):
+        requests.get(f"http://127.0.0.1:{server.server_address[1]}/", timeout=5)
+
+    assert ask() == "ok"
