@@ -1,6 +1,7 @@
 """The server: one address, requests under way are finished, errors name the remedy."""
 
 import socket
+import struct
 import threading
 import urllib.request
 
@@ -89,3 +90,19 @@ def test_a_length_that_is_none_is_refused_at_once():
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_answer_that_nobody_waits_for_is_given_up(monkeypatch):
+    """Not left to the garbage collector, which would try to send it once more and, on Python 3.13, say that it cannot."""
+    app, connections = SlowApp(), []
+    with HttpServer(app, "127.0.0.1", 0) as server:
+        make = server._server.ConnectionClass
+        monkeypatch.setattr(server._server, "ConnectionClass", lambda *args: connections.append(make(*args)) or connections[-1])
+        with socket.create_connection(server._server.bind_addr) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leaves with a reset
+            client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert app.asked.wait(10)
+        app.answer.set()
+    (connection,) = connections
+
+    assert connection.wfile.closed
