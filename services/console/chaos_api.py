@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from console import moments, wishes
 from console.board import Board, BoardBusyError, Change, State
 from console.journal import By
+from vshop.kit import json_text
 from vshop.kit.problems import Problem
 
 Turn = Callable[[], Change]
@@ -54,7 +55,7 @@ def blueprint(board: Board, clock: Callable[[], float] = time.time) -> Blueprint
 def _put(board: Board, incident: str, clock: Callable[[], float]) -> Response:
     _known(board, incident)
     body = request.get_data()
-    if body.strip() and not request.is_json:
+    if not request.is_json and not json_text.is_blank(body):
         detail = "The body must be JSON (-H 'Content-Type: application/json'); or use the query: ?for=60s&probability=0.5&item=1"
         raise Problem(415, detail, headers={"Accept": "application/json"})
     wish = wishes.read(body, request.args)

@@ -103,7 +103,7 @@ def _flag(key: str, state: State, context: dict[str, Any], chance: random.Random
 
 def _context() -> dict[str, Any]:
     body = request.get_data()
-    if not body.strip():
+    if json_text.is_blank(body):
         return {}
     if not request.is_json:
         raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
@@ -128,7 +128,7 @@ def _about(context: dict[str, Any]) -> str:
 def _known_revision(boot: str, about: str) -> int | None:
     """Read from If-None-Match the revision that the client has; None when it has none of this board for this context."""
     for tag in request.if_none_match.as_set(include_weak=True):
-        found = re.fullmatch(rf"(?:W/)?\"?{boot}-(\d+){about}\"?", tag)
+        found = re.fullmatch(rf"(?:W/)?\"?{boot}-(\d+){about}\"?", tag or "")  # Werkzeug reads the empty tag as None
         if found:
             return int(found[1])
     return None

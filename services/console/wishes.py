@@ -42,7 +42,7 @@ def read(body: bytes, query: "MultiDict[str, str]") -> Wish:
     Raises:
         Problem: 400, naming the field.
     """
-    given = _from_body(body) if body.strip() else {}
+    given = {} if json_text.is_blank(body) else _from_body(body)
     for name in query:
         field = "items" if name == "item" else name
         if field in given:

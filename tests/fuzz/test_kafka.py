@@ -36,15 +36,17 @@ def _invalid(value):
     return False
 
 
-VALUES = (st.none() | st.binary(max_size=200) | _mutated() | st.just(b"[" * 5_000) | st.just(b"x" * LARGE)).filter(_invalid)
+# Made when drawn: what a strategy holds, Hypothesis may want to print.
+DEEP = st.just(5_000).map(lambda levels: b"[" * levels)
+VALUES = (st.none() | st.binary(max_size=200) | _mutated() | DEEP | st.just(LARGE).map(lambda size: b"x" * size)).filter(_invalid)
 NAMES = st.sampled_from(["traceparent", "tracestate", "baggage", "dlq.replay-of", "dlq.error.type"]) | st.text(max_size=9).filter(
     lambda name: "\0" not in name and name.isprintable()
 )
-GARBAGE = st.sampled_from(
-    [b"00-" + b"f" * 32 + b"-" + b"0" * 16 + b"-zz", b"\xff\xfe", b"a=" * 3_000, b"shop.chaos=,;=%ff", b"", b"7-7"]
-)
-HEADERS = st.lists(st.tuples(NAMES, st.none() | GARBAGE | st.binary(max_size=99) | st.just(b"h" * 900_000)), max_size=1) | st.lists(
-    st.tuples(NAMES, st.none() | GARBAGE | st.binary(max_size=99)), max_size=6
+LONG = st.just(3_000).map(lambda times: b"a=" * times)
+GARBAGE = LONG | st.sampled_from([b"00-" + b"f" * 32 + b"-" + b"0" * 16 + b"-zz", b"\xff\xfe", b"shop.chaos=,;=%ff", b"", b"7-7"])
+CONTENTS = st.none() | GARBAGE | st.binary(max_size=99)
+HEADERS = st.lists(st.tuples(NAMES, CONTENTS | st.just(900_000).map(lambda size: b"h" * size)), max_size=1) | st.lists(
+    st.tuples(NAMES, CONTENTS), max_size=6
 )
 RECORDS = st.tuples(VALUES, st.none() | st.binary(max_size=30) | st.just(b"\xff\xfe"), HEADERS).filter(
     lambda record: len(record[0] or b"") + sum(len(content or b"") for _, content in record[2]) < LARGE + 500

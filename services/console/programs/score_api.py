@@ -1,7 +1,6 @@
 """``POST /score``: how good is a diagnosis? As ``vshop score`` does it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -28,11 +27,24 @@ class Candidate(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unkno
     span_id: str | None = None
 
 
+class Culprit(msgspec.Struct, rename="camel"):
+    """The span that is to blame for one order; more that a verdict says of it is not read."""
+
+    span_id: str
+
+
+class Verdict(msgspec.Struct):
+    """What POST /verify or ``vshop verify --json`` found out of an incident; of that, what is needed here."""
+
+    incident: str
+    culprits: list[Culprit]
+
+
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
     """The body: candidates by incident or run id, the likeliest first; verdicts that know the culprit spans."""
 
     answers: dict[str, list[Candidate]]
-    verdicts: list[dict[str, Any]] | None = None
+    verdicts: list[Verdict] | None = None
 
 
 def blueprint(catalogue: Mapping[str, Incident], journal: Journal, verified: VerifyRuns) -> Blueprint:
@@ -46,15 +58,13 @@ def blueprint(catalogue: Mapping[str, Incident], journal: Journal, verified: Ver
             asked = json_text.decode(request.get_data(), Asked)
         except msgspec.DecodeError as error:
             raise Problem(400, f"The body is no {{answers: {{id: [candidate, …]}}, verdicts}}: {error}") from error
-        seen = verified.verdicts() if asked.verdicts is None else asked.verdicts
+        seen = verified.verdicts() if asked.verdicts is None else msgspec.to_builtins(asked.verdicts)
         lines = [msgspec.to_builtins(line) for line in journal.lines()]
         answers = {name: msgspec.to_builtins(candidates) for name, candidates in asked.answers.items()}
         try:
             result = score(answers, truths(catalogue, runs_of(lines, catalogue, twins=True), seen))
         except UnknownIncidentError as error:
             raise Problem(404, f"There is neither an incident nor a run {error.incident[:100]!r}.", near=error.near) from error
-        except (KeyError, TypeError, AttributeError) as error:
-            raise Problem(400, f"The verdicts are not as POST /verify gives them: {type(error).__name__}: {error}") from error
         return Response(msgspec.json.encode(result), mimetype="application/json")
 
     return api

@@ -21,3 +21,8 @@ def decode(text: bytes, kind: type[_Kind] | Any = Any) -> _Kind | Any:
         return msgspec.json.decode(text, type=kind)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(f"JSON is malformed: {error}") from error
+
+
+def is_blank(text: bytes) -> bool:
+    """Tell whether there is nothing but what JSON takes for white space (https://www.rfc-editor.org/rfc/rfc8259#section-2)."""
+    return not text.strip(b" \t\r\n")

@@ -47,6 +47,12 @@ def test_not_modified(console, follow) -> None:
     assert changed.headers["ETag"] != tag
 
 
+@pytest.mark.parametrize("tag", ['""', 'W/""', "*", "x", '"', ","])
+def test_tag_of_nobody(lonely, tag) -> None:
+    """It is none of the board's: every switch is in the answer."""
+    assert len(lonely.ask("POST", PATH, headers={"If-None-Match": tag}).json()["flags"]) == len(KEYS)
+
+
 def test_item_of_the_context(console, follow) -> None:
     """Targeting by item is evaluated for the item of the context, and the ETag tells them apart."""
     follow(console, "orders")
@@ -77,7 +83,9 @@ def test_single(lonely) -> None:
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/orders-lost"])
-@pytest.mark.parametrize(("body", "code"), [("{", "PARSE_ERROR"), ("[]", "PARSE_ERROR"), ('{"context": 1}', "INVALID_CONTEXT")])
+@pytest.mark.parametrize(
+    ("body", "code"), [("{", "PARSE_ERROR"), ("[]", "PARSE_ERROR"), ("\v", "PARSE_ERROR"), ('{"context": 1}', "INVALID_CONTEXT")]
+)
 def test_wrong_context(lonely, path, body, code) -> None:
     """Errors are the protocol's."""
     answer = lonely.ask("POST", path, data=body, headers={"Content-Type": "application/json"})

@@ -114,6 +114,9 @@ def test_a_verification_that_cannot_be_made_says_why(board_client):
         ("/score", {"answers": {"stock-slow-write": [{"guess": "x"}]}}, 400),
         ("/score", {"answers": {"no-such-incident": []}}, 404),
         ("/score", {"answers": {}, "verdicts": [{"id": 1}]}, 400),
+        ("/score", {"answers": {}, "verdicts": [{"incident": None, "culprits": []}]}, 400),
+        ("/score", {"answers": {}, "verdicts": [{"incident": "stock-slow-write"}]}, 400),
+        ("/score", {"answers": {}, "verdicts": [{"incident": "stock-slow-write", "culprits": [{}]}]}, 400),
     ],
 )
 def test_what_cannot_be_meant_is_refused(board_client, path, body, status):

@@ -17,6 +17,11 @@ def test_what_cannot_be_read_is_a_decode_error(text):
             json_text.decode(text, kind)
 
 
+def test_white_space_is_jsons():
+    """Python knows more of it."""
+    assert [json_text.is_blank(text) for text in (b"", b" \t\r\n", b"\v", b" \x0c", b"0")] == [True, True, False, False, False]
+
+
 def test_what_can_be_read_is_checked_against_the_kind():
     """As msgspec does it."""
     assert json_text.decode(b'{"a": 1}', dict[str, int]) == {"a": 1}
