@@ -14,6 +14,8 @@ from observatory.query_params import BadQueryError
 from observatory.trace_store import TraceStore
 from vshop.kit.problems import Problem
 
+_HIGHEST_SEVERITY = 24  # https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
+
 
 def blueprint(
     traces: TraceStore, logs: LogStore, metrics: MetricStore, forwarding: Forwarding, now_ns: Callable[[], int]
@@ -70,7 +72,7 @@ def _log_query() -> LogQuery:
             trace_id=_id("traceId", 16),
             span_id=_id("spanId", 8),
             service=request.args.get("service", ""),
-            severity=SEVERITIES[severity] if severity in SEVERITIES else _integer("severity", 0),
+            severity=SEVERITIES[severity] if severity in SEVERITIES else _integer("severity", 0, _HIGHEST_SEVERITY),
             search=request.args.get("search", ""),
             since_ns=_moment_ns("since"),
             limit=_integer("limit", LogQuery().limit),
@@ -100,7 +102,7 @@ def _moment_ns(name: str) -> int:
         raise ValueError(f"{name}: {error}") from error
 
 
-def _integer(name: str, default: int) -> int:
+def _integer(name: str, default: int, most: int | None = None) -> int:
     text = request.args.get(name, "")
     try:
         number = go_format.parse_int(text) if text else default
@@ -108,4 +110,6 @@ def _integer(name: str, default: int) -> int:
         raise ValueError(f"{name}: {error}") from error
     if number < 0:
         raise ValueError(f"{name}: must not be negative, received: {number}")
+    if most is not None and number > most:
+        raise ValueError(f"{name}: must be at most {most}, received: {number}")
     return number

@@ -116,9 +116,19 @@ def test_filters(log, found, query, expected):
     assert found(query) == expected
 
 
-@pytest.mark.parametrize(
-    "query", ["traceId=xyz", "spanId=" + "a" * 17, "traceId=" + "a" * 34, "severity=loud", "since=yesterday", "limit=-1", "limit=x"]
-)
+BAD = [
+    "traceId=xyz",
+    "spanId=" + "a" * 17,
+    "traceId=" + "a" * 34,
+    "severity=loud",
+    "severity=25",
+    "since=1e19",
+    "limit=-1",
+    "limit=x",
+]
+
+
+@pytest.mark.parametrize("query", BAD)
 def test_a_parameter_that_cannot_be_used_is_named(client, query):
     """400, with the parameter's name in the problem."""
     response = client.get(f"/api/logs?{query}")
