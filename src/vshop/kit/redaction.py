@@ -21,6 +21,8 @@ def redact_value(value: Any) -> Any:
     """Return an attribute's value or a log's body (text, bytes, sequence, mapping or scalar) without secrets."""
     if isinstance(value, str):
         return redact(value)
+    if value is None or isinstance(value, int | float):  # many are; the abstract classes below take long to say no
+        return value
     if isinstance(value, bytes):
         return redact(value.decode("latin-1")).encode("latin-1")
     if isinstance(value, Mapping):
