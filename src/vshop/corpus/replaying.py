@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-import requests
 
 from vshop import addresses
 from vshop.client import ShopClient
@@ -14,6 +13,7 @@ from vshop.corpus.case_files import CaseFiles
 from vshop.corpus.errors import ExportFailedError
 from vshop.corpus.otlp import SIGNALS, Json
 from vshop.corpus.rechecking import checks
+from vshop.http_session import http_session
 from vshop.runtime.options import Options
 from vshop.runtime.shop import Shop
 from vshop.verify.finder import TraceFinder
@@ -36,8 +36,7 @@ class Replay:
     def __init__(self, home: Path) -> None:
         """Args: home: folder for its state and log."""
         self._options = Options(free_ports=True, home=str(home), parts=("observatory",))
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = http_session("vshop")
 
     def __enter__(self) -> Self:
         """Start it."""
