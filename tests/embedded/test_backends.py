@@ -8,11 +8,12 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from vshop.runtime import aot, aot_maker, dynamodb, processes
+from vshop.runtime import aot, aot_maker, processes
+from vshop.runtime.errors import PartDiedError
 from vshop.runtime.options import Options
 from vshop.runtime.progress import Event
 from vshop.runtime.shop import Shop
@@ -121,10 +122,11 @@ def test_keep(options: Options):
     """With keep, orders and stock are there again after an orderly stop; without, the next shop is empty."""
     with Shop.start(options) as shop:
         produce(shop, 5)
-        client(shop).create_table(**TABLE)
+        db = client(shop)
+        db.create_table(**TABLE)
         for number in range(60):
-            client_item = {"id": {"S": str(number)}, "stock": {"N": "7"}, "applied": {"M": {"0": {"N": "3"}}}}
-            dynamodb.call(shop.state.ports["dynamodb"], "PutItem", TableName="item-stock", Item=client_item)
+            item = {"id": {"S": str(number)}, "stock": {"N": "7"}, "applied": {"M": {"0": {"N": "3"}}}}
+            db.put_item(TableName="item-stock", Item=item)
     kept = Options(home=options.home, free_ports=True, parts=options.parts, aot=False, keep=True)
     with Shop.start(kept) as shop:
         item = client(shop).get_item(TableName="item-stock", Key={"id": {"S": "59"}})["Item"]
@@ -149,12 +151,70 @@ def test_keep_after_a_crash(options: Options):
     crashed.stop()
 
 
+def test_a_saved_stock_that_cannot_be_read(options: Options):
+    """It is not thrown away: the start fails, and says which file it is and what to do."""
+    saved = Path(options.home) / "dynamodb.json"
+    saved.write_text('[{"definition"')
+    kept = Options(home=options.home, free_ports=True, parts=("dynamodb",), aot=False, keep=True)
+    with pytest.raises(PartDiedError, match=r"dynamodb\.json cannot be read: .* Remove the file, or start without keeping"):
+        Shop.start(kept)
+    assert saved.read_text() == '[{"definition"'
+
+
+def test_a_stock_that_could_not_be_saved_is_told(options: Options, tmp_path: Path):
+    """The shop stops all the same; where the reason stands is said."""
+    events: list[Event] = []
+    shop = Shop.start(Options(home=options.home, free_ports=True, parts=("dynamodb",), aot=False))
+    (tmp_path / "dynamodb.partial").mkdir()
+    shop.stop(events.append)
+    (told,) = [event for event in events if event.state == "note"]
+    assert told.detail.startswith("the stock was not saved")
+    assert "dynamodb.partial" in (tmp_path / "logs" / "dynamodb.log").read_text()
+
+
 def test_restart_of_dynamodb(shop: Shop):
     """The table, which lives in memory, survives a restart of its server."""
     client(shop).create_table(**TABLE)
     client(shop).put_item(TableName="item-stock", Item={"id": {"S": "1"}})
     shop.restart("dynamodb")
     assert client(shop).scan(TableName="item-stock")["Items"] == [{"id": {"S": "1"}}]
+
+
+def test_restart_of_dynamodb_keeps_every_write_it_acknowledged(shop: Shop, eventually):
+    """Writers go on while the server is restarted: what was acknowledged is there, and nobody meets a server without its table."""
+    client(shop).create_table(**TABLE)
+    written: list[str] = []
+    refusals: list[ClientError] = []
+    done = threading.Event()
+
+    def write(writer: int) -> None:
+        db, number = client(shop), 0
+        while not done.is_set():
+            number += 1
+            try:
+                db.put_item(TableName="item-stock", Item={"id": {"S": f"{writer}-{number}"}})
+            except BotoCoreError:
+                done.wait(0.01)  # it is away; whether it took this one is not known
+            except ClientError as refusal:
+                refusals.append(refusal)
+            else:
+                written.append(f"{writer}-{number}")
+
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    for thread in writers:
+        thread.start()
+    try:
+        for _ in range(3):
+            before = len(written)
+            shop.restart("dynamodb")
+            eventually(lambda seen=before: len(written) > seen + 20)
+    finally:
+        done.set()
+        for thread in writers:
+            thread.join()
+    pages = client(shop).get_paginator("scan").paginate(TableName="item-stock")
+    assert refusals == []
+    assert set(written) - {item["id"]["S"] for page in pages for item in page["Items"]} == set()
 
 
 def test_restart_of_kafka(shop: Shop):

@@ -57,6 +57,10 @@ def of(part: Part, around: Surroundings, *, keep: bool) -> tuple[list[str], dict
         around.progress(Event(part.name, "note", dynamodb_local.NOTICE))
         files = DYNAMODB.ensure(around.progress)
         return dynamodb_local.command(files, ports["dynamodb"], around.home.dynamodb), kafka.environment(env)
+    if part.name == "dynamodb":
+        if around.home.stock.exists():
+            around.progress(Event(part.name, "note", "begins with the stock that the last stop saved"))
+        return [*environment.command(part, ports), str(around.home.stock)], env
     if part.name == "jaeger":
         return jaeger.command(around.options.jaeger), env | jaeger.environment(around.home.jaeger, ports)
     return environment.command(part, ports), env

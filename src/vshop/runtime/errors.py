@@ -13,8 +13,7 @@
     ├── NotRunningError        there is no shop to act on
     ├── JaegerError            the Jaeger asked for cannot be used
     ├── ComposeError           Docker Compose is not there, or could not do it
-    ├── ClusterError           no cluster answers, or the shop does not get ready in it
-    └── StockError             the table could not be saved or restored
+    └── ClusterError           no cluster answers, or the shop does not get ready in it
 """
 
 from collections.abc import Iterable
@@ -76,10 +75,6 @@ class ComposeError(RuntimeProblem):
 
 class ClusterError(RuntimeProblem):
     """No Kubernetes cluster answers, or the shop does not get ready in it; the text quotes what the cluster says."""
-
-
-class StockError(RuntimeProblem):
-    """DynamoDB's tables could not be saved or restored."""
 
 
 def name_near(given: str, known: Iterable[str], kind: str) -> UnknownNameError:

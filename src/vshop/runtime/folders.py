@@ -37,7 +37,7 @@ class Home(NamedTuple):
 
     @property
     def stock(self) -> Path:
-        """Tables of moto as saved by the last orderly stop."""
+        """Tables of moto, as it saved them when it was told to stop; it takes them up again when it starts."""
         return self.path / "dynamodb.json"
 
     @property

@@ -4,9 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vshop.runtime import dynamodb, processes
-from vshop.runtime.errors import StockError
-from vshop.runtime.folders import Home
+from vshop.runtime import processes
 from vshop.runtime.parts import PARTS
 from vshop.runtime.processes import Identity
 from vshop.runtime.progress import Event, Progress
@@ -30,7 +28,6 @@ def halt(
     *,
     run: str | None = None,
     grace_s: float = _GRACE_S,
-    save: "SavePoint | None" = None,
 ) -> Stopped:
     """End processes.
 
@@ -39,35 +36,16 @@ def halt(
         progress: told of every step.
         run: also end whatever else carries this run's mark.
         grace_s: seconds that services, and then backends, get to end.
-        save: where the stock is saved once no service can change it; None for not at all.
     """
     began = time.monotonic()
     killed: list[str] = []
     for kind in ("service", "backend"):
         going = {part.name: identities[part.name] for part in PARTS if part.kind == kind and part.name in identities}
-        if kind == "backend" and save and "dynamodb" in going and processes.find(going["dynamodb"]):
-            _save(save, progress)
         killed += _end(going, progress, grace_s)
     swept = processes.sweep(run) if run else 0
     if swept:
         progress(Event("shop", "killed", f"{swept} more processes of this run"))
     return Stopped(tuple(killed), swept, time.monotonic() - began)
-
-
-class SavePoint(NamedTuple):
-    """Where the stock is read from and saved to."""
-
-    port: int
-    home: Home
-
-
-def _save(save: SavePoint, progress: Progress) -> None:
-    try:
-        count = dynamodb.save(save.port, save.home.stock)
-        progress(Event("dynamodb", "note", f"{count} items saved"))
-    except (StockError, OSError) as error:
-        # Stopping matters more; the next start says that there is nothing to restore.
-        progress(Event("dynamodb", "note", f"the stock was not saved: {error}"))
 
 
 def _end(going: Mapping[str, Identity], progress: Progress, grace_s: float) -> list[str]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from vshop.runtime import commands, dynamodb, environment, processes
+from vshop.runtime import commands, environment, processes
 from vshop.runtime.commands import Surroundings
 from vshop.runtime.errors import NotReadyError, PartDiedError
 from vshop.runtime.folders import Home
@@ -94,31 +94,17 @@ class Launcher:
 
         Args:
             parts: which.
-            keep: Kafka keeps its data, and the saved stock is put back before a service can make the table anew.
+            keep: Kafka keeps its data.
 
         Raises:
             PartFailedError: one died, or was not ready in time.
             FetchError: a server's files are not to be had.
-            StockError: the saved stock cannot be restored.
         """
         # Kafka takes longest, so it goes first; but nobody needs to wait while something is fetched.
         ordered = sorted(parts, key=lambda part: (commands.must_fetch(part, self._options), part.name != "kafka"))
-        if keep and self._home.stock.exists() and any(part.name == "dynamodb" for part in parts):
-            ordered = self._restore_first(ordered)
         for part in ordered:
             self._spawn(part, keep=keep)
         self._await([self.children[part.name] for part in parts])
-
-    def _restore_first(self, ordered: list[Part]) -> list[Part]:
-        backends = [part for part in ordered if part.kind == "backend"]
-        for part in backends:
-            self._spawn(part, keep=True)
-        self._await([self.children["dynamodb"]])
-        count = dynamodb.restore(self._ports["dynamodb"], self._home.stock)
-        # It is used once: after a crash it would bring back a stock from before the orders that Kafka kept.
-        self._home.stock.rename(self._home.stock.with_suffix(".restored.json"))
-        self._progress(Event("dynamodb", "note", f"{count} items restored from the last stop"))
-        return [part for part in ordered if part.kind != "backend"]
 
     def _spawn(self, part: Part, *, keep: bool) -> None:
         command, env = commands.of(part, self._around, keep=keep)

@@ -108,7 +108,7 @@ class Shop:
         return look(self.state)
 
     def restart(self, name: str, progress: Progress = silent) -> None:
-        """Stop one part, if it is still alive, and start it again with its data (moto's tables, in memory, are saved and put back).
+        """Stop one part, if it is still alive, and start it again with its data.
 
         Args:
             name: the part's name.
@@ -124,7 +124,7 @@ class Shop:
             self._restart(name, one_at_a_time(progress))
 
     def stop(self, progress: Progress = silent, *, grace_s: float = 10.0) -> "Stopped":
-        """Stop every part, services first; save the stock before DynamoDB goes.
+        """Stop every part, services first.
 
         Args:
             progress: told of every step, one call at a time.
@@ -133,12 +133,14 @@ class Shop:
         Returns:
             Which parts had to be killed, and how long it took.
         """
-        from vshop.runtime.halt import SavePoint, halt  # noqa: PLC0415 - as above
+        from vshop.runtime.halt import halt  # noqa: PLC0415 - as above
 
         progress = one_at_a_time(progress)
         with held(self._home):
-            save = SavePoint(self.state.ports["dynamodb"], self._home) if self._in_memory("dynamodb") else None
-            stopped = halt(self.state.processes, progress, run=self.state.run, grace_s=grace_s, save=save)
+            stopped = halt(self.state.processes, progress, run=self.state.run, grace_s=grace_s)
+            moto = "dynamodb" in self.state.processes and self.state.options.dynamodb == "moto"
+            if moto and not self._home.stock.exists():
+                progress(Event("dynamodb", "note", f"the stock was not saved; its log is {self._home.log('dynamodb')}"))
             current = states.read(self._home.state)
             if current and current.run == self.state.run:
                 self._home.state.unlink(missing_ok=True)
@@ -152,10 +154,6 @@ class Shop:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop the shop."""
         self.stop()
-
-    def _in_memory(self, name: str) -> bool:
-        """Whether a part is this shop's and would forget its data: moto's tables are saved and put back."""
-        return name == "dynamodb" and name in self.state.processes and self.state.options.dynamodb == "moto"
 
     def _let_go(self) -> None:
         for child in self._children.values():
@@ -194,13 +192,10 @@ class Shop:
         return cls(state, launcher.children, None if options.detached else guard)
 
     def _restart(self, name: str, progress: Progress) -> None:
-        from vshop.runtime import dynamodb, processes  # noqa: PLC0415 - as above
+        from vshop.runtime import processes  # noqa: PLC0415 - as above
         from vshop.runtime.launch import Launch, attempt  # noqa: PLC0415
 
-        identity, port = self.state.processes[name], self.state.ports.get("dynamodb", 0)
-        if self._in_memory(name) and processes.find(identity):
-            dynamodb.save(port, self._home.stock)
-        processes.end([identity], 10.0)
+        processes.end([self.state.processes[name]], 10.0)
         if name in self._children:
             self._children.pop(name).process.wait()
         again = Launch(self.state.options, self._home, self.state.ports, self.state.run, progress)
