@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import Eventually, wait_until
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -18,6 +20,12 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             if name.startswith(("SHOP_", "OTEL_")) or (name.startswith("VSHOP_") and name.endswith("_URL")):
                 patch.delenv(name)
         yield home
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Eventually:
+    """Wait until a condition holds, 60 s unless told otherwise, and return what it answered."""
+    return wait_until
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,7 +2,6 @@
 
 import secrets
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import requests
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 
+from tests.waiting import wait_until
 from vshop.addresses import Addresses, find
 from vshop.client import USERS, ShopClient, ShopError
 from vshop.runtime import ports
@@ -25,29 +25,6 @@ from vshop.traces import TraceReader
 KAFKA, DYNAMODB, JAEGER = "apache/kafka:4.3.1", "amazon/dynamodb-local:3.1.0", "jaegertracing/jaeger:2.13.0"
 AWS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
 SERVICES = ("observatory", "auth-stub", "orders", "stock-updater", "console")
-
-
-def wait_until(condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
-    """Ask again and again until the answer is true, and return it."""
-    pause, deadline = threading.Event(), time.monotonic() + timeout_s
-    while True:
-        try:
-            answer = condition()
-        except (OSError, ShopError) as error:
-            answer = None
-            seen: object = error
-        else:
-            seen = answer
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"it never came true within {timeout_s:g} s; last seen: {seen!r}"
-        pause.wait(0.05)
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Callable[..., Any]:
-    """Wait until a condition holds, 60 s unless told otherwise, and return what it answered."""
-    return wait_until
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,6 @@
 """A real shop for the session, and what the tests read it with."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -17,17 +16,7 @@ from vshop.traces import Trace, TraceReader
 T = TypeVar("T")
 
 Beside = Callable[..., Shop]
-Eventually = Callable[..., Any]
 Ordered = Callable[..., tuple[Placed, Trace]]
-
-
-def wait_until(condition: Callable[[], T], timeout_s: float = 30.0) -> T:
-    """Ask again and again until the answer is true, and return it; fail with the last answer when it never is."""
-    deadline = time.monotonic() + timeout_s
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"it never came true within {timeout_s:g} s; last seen: {answer!r}"
-        time.sleep(0.05)
-    return answer
 
 
 class Observatory:
@@ -59,12 +48,6 @@ class Observatory:
         series = self.json("/api/metrics", name=name)["series"]
         points = [one["points"][-1] for one in series if wanted.items() <= one["attributes"].items()]
         return sum(point.get("value", point.get("count")) for point in points)
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Eventually:
-    """Wait until a condition holds, 30 s unless told otherwise, and return what it answered."""
-    return wait_until
 
 
 @pytest.fixture(scope="session")

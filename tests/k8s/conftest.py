@@ -5,8 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.waiting import Eventually, wait_until
 from vshop.addresses import Addresses
-from vshop.client import ShopClient, ShopError
+from vshop.client import ShopClient
 from vshop.runtime.cluster.kubectl import Kubectl
-from vshop.runtime.errors import ClusterError
 from vshop.traces import TraceReader
 
 ROOT = Path(__file__).parents[2]
@@ -51,26 +49,14 @@ def rendered() -> Rendered:
     return render
 
 
-def wait_until(condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
-    """Ask again and again until the answer is true, and return it."""
-    pause, deadline = threading.Event(), time.monotonic() + timeout_s
-    while True:
-        try:
-            answer = condition()
-        except (OSError, ShopError, ClusterError) as error:
-            answer, seen = None, repr(error)
-        else:
-            seen = repr(answer)
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"it never came true within {timeout_s:g} s; last seen: {seen}"
-        pause.wait(0.2)
-
-
 @pytest.fixture(scope="session")
-def eventually() -> Callable[..., Any]:
+def eventually() -> Eventually:
     """Wait until a condition holds, 120 s unless told otherwise, and return what it answered."""
-    return wait_until
+
+    def wait(condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
+        return wait_until(condition, timeout_s)
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """A board that is served over HTTP on a free port, and services that follow it."""
 
 import contextlib
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from console.board import Board
 from console.expiry import Expiry
 from console.journal import Journal
 from console.listed import Listed
+from tests.waiting import Eventually
 from vshop.kit.chaos import BoardProvider
 from vshop.kit.chaos_follower import Follower
 from vshop.kit.server import HttpServer
@@ -32,21 +31,7 @@ LISTED = {
     )
 }
 
-Eventually = Callable[[Callable[[], object]], None]
 Follow = Callable[..., tuple[BoardProvider, Follower]]
-
-
-@pytest.fixture
-def eventually() -> Eventually:
-    """Wait until a condition holds, 10 s at most."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline, pause = time.monotonic() + TIMEOUT_S, threading.Event()
-        while not condition():
-            assert time.monotonic() < deadline, "the condition never held"
-            pause.wait(0.005)
-
-    return wait
 
 
 class Console:

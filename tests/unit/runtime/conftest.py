@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,21 +13,6 @@ from vshop.runtime.shop import Shop
 
 SOURCE = Path(__file__).parents[3] / "src"
 STAND_INS = Path(__file__).parent / "stand_ins"
-
-Eventually = Callable[[Callable[[], object]], None]
-
-
-@pytest.fixture
-def eventually() -> Eventually:
-    """Wait until a condition holds, 20 s at most."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline, "the condition never held"
-            time.sleep(0.02)
-
-    return wait
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.waiting import Eventually
 from vshop.runtime import folders
 from vshop.runtime.options import Options
 from vshop.runtime.shop import Shop
@@ -22,7 +23,6 @@ sys.stdin.read()
 """
 
 Left = Callable[[], list[int]]
-Eventually = Callable[[Callable[[], object]], None]
 
 
 def launch(options: Options) -> subprocess.Popen[bytes]:
