@@ -14,7 +14,8 @@ from rich.console import Console
 from loadtest.accounts import Accounts
 from loadtest.faults import under_incidents
 from loadtest.following import Progress, follow
-from loadtest.printing import show
+from loadtest.printing import show, show_replicas
+from loadtest.replicas import Replicas
 from loadtest.report import Report
 from loadtest.swarm import Load, LocalSwarm, RemoteSwarm
 from loadtest.targets import Containers, Processes
@@ -22,6 +23,7 @@ from loadtest.torture import BACKLOG, Torturer, schedule
 from vshop.addresses import find
 from vshop.client import ShopClient
 from vshop.incidents import load_incident
+from vshop.runtime.cluster.kubectl import Kubectl
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 _NO_END_S = 7 * 24 * 3600
@@ -141,6 +143,29 @@ def torture(
     _finish(made, report, as_json=as_json)
 
 
+@app.command()
+def replicas(
+    *,
+    counts: Annotated[str, typer.Option(help="Numbers of replicas, with commas between them.")] = "1,2,4",
+    users: Users = 16,
+    time: Annotated[str, typer.Option("--time", "-t", help="How long each load is, e.g. 30s.")] = "20s",
+    locust: Annotated[str, typer.Option(metavar="URL", help="Locust's page, in the cluster.")] = "http://127.0.0.1:8089",
+    as_json: AsJson = False,
+) -> None:
+    """Measure what more replicas bring: a load on the shop in the cluster, with 1, 2, 4 of orders, stock-updater and partitions."""
+    numbers = _numbers(counts)
+    wanted = Load(
+        users=users, spawn_rate=users, run_time=_seconds(time), orders_per_second=0, looks=0, items=_IN_STOCK, wrong_share=0
+    )
+    progress, console = Progress(), Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    measuring = Replicas(Kubectl.current(), ShopClient(find()), locust, wanted, progress.tell)
+    measured = list(measuring.measure(numbers))
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(measured), indent=2).decode() + "\n")
+    else:
+        show_replicas(measured, console)
+
+
 def _finish(made: Report, file: Path | None, *, as_json: bool) -> None:
     text = msgspec.json.format(msgspec.json.encode(made.as_json()), indent=2).decode() + "\n"
     if file:
@@ -157,6 +182,12 @@ def _seconds(text: str) -> int:
     if not re.fullmatch(r"(\d+[hms]?)+", text):
         raise typer.BadParameter(f"{text!r} is no time, such as 30s or 1h30m", param_hint="--time")
     return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+)([hms]?)", text))
+
+
+def _numbers(text: str) -> list[int]:
+    if not re.fullmatch(r"[1-9]\d?(,[1-9]\d?)*", text):
+        raise typer.BadParameter(f"{text!r} are no numbers from 1 to 99, such as 1,2,4", param_hint="--counts")
+    return [int(number) for number in text.split(",")]
 
 
 def _for_one_order(incident: str) -> str:

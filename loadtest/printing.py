@@ -1,12 +1,13 @@
 """Prints a report for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from loadtest.drops import MAKES_ROOM
+from loadtest.replicas import Measured
 from loadtest.report import Report
 
 _SHOWN = 10
@@ -76,3 +77,31 @@ def _gaps(report: Report, out: Console) -> None:
         out.print(f"[red]broken[/] {trace.trace_id}: {escape(trace.missing)} is missing")
     for letter in report.dead_letters[:_SHOWN]:
         out.print(f"[yellow]dead letter[/] {letter.id}: {escape(letter.error)}; {escape(letter.cause or 'nothing explains it')}")
+
+
+def show_replicas(measured: Sequence[Measured], out: Console) -> None:
+    """Print what more replicas brought: a line for each number of them, then the CPU time of each workload.
+
+    Args:
+        measured: what is printed.
+        out: where.
+    """
+    heads = ("replicas and partitions", "accepted/s", "p50, p95", "handled/s meanwhile", "waited", "handled/s afterwards", "load")
+    table = Table(*heads, box=None, header_style="dim")
+    for one in measured:
+        table.add_row(
+            str(one.replicas),
+            f"{one.accepted_per_s:.1f}" + (f" ({one.refused} refused)" if one.refused else ""),
+            f"{one.p50_s:.2f} s, {one.p95_s:.2f} s",
+            f"{one.handled_per_s:.1f}",
+            str(one.backlog),
+            "" if one.afterwards_per_s is None else f"{one.afterwards_per_s:.1f}",
+            f"{one.load_average:.0f}",
+        )
+    out.print(table)
+    cpu = Table("CPU, ms an order", *(str(one.replicas) for one in measured), box=None, header_style="dim")
+    for name in sorted({name for one in measured for name in one.cpu_ms}):
+        cpu.add_row(name, *(f"{one.cpu_ms.get(name, 0):.1f}" for one in measured))
+    cpu.add_row("all", *(f"{sum(one.cpu_ms.values()):.1f}" for one in measured))
+    out.print()
+    out.print(cpu)
