@@ -1,5 +1,6 @@
 """``python -m loadtest load|torture``: parses and prints."""
 
+import contextlib
 import re
 import signal
 import sys
@@ -15,7 +16,7 @@ from loadtest.accounts import Accounts
 from loadtest.faults import under_incidents
 from loadtest.following import Progress, follow
 from loadtest.printing import show, show_replicas
-from loadtest.replicas import Replicas
+from loadtest.replicas import Measured, Replicas
 from loadtest.report import Report
 from loadtest.swarm import Load, LocalSwarm, RemoteSwarm
 from loadtest.targets import Containers, Processes
@@ -159,11 +160,19 @@ def replicas(
     )
     progress, console = Progress(), Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     measuring = Replicas(Kubectl.current(), ShopClient(find()), locust, wanted, progress.tell)
-    measured = list(measuring.measure(numbers))
+    measured: list[Measured] = []
+    # Ended early, it tells what was measured until then, and puts everything back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        for one in measuring.measure(numbers):
+            measured.append(one)
+            progress.tell(f"{one.accepted_per_s:.1f} accepted/s, {one.handled_per_s:.1f} handled/s, {one.backlog} waited")
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(measured), indent=2).decode() + "\n")
     else:
         show_replicas(measured, console)
+    if len(measured) < len(numbers):
+        raise typer.Exit(130)
 
 
 def _finish(made: Report, file: Path | None, *, as_json: bool) -> None:

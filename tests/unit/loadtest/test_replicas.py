@@ -1,14 +1,20 @@
 """The figures of a load on more replicas: reckoned, and shown."""
 
 import io
+import json
+import signal
+from collections.abc import Iterator, Sequence
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from loadtest import cli
 from loadtest.ledger import Accepted, Refused, Retried
 from loadtest.pod_cpu import by_workload, looked_at
 from loadtest.printing import show_replicas
-from loadtest.replicas import Look, reckon
+from loadtest.replicas import Look, Measured, reckon
+from vshop.runtime.cluster.kubectl import Kubectl
 from vshop.runtime.errors import ClusterError
 
 
@@ -80,3 +86,27 @@ def test_a_pod_was_looked_at_when_its_last_container_was():
     both = late | {"containers": [*late["containers"], *early["containers"]]}
 
     assert looked_at(late) - looked_at(both) == 6.0
+
+
+def test_ended_early_it_tells_what_it_has(monkeypatch: pytest.MonkeyPatch):
+    """Ctrl-C, or SIGTERM: the numbers before it are not lost, and the exit status says that some are missing."""
+
+    class Interrupted:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def measure(self, counts: Sequence[int]) -> Iterator[Measured]:
+            yield reckon(counts[0], ORDERS, LOOKS, {}, 4.0)
+            signal.raise_signal(signal.SIGTERM)
+            yield reckon(counts[1], ORDERS, LOOKS, {}, 4.0)
+
+    monkeypatch.setattr(cli, "Replicas", Interrupted)
+    monkeypatch.setattr(Kubectl, "current", staticmethod(lambda: None))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        ran = CliRunner().invoke(cli.app, ["replicas", "--counts=1,2", "--json"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert ran.exit_code == 130, ran.output
+    assert [one["replicas"] for one in json.loads(ran.stdout)] == [1]
