@@ -2,20 +2,15 @@
 
 import sys
 
-from rich.console import Console
-from rich.markup import escape
-
 from bench.cli import app
 from bench.shopper import RefusedError
 from bench.starting import StartError
-from vshop.client import ShopError
-from vshop.first_order import BrokenHopError
-from vshop.runtime.errors import RuntimeProblem
-from vshop.traces import TraceError
+from vshop.cli.output import known_failures, tell_failure
 
 if __name__ == "__main__":
+    known: tuple[type[Exception], ...] = (RefusedError, StartError, TimeoutError, *known_failures())
     try:
         app(prog_name="python -m bench")
-    except (ShopError, RefusedError, StartError, BrokenHopError, RuntimeProblem, TraceError, TimeoutError) as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]✖[/] {escape(str(error))}")
+    except known as error:
+        tell_failure(error)
         sys.exit(1)

@@ -22,6 +22,7 @@ from loadtest.swarm import Load, LocalSwarm, RemoteSwarm
 from loadtest.targets import Containers, Processes
 from loadtest.torture import BACKLOG, Torturer, schedule
 from vshop.addresses import find
+from vshop.cli.output import print_json
 from vshop.client import ShopClient
 from vshop.incidents import load_incident
 from vshop.runtime.cluster.kubectl import Kubectl
@@ -168,7 +169,7 @@ def replicas(
             measured.append(one)
             progress.tell(f"{one.accepted_per_s:.1f} accepted/s, {one.handled_per_s:.1f} handled/s, {one.backlog} waited")
     if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(measured), indent=2).decode() + "\n")
+        print_json(measured)
     else:
         show_replicas(measured, console)
     if len(measured) < len(numbers):
