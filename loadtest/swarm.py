@@ -12,6 +12,7 @@ import requests
 
 from loadtest.ledger import FileSource, PageSource, Source
 from vshop.addresses import Addresses
+from vshop.http_session import why
 from vshop.runtime.processes import tail
 
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -159,6 +160,6 @@ class RemoteSwarm:
             response = requests.request(method, self._url + path, timeout=_TIMEOUT_S, **options)
             response.raise_for_status()
         except requests.RequestException as error:
-            raise SwarmError(f"Locust cannot be reached at {self._url}: {error}") from error
+            raise SwarmError(f"Locust cannot be reached at {self._url}: {why(error)}") from error
         answer: dict[str, Any] = response.json()
         return answer

@@ -8,7 +8,7 @@ import msgspec
 import requests
 
 from vshop.addresses import Addresses
-from vshop.http_session import http_session
+from vshop.http_session import http_session, why
 from vshop.kit.settings import Settings
 
 USERS = ("auth0|5ba1a9227dc7232e1aec4fd0", "auth0|5ba1a9227dc7232e1aec4fd1", "auth0|5ba1a9227dc7232e1aec4fd2")
@@ -237,7 +237,8 @@ class ShopClient:
         try:
             return self._session.request(method, url, timeout=TIMEOUT_S, **options)
         except requests.RequestException as error:
-            raise ShopError(f"{hop} cannot be reached at {url}: {error}. Is the shop up? `vshop status` tells.", hop=hop) from error
+            told = f"{hop} cannot be reached at {url}: {why(error)}. Is the shop up? `vshop status` tells."
+            raise ShopError(told, hop=hop) from error
 
 
 def _json(response: requests.Response) -> dict[str, Any]:

@@ -1,15 +1,32 @@
 """The HTTP session with which the shop is asked from outside: no proxy, no credentials, no connection about to be closed."""
 
 import time
+from http.client import HTTPException
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
 IDLE_S = 5.0
 """How long a connection may have been idle to be used again. The services close theirs after 10 s."""
+
+
+def why(error: requests.RequestException) -> str:
+    """Say in a few words why a request failed: what the system said first, without the libraries it went through.
+
+    Args:
+        error: as requests raised it.
+
+    Returns:
+        For instance ``Connection refused``.
+    """
+    innermost: BaseException = error
+    while isinstance(within := innermost.__cause__ or innermost.__context__, OSError | HTTPException | HTTPError):
+        innermost = within
+    return getattr(innermost, "strerror", None) or str(innermost) or str(error)
 
 
 class _Connection(HTTPConnection):

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import requests
 
-from vshop.http_session import http_session
+from vshop.http_session import http_session, why
 from vshop.spans import Span, read_spans
 
 
@@ -179,7 +179,8 @@ class TraceReader:
         try:
             return self._session.get(self.url + path, params=params, timeout=10)
         except requests.RequestException as error:
-            raise TraceError(f"Traces cannot be read from {self.url}: {error}. Is the shop up? `vshop status` tells.") from error
+            told = f"Traces cannot be read from {self.url}: {why(error)}. Is the shop up? `vshop status` tells."
+            raise TraceError(told) from error
 
 
 def _checked(response: requests.Response) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A connection is used again while it is fresh, and not when its server may be about to close it."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ import pytest
 import requests
 
 from vshop import http_session as module
-from vshop.http_session import http_session
+from vshop.http_session import http_session, why
 
 
 class _Server(ThreadingHTTPServer):
@@ -88,3 +89,58 @@ def test_no_proxy_is_asked(monkeypatch, ask, server):
         requests.get(f"http://127.0.0.1:{server.server_address[1]}/", timeout=5)
 
     assert ask() == "ok"
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A port at which nobody answers, for as long as nobody takes the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def _failure(url: str) -> requests.RequestException:
+    with pytest.raises(requests.RequestException) as caught:
+        http_session("somebody").get(url, timeout=0.2)
+    return caught.value
+
+
+def test_why_nothing_listens(silent):
+    port = silent.getsockname()[1]
+    silent.close()
+
+    assert why(_failure(f"http://127.0.0.1:{port}/")) == "Connection refused"
+
+
+def test_why_nobody_answers(silent):
+    assert why(_failure(f"http://127.0.0.1:{silent.getsockname()[1]}/")) == "timed out"
+
+
+def test_why_the_connection_was_closed(silent):
+    def close() -> None:
+        connection, _ = silent.accept()
+        connection.recv(1000)
+        connection.close()
+
+    threading.Thread(target=close, daemon=True).start()
+
+    assert why(_failure(f"http://127.0.0.1:{silent.getsockname()[1]}/")) == "Remote end closed connection without response"
+
+
+def test_why_is_not_what_happened_before(silent):
+    """A failure while another one is handled is explained by itself."""
+    try:
+        {}["another"]
+    except KeyError:
+        failure = _failure(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+
+    assert why(failure) == "timed out"
+
+
+def test_why_of_an_answer_that_is_an_error():
+    answer = requests.Response()
+    answer.status_code, answer.url = 404, "http://there/"
+
+    with pytest.raises(requests.HTTPError) as caught:
+        answer.raise_for_status()
+
+    assert why(caught.value).startswith("404 Client Error")

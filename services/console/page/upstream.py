@@ -7,6 +7,7 @@ import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 
+from vshop.http_session import why
 from vshop.kit import json_text
 from vshop.kit.problems import Problem
 from vshop.kit.settings import Settings
@@ -64,7 +65,7 @@ class Upstream:
             # A part that is slow on purpose is a lesson, not a failure of the page: it gets the time to answer.
             response = self._session.request(method, self._urls[part] + path, timeout=TIMEOUT_S, **options)
         except requests.RequestException as error:
-            raise Problem(503, f"{part} cannot be reached at {self._urls[part]}: {error}", hop=part) from error
+            raise Problem(503, f"{part} cannot be reached at {self._urls[part]}: {why(error)}", hop=part) from error
         try:
             body = json_text.decode(response.content)
         except msgspec.DecodeError:
