@@ -12,7 +12,7 @@ import requests
 
 from loadtest.ledger import FileSource, PageSource, Source
 from vshop.addresses import Addresses
-from vshop.http_session import why
+from vshop.kit.http_session import why
 from vshop.runtime.processes import tail
 
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")

@@ -8,7 +8,7 @@ import msgspec
 import requests
 
 from vshop.addresses import Addresses
-from vshop.http_session import http_session, why
+from vshop.kit.http_session import http_session, why
 from vshop.kit.settings import Settings
 
 USERS = ("auth0|5ba1a9227dc7232e1aec4fd0", "auth0|5ba1a9227dc7232e1aec4fd1", "auth0|5ba1a9227dc7232e1aec4fd2")

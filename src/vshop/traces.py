@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import requests
 
-from vshop.http_session import http_session, why
+from vshop.kit.http_session import http_session, why
 from vshop.spans import Span, read_spans
 
 

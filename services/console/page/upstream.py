@@ -5,10 +5,9 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
 
-from vshop.http_session import why
 from vshop.kit import json_text
+from vshop.kit.http_session import http_session, why
 from vshop.kit.problems import Problem
 from vshop.kit.settings import Settings
 
@@ -35,10 +34,7 @@ class Upstream:
             "stock-updater": settings.stock_url.rstrip("/"),
             "observatory": settings.observatory_url.rstrip("/"),
         }
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["User-Agent"] = "vshop-console"
-        self._session.mount("http://", HTTPAdapter(pool_maxsize=32))
+        self._session = http_session("vshop-console", connections=32)
 
     def get(self, part: Part, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Read JSON from a part.

@@ -13,7 +13,7 @@ from vshop.corpus.case_files import CaseFiles
 from vshop.corpus.errors import ExportFailedError
 from vshop.corpus.otlp import SIGNALS, Json
 from vshop.corpus.rechecking import checks
-from vshop.http_session import http_session
+from vshop.kit.http_session import http_session
 from vshop.runtime.options import Options
 from vshop.runtime.shop import Shop
 from vshop.verify.finder import TraceFinder

@@ -1,4 +1,4 @@
-"""The HTTP session with which the shop is asked from outside: no proxy, no credentials, no connection about to be closed."""
+"""The HTTP session of those who look at the shop from outside: no proxy, no credentials, no connection about to be closed."""
 
 import time
 from http.client import HTTPException
@@ -54,13 +54,14 @@ class _Pool(HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-def http_session(user_agent: str) -> requests.Session:
+def http_session(user_agent: str, connections: int = 10) -> requests.Session:
     """Make a session, which may be shared by threads.
 
     Args:
         user_agent: what it calls itself.
+        connections: that are kept to a host; as many threads may ask it at a time without making new ones.
     """
-    adapter = HTTPAdapter()
+    adapter = HTTPAdapter(pool_maxsize=connections)
     # https://urllib3.readthedocs.io/en/stable/reference/urllib3.poolmanager.html
     adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": HTTPSConnectionPool}
     session = requests.Session()

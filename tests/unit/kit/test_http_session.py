@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from vshop import http_session as module
-from vshop.http_session import http_session, why
+from vshop.kit import http_session as module
+from vshop.kit.http_session import http_session, why
 
 
 class _Server(ThreadingHTTPServer):
