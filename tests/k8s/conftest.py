@@ -16,6 +16,7 @@ from tests.waiting import Eventually, wait_until
 from vshop.addresses import Addresses
 from vshop.client import ShopClient
 from vshop.runtime.cluster.kubectl import Kubectl
+from vshop.runtime.cluster.symptoms import VOLUME_REMEDY
 from vshop.traces import TraceReader
 
 ROOT = Path(__file__).parents[2]
@@ -75,10 +76,16 @@ def run_vshop(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Cal
     def run(*arguments: str, as_json: bool = True) -> Any:
         command = [VSHOP, *arguments, *(["--json"] if as_json else [])]
         ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
+        if VOLUME_REMEDY in " ".join(ran.stderr.split()):
+            raise VolumesRefusedError(ran.stderr)
         assert ran.returncode == 0, f"{arguments}: {ran.stdout}\n{ran.stderr}"
         return json.loads(ran.stdout) if as_json else ran.stdout
 
     return run
+
+
+class VolumesRefusedError(Exception):
+    """The cluster makes volumes for root alone; the command said what to do."""
 
 
 class Cluster:
@@ -88,18 +95,25 @@ class Cluster:
         """Args: run: runs a command of ``vshop``."""
         self._run = run
         self._overlay, self._printed = "", dict[str, Any]()
+        self._volumes = list[str]()
 
     def up(self, overlay: str) -> dict[str, Any]:
         """Return what ``vshop up --mode k8s`` printed, the shop running.
 
-        ``VSHOP_TEST_K8S_IMAGE`` names an image that the cluster has; else one is built, and loaded by ``VSHOP_K8S_LOAD``.
+        ``VSHOP_TEST_K8S_IMAGE`` names an image that the cluster has; else one is built, and loaded by ``VSHOP_K8S_LOAD``. Where the
+        command says that this cluster's volumes have to be opened, that is done.
         """
         if overlay != self._overlay:
             self.down()
             image = os.environ.get("VSHOP_TEST_K8S_IMAGE")
             named = ["--image", image] if image else []
+            asked = ["up", "--mode", "k8s", "--overlay", overlay, "--timeout", "400", "--free-ports", *named, *self._volumes]
             self._overlay = overlay
-            self._printed = self._run("up", "--mode", "k8s", "--overlay", overlay, "--timeout", "400", "--free-ports", *named)
+            try:
+                self._printed = self._run(*asked)
+            except VolumesRefusedError:
+                self._volumes = ["--volume-permissions"]
+                self._printed = self._run(*asked, *self._volumes)
         return self._printed
 
     def down(self) -> None:

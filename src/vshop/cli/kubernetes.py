@@ -23,13 +23,29 @@ ImageLoader = Annotated[
     str,
     typer.Option(
         envvar="VSHOP_K8S_LOAD",
-        help="Kubernetes: a command that hands the image to the cluster, e.g. `kind load docker-image`; it gets the image's name.",
+        help="Kubernetes: a command that hands images from Docker to the cluster, e.g. `kind load docker-image`; it gets a name.",
+    ),
+]
+VolumePermissions = Annotated[
+    bool,
+    typer.Option(
+        "--volume-permissions",
+        envvar="VSHOP_K8S_VOLUME_PERMISSIONS",
+        help="Kubernetes: open each volume first, as root, where the cluster makes them for root alone and does not heed fsGroup.",
     ),
 ]
 
 
 def asked(
-    overlay: str, image: str, image_loader: str, ports: dict[str, int], home: str | None, timeout_s: float, *, free_ports: bool
+    overlay: str,
+    image: str,
+    image_loader: str,
+    ports: dict[str, int],
+    home: str | None,
+    timeout_s: float,
+    *,
+    free_ports: bool,
+    volume_permissions: bool,
 ) -> "Wanted":
     """Put the options together."""
     from vshop.runtime.cluster.lifecycle import Wanted  # noqa: PLC0415 - `vshop --help` needs none of it
@@ -38,6 +54,7 @@ def asked(
         overlay=overlay,
         image=image,
         image_loader=image_loader,
+        volume_permissions=volume_permissions,
         ports=ports,
         free_ports=free_ports,
         home=home,

@@ -51,6 +51,7 @@ def up(
     overlay: kubernetes.Overlay = "local",
     image: kubernetes.Image = "",
     image_loader: kubernetes.ImageLoader = "",
+    volume_permissions: kubernetes.VolumePermissions = False,
     link: Annotated[
         bool, typer.Option("--link", help="Processing is a trace of its own, linked to the order's (SHOP_KAFKA_TRACE=link).")
     ] = False,
@@ -73,9 +74,17 @@ def up(
         return
     if mode == "k8s":
         _refuse_in(mode, link=link, forward=forward, foreground=foreground)
-        kubernetes.up(
-            kubernetes.asked(overlay, image, image_loader, _ports(port), home, timeout, free_ports=free_ports), as_json=as_json
+        asked = kubernetes.asked(
+            overlay,
+            image,
+            image_loader,
+            _ports(port),
+            home,
+            timeout,
+            free_ports=free_ports,
+            volume_permissions=volume_permissions,
         )
+        kubernetes.up(asked, as_json=as_json)
         return
     options = Options(
         home=home,

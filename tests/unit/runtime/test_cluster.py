@@ -47,12 +47,12 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def cluster(stand_in, tmp_path: Path):
     """A cluster that holds these objects, whatever is done."""
 
-    def make(**held) -> Kubectl:
+    def make(says="its last words", **held) -> Kubectl:
         lines = []
         for kind, objects in {"deployments": [], "pods": [], "events": [], **held}.items():
             (tmp_path / kind).write_text(json.dumps({"items": objects}))
             lines.append(f'*"get {kind}"*) cat {tmp_path / kind};;')
-        stand_in(f"{CONTEXT} *logs*) echo its last words;; {' '.join(lines)} esac")
+        stand_in(f"{CONTEXT} *logs*) echo '{says}';; {' '.join(lines)} *) exit 1;; esac")
         return Kubectl("kind-test")
 
     return make
@@ -111,6 +111,18 @@ def test_the_image_and_the_settings_lie_on_top_of_the_overlay(tmp_path: Path, na
     ]
 
 
+def test_volumes_are_opened_only_where_it_is_asked_for(tmp_path: Path):
+    """By a component on top of the overlay."""
+
+    def components(**asked):
+        folder = overlay.build(overlay.find("local"), "virtual-shop:1", "", {}, tmp_path / "k8s", **asked)
+        written = json.loads((folder / "kustomization.yaml").read_text().split("\n", 1)[1])
+        return [(folder / one / "kustomization.yaml").resolve().parent.name for one in written["components"]]
+
+    assert components() == []
+    assert components(volume_permissions=True) == ["volume-permissions"]
+
+
 @pytest.mark.parametrize("name", ["shop", "host:5000/shop"])
 def test_an_image_needs_a_tag(tmp_path: Path, name):
     """For `latest` is whatever was there last."""
@@ -147,6 +159,29 @@ def test_an_image_that_is_not_there_is_not_waited_for(cluster):
         rollout.wait(cluster(deployments=[deployment(ready=0)], pods=[missing]), 300, silent)
 
 
+CLAIM = [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]
+
+
+@pytest.mark.parametrize(
+    ("said", "spec", "told"),
+    [
+        ("mkdir: cannot create directory: Permission denied", {"volumes": CLAIM}, True),
+        ("some other end", {"volumes": CLAIM}, False),
+        ("Permission denied", {}, False),
+        ("Permission denied", {"volumes": CLAIM, "initContainers": [{}]}, False),
+    ],
+    ids=["refused", "another reason", "no volume", "opened already"],
+)
+def test_a_volume_that_may_not_be_written_is_not_waited_for(cluster, said, spec, told):
+    """The remedy is named, and only where it is one."""
+    failing = pod(waiting={"reason": "CrashLoopBackOff", "message": "back-off"}, lastState={"terminated": {}})
+    failing["spec"] |= spec
+    kubectl = cluster(says=said, deployments=[deployment(ready=0)], pods=[failing])
+
+    assert symptoms.hopeless(kubectl) is told
+    assert ("`--volume-permissions` opens them first" in symptoms.describe(kubectl, ["orders"])) is told
+
+
 def test_what_the_scheduler_and_the_kubelet_say_is_quoted(cluster):
     """Warnings about the pod, the last ones."""
     conditions = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "Insufficient memory"}]
@@ -170,22 +205,11 @@ def test_a_workload_without_a_pod_is_explained_by_its_events(cluster):
     assert "FailedCreate: forbidden" in symptoms.describe(cluster(events=events), ["orders"])
 
 
-def test_an_image_is_built_and_handed_over(stand_in, tmp_path: Path):
-    """Under a name that only this content has; the loader's last argument."""
+def test_an_image_is_built(stand_in):
+    """Under a name that only this content has."""
     stand_in('case "$1" in build) echo sha256:0123456789abcdef;; esac', "docker")
-    stand_in(f'echo "$*" > {tmp_path}/loaded', "load")
 
-    assert image.provide("load --name x", silent) == "virtual-shop:0123456789ab"
-    assert (tmp_path / "loaded").read_text() == "--name x virtual-shop:0123456789ab\n"
-
-
-@pytest.mark.parametrize(("loader", "said"), [("nosuch", "cannot be run"), ("false", "failed with 1")])
-def test_a_loader_that_fails_is_named(stand_in, loader, said):
-    """Its own output stands above."""
-    stand_in("echo sha256:0123456789abcdef", "docker")
-
-    with pytest.raises(ClusterError, match=said):
-        image.provide(loader, silent)
+    assert image.build(silent) == "virtual-shop:0123456789ab"
 
 
 def test_without_docker_the_cluster_has_to_have_the_image(stand_in):
@@ -193,8 +217,65 @@ def test_without_docker_the_cluster_has_to_have_the_image(stand_in):
     stand_in("exit 1", "docker")
     told: list[Event] = []
 
-    assert image.provide("load", told.append) == "virtual-shop:local"
+    assert image.build(told.append) == "virtual-shop:local"
     assert "Docker does not answer" in told[0].detail
+
+
+def node(*names):
+    """Describe a node with these images."""
+    return {"status": {"images": [{"names": [f"docker.io/{name}", f"docker.io/{name}@sha256:ab"]} for name in names]}}
+
+
+WANTED = ("virtual-shop:1", "apache/kafka:4.3.1", "not/in-docker:1")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "loaded"),
+    [
+        ([node("library/virtual-shop:1", "apache/kafka:4.3.1")], ""),
+        ([node("library/virtual-shop:1"), node("apache/kafka:4.3.1")], "--name x virtual-shop:1\n--name x apache/kafka:4.3.1\n"),
+        ([node("apache/kafka:3.0.0", "library/virtual-shop:1")], "--name x apache/kafka:4.3.1\n"),
+        (None, "--name x virtual-shop:1\n--name x apache/kafka:4.3.1\n"),
+    ],
+    ids=["all there", "each on one node", "another version", "nodes may not be read"],
+)
+def test_what_docker_has_and_a_node_lacks_is_handed_over(cluster, stand_in, tmp_path: Path, nodes, loaded):
+    """By the command, with the image as its last argument; what Docker does not have, the cluster pulls."""
+    kubectl = cluster(**({} if nodes is None else {"nodes": nodes}))
+    stand_in('case "$3" in not/*) exit 1;; esac', "docker")
+    stand_in(f'echo "$*" >> {tmp_path}/loaded', "load")
+    (tmp_path / "loaded").touch()
+
+    image.hand_over(kubectl, "load --name x", WANTED, silent)
+    assert (tmp_path / "loaded").read_text() == loaded
+
+
+@pytest.mark.parametrize(("loader", "said"), [("nosuch", "cannot be run"), ("false", "failed with 1")])
+def test_a_loader_that_fails_is_named(cluster, stand_in, loader, said):
+    """Its own output stands above."""
+    kubectl = cluster(nodes=[node()])
+    stand_in("", "docker")
+
+    with pytest.raises(ClusterError, match=said):
+        image.hand_over(kubectl, loader, WANTED, silent)
+
+
+def test_the_manifests_say_which_images_they_need(stand_in, tmp_path: Path):
+    """As kubectl renders them: each once, of containers and of those that come first."""
+    (tmp_path / "rendered").write_text(
+        "containers:\n- image: a:1\n  name: main\ninitContainers:\n- name: x\n  image: b:2\n- image: a:1\n"
+    )
+    stand_in(f"cat {tmp_path}/rendered")
+
+    assert overlay.images(Kubectl("kind-test"), tmp_path) == ["a:1", "b:2"]
+
+
+def test_manifests_that_cannot_be_rendered_are_not_applied(stand_in, tmp_path: Path):
+    """Kubectl's own words are quoted."""
+    stand_in("echo 'error: no such file' >&2; exit 1")
+
+    with pytest.raises(ClusterError, match=r"`kubectl kustomize .*` failed: error: no such file"):
+        overlay.images(Kubectl("kind-test"), tmp_path)
 
 
 def test_one_overlay_does_not_go_over_another(stand_in):

@@ -22,7 +22,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     """Name and tag of an image that the cluster has or can pull; empty: one is built."""
     image_loader: str = ""
-    """Command that hands the image that was built to the cluster; its name is the last argument."""
+    """Command that hands images from Docker to the cluster; an image's name is the last argument."""
+    volume_permissions: bool = False
+    """A container of root's opens each volume first, where fsGroup does nothing."""
     ports: dict[str, int] = {}
     free_ports: bool = False
     home: str | None = None
@@ -48,10 +50,13 @@ def up(wanted: Wanted, progress: Progress = silent, environ: Mapping[str, str] |
     _refuse_another(kubectl, manifests.name)
     forwards.stop(wanted.home)
     chosen = forwards.choose(wanted.ports, free_ports=wanted.free_ports)
-    name = wanted.image or image.provide(wanted.image_loader, progress)
+    name = wanted.image or image.build(progress)
     trace_url = f"http://127.0.0.1:{chosen['traces']}/trace/{{traceId}}"
     environ = os.environ if environ is None else environ
-    folder = overlay.build(manifests, name, trace_url, environ, forwards.folder(wanted.home))
+    folder = overlay.build(
+        manifests, name, trace_url, environ, forwards.folder(wanted.home), volume_permissions=wanted.volume_permissions
+    )
+    image.hand_over(kubectl, wanted.image_loader, overlay.images(kubectl, folder), progress)
     progress(Event("cluster", "starting", f"kubectl apply -k {folder} on context {kubectl.context}"))
     kubectl.apply(folder)
     kubectl.run("annotate", "namespace", NAMESPACE, f"{_OVERLAY}={manifests.name}", "--overwrite")

@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from vshop.runtime import folders
-from vshop.runtime.cluster.kubectl import NAMESPACE
+from vshop.runtime.cluster.kubectl import NAMESPACE, Kubectl
 from vshop.runtime.errors import ClusterError
 
 IMAGE = "virtual-shop"
 """The image's name in the manifests; another one is put in its place."""
+_AN_IMAGE = re.compile(r"^[ -]*image: (\S+)$", re.MULTILINE)
 _HANDED_ON = ("SHOP_PAYLOADS", "SHOP_KAFKA_TRACE", "SHOP_REVEAL_CHAOS", "SHOP_FORWARD")
 
 
@@ -23,7 +25,7 @@ def find(wanted: str) -> Path:
     Raises:
         ClusterError: there is none of that name.
     """
-    own = folders.services().parent / "deploy" / "k8s" / "overlays"
+    own = _manifests() / "overlays"
     for folder in (own / wanted, Path(wanted).expanduser()):
         if (folder / "kustomization.yaml").is_file():
             return folder.resolve()
@@ -31,7 +33,9 @@ def find(wanted: str) -> Path:
     raise ClusterError(f"There is no overlay {wanted!r}: neither a folder with a kustomization.yaml, nor one of {known}.")
 
 
-def build(base: Path, image: str, trace_url: str, environ: Mapping[str, str], folder: Path) -> Path:
+def build(
+    base: Path, image: str, trace_url: str, environ: Mapping[str, str], folder: Path, *, volume_permissions: bool = False
+) -> Path:
     """Write the kustomization that is applied; it stays there to be read, and to be applied again by hand.
 
     Args:
@@ -40,10 +44,15 @@ def build(base: Path, image: str, trace_url: str, environ: Mapping[str, str], fo
         trace_url: ``SHOP_TRACE_URL``, which depends on where Jaeger is forwarded to.
         environ: some ``SHOP_*`` variables are handed on from here, as to containers.
         folder: where to write it.
+        volume_permissions: a container of root's opens each volume first.
 
     Returns:
         The folder.
+
+    Raises:
+        ClusterError: the image's name has no tag.
     """
+    components = [_manifests() / "volume-permissions"] if volume_permissions else []
     settings = {name: environ[name] for name in _HANDED_ON if environ.get(name)} | {"SHOP_TRACE_URL": trace_url}
     folder.mkdir(parents=True, exist_ok=True)
     kustomization = {
@@ -51,6 +60,7 @@ def build(base: Path, image: str, trace_url: str, environ: Mapping[str, str], fo
         "kind": "Kustomization",
         "namespace": NAMESPACE,
         "resources": [os.path.relpath(base, folder.resolve())],
+        "components": [os.path.relpath(one, folder.resolve()) for one in components],
         "images": [{"name": IMAGE} | _split(image)],
         "configMapGenerator": [
             {"name": "shop", "behavior": "merge", "literals": [f"{name}={value}" for name, value in settings.items()]}
@@ -59,6 +69,26 @@ def build(base: Path, image: str, trace_url: str, environ: Mapping[str, str], fo
     text = json.dumps(kustomization, indent=2)  # JSON is YAML
     (folder / "kustomization.yaml").write_text(f"# Written by `vshop up --mode k8s`.\n{text}\n", encoding="utf-8")
     return folder
+
+
+def images(kubectl: Kubectl, folder: Path) -> list[str]:
+    """Return the images that the manifests name, each once.
+
+    Args:
+        kubectl: renders them.
+        folder: where the kustomization lies.
+
+    Raises:
+        ClusterError: it cannot be rendered.
+    """
+    rendered = kubectl.run("kustomize", str(folder))
+    if rendered.returncode:
+        raise ClusterError(f"`kubectl kustomize {folder}` failed: {rendered.stderr.strip()}")
+    return sorted(set(_AN_IMAGE.findall(rendered.stdout)))
+
+
+def _manifests() -> Path:
+    return folders.services().parent / "deploy" / "k8s"
 
 
 def _split(image: str) -> dict[str, str]:

@@ -1,17 +1,23 @@
 """Why a pod is not ready: what the scheduler, the kubelet and its own log say."""
 
+import re
 from typing import Any
 
 from vshop.runtime.cluster.image import how_to_load
 from vshop.runtime.cluster.kubectl import Kubectl
 
+VOLUME_REMEDY = (
+    "This cluster makes volumes that only root may write, and does not heed fsGroup: `--volume-permissions` opens them first."
+)
 _HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "RunContainerError"}
+_REFUSED = re.compile(r"permission denied|AccessDenied|unable to open database file", re.IGNORECASE)
 _EVENTS, _LOG_LINES = 3, 12
 
 
 def hopeless(kubectl: Kubectl) -> bool:
-    """Say whether a pod waits for what will not come by itself."""
-    return any(_waiting(pod)[0] in _HOPELESS for pod in kubectl.json("get", "pods")["items"])
+    """Say whether a pod waits for what will not come by itself: an image, or the right to write to its volume."""
+    pods = kubectl.json("get", "pods")["items"]
+    return any(_waiting(pod)[0] in _HOPELESS or (_keeps_ending(pod) and _refused(pod, _log(kubectl, pod))) for pod in pods)
 
 
 def describe(kubectl: Kubectl, workloads: list[str]) -> str:
@@ -37,7 +43,10 @@ def _of_workload(kubectl: Kubectl, name: str, pods: list[dict[str, Any]], events
     said = _events(events, lambda about: about["name"] == pod_name)
     image = pod["spec"]["containers"][0]["image"]
     remedy = [f"  The cluster has no image {image}. {how_to_load(kubectl.context)}"] if "Image" in reason else []
-    return "\n".join([f"{pod_name} is {reason}{f': {message}' if message else ''}", *said, *remedy, *_log(kubectl, pod)])
+    log = _log(kubectl, pod)
+    if _refused(pod, log):
+        remedy.append(f"  {VOLUME_REMEDY}")
+    return "\n".join([f"{pod_name} is {reason}{f': {message}' if message else ''}", *said, *remedy, *log])
 
 
 def _events(events: list[dict[str, Any]], concerned: Any) -> list[str]:
@@ -53,6 +62,16 @@ def _log(kubectl: Kubectl, pod: dict[str, Any]) -> list[str]:
     before = ["--previous"] if "running" not in status.get("state", {}) and status.get("lastState") else []
     log = kubectl.run("logs", pod["metadata"]["name"], f"--tail={_LOG_LINES}", *before).stdout
     return [f"  | {line[:300]}" for line in log.splitlines()]
+
+
+def _keeps_ending(pod: dict[str, Any]) -> bool:
+    return _waiting(pod)[0] == "CrashLoopBackOff"
+
+
+def _refused(pod: dict[str, Any], log: list[str]) -> bool:
+    """Tell whether its volume, which nothing has opened, is what the pod may not write to."""
+    claimed = any("persistentVolumeClaim" in volume for volume in pod["spec"].get("volumes", ()))
+    return claimed and "initContainers" not in pod["spec"] and any(_REFUSED.search(line) for line in log)
 
 
 def _ready(pod: dict[str, Any]) -> bool:

@@ -1,0 +1,63 @@
+"""What opens the volumes where fsGroup does nothing: in which pods, and with which rights."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from vshop.runtime.cluster import overlay
+
+OVERLAYS = ("local", "scale", "aws")
+
+
+@pytest.fixture
+def opened(rendered, tmp_path):
+    """Render an overlay with the component on top of it."""
+
+    def render(name):
+        rendered(name)  # which skips where nothing renders
+        folder = overlay.build(overlay.find(name), "virtual-shop:1", "", {}, tmp_path / "k8s", volume_permissions=True)
+        ran = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, timeout=60, check=False)
+        assert ran.returncode == 0, ran.stderr
+        return list(yaml.safe_load_all(ran.stdout))
+
+    return render
+
+
+def workloads(objects):
+    """Return Deployments and StatefulSets by name."""
+    return {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] in ("Deployment", "StatefulSet")}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_each_volume_is_opened_and_no_other_pod_is_touched(rendered, opened, name):
+    """By the container that comes first; everything else is what it was, but for the image and its settings."""
+    plain, changed = workloads(rendered(name)), workloads(opened(name))
+
+    assert plain.keys() == changed.keys()
+    for workload, spec in changed.items():
+        pod = spec["template"]["spec"]
+        claimed = {one["name"] for one in pod.get("volumes", ()) if "persistentVolumeClaim" in one}
+        claimed |= {one["metadata"]["name"] for one in spec.get("volumeClaimTemplates", ())}
+        first = pod.get("initContainers", [])
+        assert {mount["name"] for one in first for mount in one["volumeMounts"]} == claimed, workload
+        assert {one["image"] for one in first} <= {"virtual-shop:1"}, workload
+        before = plain[workload]["template"]["spec"]
+        assert pod["securityContext"] == before["securityContext"], workload
+        assert [one["securityContext"] for one in pod["containers"]] == [one["securityContext"] for one in before["containers"]]
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_root_may_do_nothing_but_that(opened, name):
+    """No capability, no privilege; the namespace's policy is one step wider, not gone."""
+    objects = opened(name)
+
+    for spec in workloads(objects).values():
+        for container in spec["template"]["spec"].get("initContainers", ()):
+            security = container["securityContext"]
+            assert security["capabilities"] == {"drop": ["ALL"]}
+            assert (security["privileged"], security["allowPrivilegeEscalation"]) == (False, False)
+            assert security["readOnlyRootFilesystem"] is True
+            assert container["resources"]["limits"].keys() == {"cpu", "memory"}
+    (labels,) = [one["metadata"]["labels"] for one in objects if one["kind"] == "Namespace"]
+    assert {value for key, value in labels.items() if key.startswith("pod-security")} == {"baseline"}
