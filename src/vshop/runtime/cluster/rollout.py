@@ -32,10 +32,11 @@ def wait(kubectl: Kubectl, timeout_s: float, progress: Progress) -> None:
         waiting = sorted(workloads.keys() - ready)
         if not waiting:
             return
-        late = time.monotonic() > deadline
-        if late or symptoms.hopeless(kubectl):
+        if stuck := symptoms.hopeless(kubectl):
+            raise ClusterError(f"Never ready as it is: {', '.join(stuck)}.\n{symptoms.describe(kubectl, stuck)}")
+        if time.monotonic() > deadline:
             text = symptoms.describe(kubectl, waiting)
-            raise ClusterError(f"Not ready{f' within {timeout_s:.0f} s' if late else ''}: {', '.join(waiting)}.\n{text}")
+            raise ClusterError(f"Not ready within {timeout_s:.0f} s: {', '.join(waiting)}.\n{text}")
         time.sleep(_LOOK_EVERY_S)
 
 

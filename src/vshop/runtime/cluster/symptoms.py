@@ -6,6 +6,7 @@ from typing import Any
 from vshop.runtime.cluster.image import how_to_load
 from vshop.runtime.cluster.kubectl import Kubectl
 
+_NAME = "app.kubernetes.io/name"
 VOLUME_REMEDY = (
     "This cluster makes volumes that only root may write, and does not heed fsGroup: `--volume-permissions` opens them first."
 )
@@ -14,10 +15,11 @@ _REFUSED = re.compile(r"permission denied|AccessDenied|unable to open database f
 _EVENTS, _LOG_LINES = 3, 12
 
 
-def hopeless(kubectl: Kubectl) -> bool:
-    """Say whether a pod waits for what will not come by itself: an image, or the right to write to its volume."""
+def hopeless(kubectl: Kubectl) -> list[str]:
+    """Return the workloads whose pods wait for what will not come by itself: an image, or the right to write to a volume."""
     pods = kubectl.json("get", "pods")["items"]
-    return any(_waiting(pod)[0] in _HOPELESS or (_keeps_ending(pod) and _refused(pod, _log(kubectl, pod))) for pod in pods)
+    stuck = [pod for pod in pods if _waiting(pod)[0] in _HOPELESS or (_keeps_ending(pod) and _refused(pod, _log(kubectl, pod)))]
+    return sorted({str(pod["metadata"].get("labels", {}).get(_NAME, pod["metadata"]["name"])) for pod in stuck})
 
 
 def describe(kubectl: Kubectl, workloads: list[str]) -> str:
@@ -33,7 +35,7 @@ def describe(kubectl: Kubectl, workloads: list[str]) -> str:
 
 
 def _of_workload(kubectl: Kubectl, name: str, pods: list[dict[str, Any]], events: list[dict[str, Any]]) -> str:
-    own = [pod for pod in pods if pod["metadata"].get("labels", {}).get("app.kubernetes.io/name") == name and not _ready(pod)]
+    own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(_NAME) == name and not _ready(pod)]
     if not own:
         said = _events(events, lambda about: about["name"].startswith(name))
         return "\n".join([f"{name} has no pod that could become ready.", *said])
@@ -42,11 +44,10 @@ def _of_workload(kubectl: Kubectl, name: str, pods: list[dict[str, Any]], events
     reason, message = _waiting(pod)
     said = _events(events, lambda about: about["name"] == pod_name)
     image = pod["spec"]["containers"][0]["image"]
-    remedy = [f"  The cluster has no image {image}. {how_to_load(kubectl.context)}"] if "Image" in reason else []
     log = _log(kubectl, pod)
-    if _refused(pod, log):
-        remedy.append(f"  {VOLUME_REMEDY}")
-    return "\n".join([f"{pod_name} is {reason}{f': {message}' if message else ''}", *said, *remedy, *log])
+    remedy = [f"  The cluster has no image {image}. {how_to_load(kubectl.context)}"] if "Image" in reason else []
+    remedy += [f"  {VOLUME_REMEDY}"] if _refused(pod, log) else []
+    return "\n".join([f"{pod_name} is {reason}{f': {message}' if message else ''}", *said, *log, *remedy])
 
 
 def _events(events: list[dict[str, Any]], concerned: Any) -> list[str]:
