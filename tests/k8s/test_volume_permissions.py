@@ -59,5 +59,6 @@ def test_root_may_do_nothing_but_that(opened, name):
             assert (security["privileged"], security["allowPrivilegeEscalation"]) == (False, False)
             assert security["readOnlyRootFilesystem"] is True
             assert container["resources"]["limits"].keys() == {"cpu", "memory"}
-    (labels,) = [one["metadata"]["labels"] for one in objects if one["kind"] == "Namespace"]
-    assert {value for key, value in labels.items() if key.startswith("pod-security")} == {"baseline"}
+    (namespace,) = [one["metadata"] for one in objects if one["kind"] == "Namespace"]
+    assert {value for key, value in namespace["labels"].items() if key.startswith("pod-security")} == {"baseline"}
+    assert namespace["annotations"] == {overlay.ANNOTATION: name}

@@ -54,7 +54,7 @@ def running(home: str | None = None) -> Forwards | None:
 
 
 def read(home: str | None = None) -> Forwards | None:
-    """Read which forwards were begun last, even if nothing keeps them up any more; None after an orderly end."""
+    """Read which forwards were begun last, even if nothing keeps them up any more; None when they were forgotten."""
     try:
         return msgspec.json.decode((folder(home) / "forwards.json").read_bytes(), type=Forwards)
     except (OSError, msgspec.DecodeError):
@@ -128,5 +128,9 @@ def stop(home: str | None = None) -> bool:
         processes.end([found.process], 5.0)
         if found.process.pid in _begun:
             _begun.pop(found.process.pid).wait()
-    (folder(home) / "forwards.json").unlink(missing_ok=True)
     return found is not None
+
+
+def forget(home: str | None = None) -> None:
+    """Forget which cluster was forwarded last: nothing of the shop is left there, or another start chooses anew."""
+    (folder(home) / "forwards.json").unlink(missing_ok=True)

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from vshop.runtime.cluster import forwards, image, overlay, rollout
+from vshop.runtime.cluster import forwards, image, overlay, rollout, symptoms
 from vshop.runtime.cluster.forwards import Forwards
 from vshop.runtime.cluster.kubectl import NAMESPACE, Kubectl
 from vshop.runtime.errors import ClusterError
 from vshop.runtime.progress import Event, Progress, silent
-
-_OVERLAY = "virtual-shop/overlay"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +47,7 @@ def up(wanted: Wanted, progress: Progress = silent, environ: Mapping[str, str] |
     manifests = overlay.find(wanted.overlay)
     _refuse_another(kubectl, manifests.name)
     forwards.stop(wanted.home)
+    forwards.forget(wanted.home)
     chosen = forwards.choose(wanted.ports, free_ports=wanted.free_ports)
     name = wanted.image or image.build(progress)
     trace_url = f"http://127.0.0.1:{chosen['traces']}/trace/{{traceId}}"
@@ -59,7 +58,7 @@ def up(wanted: Wanted, progress: Progress = silent, environ: Mapping[str, str] |
     image.hand_over(kubectl, wanted.image_loader, overlay.images(kubectl, folder), progress)
     progress(Event("cluster", "starting", f"kubectl apply -k {folder} on context {kubectl.context}"))
     kubectl.apply(folder)
-    kubectl.run("annotate", "namespace", NAMESPACE, f"{_OVERLAY}={manifests.name}", "--overwrite")
+    _try_again(kubectl)
     rollout.wait(kubectl, wanted.timeout_s, progress)
     reached = forwards.start(kubectl, manifests.name, chosen, wanted.home)
     progress(Event("port-forward", "ready", f"{len(chosen)} ports"))
@@ -94,14 +93,23 @@ def down(home: str | None = None, progress: Progress = silent, timeout_s: float 
             f"The namespace {NAMESPACE} is not gone: {ran.stderr.strip()}. `kubectl get namespace {NAMESPACE} -o yaml` says what "
             "it waits for: a ScaledObject, for one, needs KEDA to be let go."
         )
+    forwards.forget(home)  # not before: until then it says which cluster is meant
     return forwarded or bool(ran.stdout.strip())
+
+
+def _try_again(kubectl: Kubectl) -> None:
+    """Let pods that failed at an earlier start begin anew: what they lacked may be there, and they would not look for minutes."""
+    if late := symptoms.backing_off(kubectl):
+        kubectl.run("delete", "pods", "--wait=false", "--ignore-not-found", *late)
 
 
 def _refuse_another(kubectl: Kubectl, wanted: str) -> None:
     """An overlay over another one would change how many vote among Kafka's controllers: both halves would be lost."""
-    found = kubectl.run("get", "namespace", NAMESPACE, "--output=json")
-    annotations = (msgspec.json.decode(found.stdout)["metadata"].get("annotations") or {}) if found.returncode == 0 else {}
-    there = annotations.get(_OVERLAY, wanted)
+    asked = kubectl.run("get", "namespace", NAMESPACE, "--ignore-not-found", "--output=json")
+    if asked.returncode:
+        raise ClusterError(f"What the namespace {NAMESPACE} holds cannot be read, so nothing was applied: {asked.stderr.strip()}")
+    found = msgspec.json.decode(asked.stdout or "{}").get("metadata", {})
+    there = found.get("annotations", {}).get(overlay.ANNOTATION, wanted)
     if there != wanted:
         raise ClusterError(
             f"The namespace {NAMESPACE} on context {kubectl.context} holds the overlay {there!r}, which cannot become {wanted!r} "

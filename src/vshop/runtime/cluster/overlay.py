@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from vshop.runtime import folders
 from vshop.runtime.cluster.kubectl import NAMESPACE, Kubectl
@@ -12,6 +13,8 @@ from vshop.runtime.errors import ClusterError
 
 IMAGE = "virtual-shop"
 """The image's name in the manifests; another one is put in its place."""
+ANNOTATION = "virtual-shop/overlay"
+"""The namespace's annotation with the overlay's name; it is applied with the rest, so that even half a start says what it is."""
 _AN_IMAGE = re.compile(r"^[ -]*image: (\S+)$", re.MULTILINE)
 _HANDED_ON = ("SHOP_PAYLOADS", "SHOP_KAFKA_TRACE", "SHOP_REVEAL_CHAOS", "SHOP_FORWARD")
 
@@ -61,6 +64,7 @@ def build(
         "namespace": NAMESPACE,
         "resources": [os.path.relpath(base, folder.resolve())],
         "components": [os.path.relpath(one, folder.resolve()) for one in components],
+        "patches": [{"target": {"kind": "Namespace"}, "patch": json.dumps(_annotated(base.name))}],
         "images": [{"name": IMAGE} | _split(image)],
         "configMapGenerator": [
             {"name": "shop", "behavior": "merge", "literals": [f"{name}={value}" for name, value in settings.items()]}
@@ -89,6 +93,11 @@ def images(kubectl: Kubectl, folder: Path) -> list[str]:
 
 def _manifests() -> Path:
     return folders.services().parent / "deploy" / "k8s"
+
+
+def _annotated(name: str) -> dict[str, Any]:
+    metadata = {"name": NAMESPACE, "annotations": {ANNOTATION: name}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def _split(image: str) -> dict[str, str]:

@@ -11,15 +11,21 @@ VOLUME_REMEDY = (
     "This cluster makes volumes that only root may write, and does not heed fsGroup: `--volume-permissions` opens them first."
 )
 _HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "RunContainerError"}
+_LATER = _HOPELESS | {"ErrImagePull", "CrashLoopBackOff"}
 _REFUSED = re.compile(r"permission denied|AccessDenied|unable to open database file", re.IGNORECASE)
 _EVENTS, _LOG_LINES = 3, 12
 
 
 def hopeless(kubectl: Kubectl) -> list[str]:
     """Return the workloads whose pods wait for what will not come by itself: an image, or the right to write to a volume."""
-    pods = kubectl.json("get", "pods")["items"]
+    pods = _staying(kubectl)
     stuck = [pod for pod in pods if _waiting(pod)[0] in _HOPELESS or (_keeps_ending(pod) and _refused(pod, _log(kubectl, pod)))]
     return sorted({str(pod["metadata"].get("labels", {}).get(_NAME, pod["metadata"]["name"])) for pod in stuck})
+
+
+def backing_off(kubectl: Kubectl) -> list[str]:
+    """Return the names of the pods that will be tried again, but only after a while: up to five minutes later."""
+    return [str(pod["metadata"]["name"]) for pod in _staying(kubectl) if _waiting(pod)[0] in _LATER]
 
 
 def describe(kubectl: Kubectl, workloads: list[str]) -> str:
@@ -32,6 +38,10 @@ def describe(kubectl: Kubectl, workloads: list[str]) -> str:
     pods = kubectl.json("get", "pods")["items"]
     events = kubectl.json("get", "events", "--sort-by=.lastTimestamp")["items"]
     return "\n".join(_of_workload(kubectl, name, pods, events) for name in workloads)
+
+
+def _staying(kubectl: Kubectl) -> list[dict[str, Any]]:
+    return [pod for pod in kubectl.json("get", "pods")["items"] if "deletionTimestamp" not in pod["metadata"]]
 
 
 def _of_workload(kubectl: Kubectl, name: str, pods: list[dict[str, Any]], events: list[dict[str, Any]]) -> str:

@@ -70,7 +70,9 @@ def test_forwards_outlive_a_pod_and_every_command_finds_them(kubectl, tmp_path: 
         eventually(lambda: all(ask(url) == "second" for url in began.addresses.values()))
     finally:
         assert forwards.stop(home)
-    assert (forwards.running(home), forwards.read(home), forwards.stop(home)) == (None, None, False)
+    assert (forwards.running(home), forwards.read(home), forwards.stop(home)) == (None, began, False)
+    forwards.forget(home)
+    assert forwards.read(home) is None
     assert not any(ports.in_use(int(url.rsplit(":", 1)[1])) for url in began.addresses.values())
 
 
@@ -78,7 +80,7 @@ def test_a_part_that_does_not_answer_is_named(kubectl, tmp_path: Path):
     """And nothing is left forwarded."""
     with pytest.raises(ClusterError, match=r"Not reached through port-forward: orders: HTTP 503; auth: HTTP 503"):
         forwards.start(kubectl(ready=False), "local", forwards.choose({}, free_ports=True), str(tmp_path), timeout_s=8)
-    assert forwards.read(str(tmp_path)) is None
+    assert forwards.running(str(tmp_path)) is None
 
 
 def test_ports_may_be_named():
