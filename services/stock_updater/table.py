@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import boto3
 import msgspec
@@ -20,6 +20,7 @@ from vshop.kit.items import ITEMS
 from vshop.kit.settings import Settings
 
 log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 
 class _WholeNumbers(TypeDeserializer):  # type: ignore[misc]
@@ -92,7 +93,8 @@ class StockTable:
         Raises:
             botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB refused or did not answer.
         """
-        found = self._client.get_item(TableName=self.name, Key={"id": {"S": item_id}}, ConsistentRead=True).get("Item")
+        key = {"id": {"S": item_id}}
+        found = self._read(lambda: self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)).get("Item")
         return None if found is None else _item(found)
 
     def put(self, item: StockItem, *, seen: StockItem) -> None:
@@ -140,8 +142,9 @@ class StockTable:
 
     def all(self) -> list[StockItem]:
         """Read every item, in the order of their numbers."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
-        return sorted((_item(found) for page in pages for found in page["Items"]), key=lambda item: int(item.id))
+        scan = self._client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
+        found = self._read(lambda: [_item(attributes) for page in scan for attributes in page["Items"]])
+        return sorted(found, key=lambda item: int(item.id))
 
     def fill_up(self) -> int:
         """Give every item its initial stock again. What it has seen it keeps, or a record that comes again would count twice.
@@ -177,8 +180,18 @@ class StockTable:
     def check(self) -> str:
         """Read the table's description: a readiness check; raises what botocore raises. Leaves no span."""
         with suppress_instrumentation():
-            table = self._client.describe_table(TableName=self.name)["Table"]
+            table = self._read(lambda: self._client.describe_table(TableName=self.name))["Table"]
         return f"table {self.name} is {table['TableStatus']}"
+
+    def _read(self, read: Callable[[], _Answer]) -> _Answer:
+        """Read; from a new table when it is gone, as after a DynamoDB that keeps its tables in memory was killed."""
+        try:
+            return read()
+        except self._client.exceptions.ResourceNotFoundException:
+            log.exception("table %s is gone: it is made anew, with the stock of the beginning", self.name)
+            with suppress_instrumentation():
+                self._create()
+            return read()
 
 
 def _client(endpoint: str) -> Any:

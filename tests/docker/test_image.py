@@ -68,6 +68,12 @@ def test_it_is_nobodys_and_needs_no_writing(image):
     assert (config["User"], config["Cmd"]) == ("10001:10001", ["python", "-P", "-m", "orders"])
 
 
+def test_a_role_can_be_taken_on(image, engine):
+    """A cluster's ServiceAccount gets its credentials from STS: botocore must still know that service."""
+    program = "import botocore.session as s; [s.get_session().create_client(n, 'eu-central-1') for n in ('dynamodb', 'sts')]"
+    engine.containers.run(image.id, ["python", "-P", "-c", program], remove=True)  # raises when it fails
+
+
 def test_its_history_and_environment_tell_no_secret(image):
     """Neither a layer's command nor a variable holds what looks like one."""
     told = [layer["CreatedBy"] for layer in image.history()] + image.attrs["Config"]["Env"]

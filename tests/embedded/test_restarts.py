@@ -119,7 +119,7 @@ def expected(before: Stock, shoppers: list[Shopper]) -> Stock:
 
 RESTARTS = [
     *((part, how) for part in ("orders", "auth-stub", "stock-updater", "kafka") for how in ("restarted", "killed")),
-    ("dynamodb", "restarted"),  # moto keeps its tables in memory: killed, it loses them
+    ("dynamodb", "restarted"),  # moto keeps its tables in memory: killed, it loses them, see below
 ]
 
 
@@ -137,6 +137,20 @@ def test_no_order_is_lost_or_counted_twice(breakable: Shop, eventually):
     eventually(lambda: is_caught_up(breakable), 60)
     assert stock_of(breakable) == expected(before, shoppers)
     assert ShopClient(find(breakable.state.home, {})).dead_letters() == []
+
+
+@pytest.mark.timeout(240)
+def test_a_stock_that_died_with_dynamodb_begins_anew(breakable: Shop, eventually):
+    """Nobody restarts stock-updater for it, and no order is dead-lettered: what came before is gone, what comes is counted."""
+    client = ShopClient(find(breakable.state.home, {}))
+    client.place_order(1)
+    kill(breakable, "dynamodb")
+
+    assert client.place_order(2, 3).accepted
+    eventually(lambda: is_caught_up(breakable), 60)
+    stock = stock_of(breakable)
+    assert (stock[1][1], stock[2][1]) == (0, 3)
+    assert client.dead_letters() == []
 
 
 def test_orders_do_not_notice_that_the_observatory_is_away(breakable: Shop, eventually):

@@ -16,6 +16,8 @@ from vshop.kit.events import InvalidRecordError
 @pytest.mark.parametrize(
     "code",
     [
+        "AccessDeniedException",
+        "ExpiredTokenException",
         "InternalServerError",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
@@ -50,9 +52,7 @@ def test_no_answer_may_pass(error):
     assert may_pass(error)
 
 
-@pytest.mark.parametrize(
-    "code", ["ValidationException", "ConditionalCheckFailedException", "ResourceNotFoundException", "AccessDeniedException"]
-)
+@pytest.mark.parametrize("code", ["ValidationException", "ConditionalCheckFailedException", "ResourceNotFoundException"])
 def test_what_dynamodb_refuses_for_good_never_will(refusal, code):
     """The same request would be refused again."""
     assert not may_pass(refusal(code))

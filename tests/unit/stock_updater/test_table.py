@@ -78,8 +78,31 @@ def test_no_table_is_made_after_the_order_to_stop(dynamodb):
 
     table.ensure(stop)
 
+    assert table._client.list_tables()["TableNames"] == []
+
+
+@pytest.mark.parametrize("read", [lambda table: table.get("1"), lambda table: table.all()[1], lambda table: table.check() and None])
+def test_a_table_that_is_gone_is_made_anew(table, make_order, read, caplog):
+    """As after DynamoDB was killed, if it keeps its tables in memory; it is said, for the stock of before is gone."""
+    seen = table.get("1")
+    table.put(seen.after(make_order("o1", 4), Position(0, 0)), seen=seen)
+    table._client.delete_table(TableName="item-stock")
+
+    assert read(table) in (None, seen)
+
+    assert table.get("1") == seen
+    assert [record.levelname for record in caplog.records if "is made anew" in record.getMessage()] == ["ERROR"]
+
+
+def test_a_write_to_a_table_that_is_not_ours_makes_none(dynamodb, table):
+    """The incident stays one."""
+    elsewhere = StockTable(Settings(dynamodb_endpoint=""), Only("stock-table-missing"))
+    seen = table.get("1")
+
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        table.check()
+        elsewhere.put(msgspec.structs.replace(seen, version=1), seen=seen)
+
+    assert table._client.list_tables()["TableNames"] == ["item-stock"]
 
 
 def test_an_item_comes_back_as_it_was_written(table, make_order):
