@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from stock_updater.dead_letters import DeadLetters
 from stock_updater.table import StockTable
+from vshop.kit.kafka_connection import connection
 from vshop.kit.settings import Settings
 
 _ASK_EVERY_S = 0.02
@@ -76,14 +77,8 @@ class FreshStart:
 
     def _await_handled(self, patience_s: float) -> None:
         deadline = time.monotonic() + patience_s
-        group = Consumer(
-            {
-                "bootstrap.servers": self._settings.kafka_bootstrap,
-                "group.id": self._settings.kafka_group,
-                "enable.auto.commit": False,
-                "log_level": 0,
-            }
-        )
+        asked = {"group.id": self._settings.kafka_group, "enable.auto.commit": False, "log_level": 0}
+        group = Consumer({**connection(self._settings), **asked})
         try:
             begins, ends = self._watermarks(group)
             while waiting := self._count(group, begins, ends):

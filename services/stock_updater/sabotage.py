@@ -35,7 +35,7 @@ class Detour:
     """DynamoDB clients whose way leads through a delaying proxy, made when first asked for."""
 
     def __init__(self, endpoint: str, make_client: Callable[[str], Any]) -> None:
-        """Args: endpoint: DynamoDB's address. make_client: makes a client for an address."""
+        """Args: endpoint: DynamoDB's address; empty for Amazon's own. make_client: makes a client for an address."""
         self._endpoint = endpoint
         self._make_client = make_client
         self._clients: dict[float, Any] = {}
@@ -43,8 +43,15 @@ class Detour:
     def client(self, delay_s: float) -> Any:
         """Return a client whose answers are late by so many seconds."""
         if delay_s not in self._clients:
-            self._clients[delay_s] = self._make_client(DelayingProxy(self._endpoint, delay_s).url)
+            self._clients[delay_s] = self._late(delay_s)
         return self._clients[delay_s]
+
+    def _late(self, delay_s: float) -> Any:
+        if self._endpoint.startswith("http://"):
+            return self._make_client(DelayingProxy(self._endpoint, delay_s).url)
+        client = self._make_client(self._endpoint)  # by TLS: nothing in between can show the server's certificate
+        client.meta.events.register_first("before-send.dynamodb", lambda **_: time.sleep(delay_s))
+        return client
 
 
 class DelayingProxy:

@@ -87,3 +87,15 @@ def test_every_setting_is_read_by_something(root, modules):
     read = {field for module in modules.values() for field in _settings_read(module)}
 
     assert FIELDS - read == set()
+
+
+def test_every_client_of_kafka_takes_its_login(root):
+    """By the one function that reads SHOP_KAFKA_PROPERTIES: no service names Kafka's address itself."""
+    naming = [
+        str(path.relative_to(root))
+        for folder in ("services", "src/vshop/kit")
+        for path in sorted((root / folder).rglob("*.py"))
+        if "bootstrap.servers" in path.read_text(encoding="utf-8")
+    ]
+
+    assert naming == ["src/vshop/kit/kafka_connection.py"]
