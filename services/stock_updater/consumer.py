@@ -7,10 +7,11 @@ import time
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from opentelemetry.trace import Span
 
-from stock_updater.dead_letters import DeadLetters, replay_of
+from stock_updater.dead_letters import DeadLetters
 from stock_updater.failure import may_pass
 from stock_updater.item import Position
 from stock_updater.lag import Lag
+from stock_updater.letter import replay_of
 from stock_updater.measures import Measures
 from stock_updater.stock import Stock
 from vshop.kit import failures

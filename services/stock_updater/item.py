@@ -19,7 +19,7 @@ class Outcome(StrEnum):
 
 
 class Position(NamedTuple):
-    """Where a record lies: partition and offset, and its place on the dead-letter topic when it is a replay from there."""
+    """Where a record lies: partition and offset; and where the record lay of which it is a replay, when it is one."""
 
     partition: int
     offset: int
@@ -29,7 +29,7 @@ class Position(NamedTuple):
 class StockItem(msgspec.Struct, frozen=True, kw_only=True):
     """One item: pieces left and ordered, a version for conditional writes, and what it takes to recognise an order seen before.
 
-    ``applied`` maps a partition to the last offset that is in ``stock``; ``replayed`` holds the dead-lettered records that are;
+    ``applied`` maps a partition to the last offset that is in ``stock``; ``replayed`` names dead-lettered records that are;
     ``recent`` the last order ids.
     """
 

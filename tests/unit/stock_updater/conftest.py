@@ -28,6 +28,10 @@ class FakeTable:
         """Read an item."""
         return self.items.get(item_id)
 
+    def all(self) -> list[StockItem]:
+        """Read all items."""
+        return list(self.items.values())
+
     def put(self, item: StockItem, *, seen: StockItem) -> None:
         """Write an item; what is in ``before_put`` happens a moment before."""
         if self.before_put:
