@@ -15,7 +15,7 @@ MAX_KEY_LENGTH = 255
 class Answers:
     """The last answers, by shopper and key.
 
-    Where they forget, the order id (made from the same two) lets stock-updater recognise the retry.
+    Where they forget, the order id (made from order and key) lets stock-updater recognise the retry, among an item's last hundred.
     """
 
     def __init__(self, capacity: int = 10_000) -> None:

@@ -58,5 +58,5 @@ def _problem(error: DeliveryError, order_id: str) -> Problem:
         if error.refused
         else f"Kafka did not acknowledge the order: {error}. It may have it."
     )
-    advice = "A retry with the same Idempotency-Key can never count twice."
+    advice = "Retry with the same Idempotency-Key: the order then counts once, whether Kafka has it or not."
     return Problem(503, f"{detail} {advice}", headers={"Retry-After": "5"}, hop="kafka", orderId=order_id)
