@@ -36,7 +36,8 @@ def main() -> None:
     install(app, settings, board, catalogue, host, names)
     runs = VerifyRuns(settings)
     install_for_programs(app, catalogue, journal, runs)
-    with host, runs, HttpServer(app, settings.host, settings.console_port, threads=THREADS), Expiry(board):
+    # Runs end first: they switch off what they have on, by the server.
+    with host, HttpServer(app, settings.host, settings.console_port, threads=THREADS), Expiry(board), runs:
         stop.wait()
 
 

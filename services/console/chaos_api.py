@@ -63,7 +63,7 @@ def _put(board: Board, incident: str, clock: Callable[[], float]) -> Response:
         return _off(board, [incident], "api")
     if wish.items and not board.listed[incident].by_item:
         raise Problem(400, f"items: {incident} cannot be limited to items; where it happens no item is known.", field="items")
-    change = _turn(lambda: board.turn_on(incident, wish.switch(clock())))
+    change = _turn(lambda: board.turn_on(incident, wish.switch(clock())), "nothing can be switched on without it")
     if change.acks.silent:
         raise _silent(f"{incident} is not on. It was put back as it was, because", board, change)
     return _done(board, incident, change)
@@ -76,7 +76,7 @@ def near(board: Board, incident: str) -> list[str]:
 
 def _off(board: Board, incidents: list[str], by: By) -> Response:
     was_on = [name for name, state in board.snapshot().states.items() if name in incidents and state.switch.on]
-    change = _turn(lambda: board.turn_off(incidents, by))
+    change = _turn(lambda: board.turn_off(incidents, by), "it is off now, but would be on again after a restart of the console")
     if change.acks.silent:
         raise _silent("Switched off, and it stays so; but whether everybody knows is not certain:", board, change)
     if by == "reset":
@@ -84,13 +84,13 @@ def _off(board: Board, incidents: list[str], by: By) -> Response:
     return _done(board, incidents[0], change)
 
 
-def _turn(turn: Turn) -> Change:
+def _turn(turn: Turn, unwritten: str) -> Change:
     try:
         return turn()
     except BoardBusyError as error:
         raise Problem(503, str(error), headers={"Retry-After": "1"}) from error
     except OSError as error:
-        raise Problem(503, f"The journal cannot be written ({error}); nothing can be switched on without it.") from error
+        raise Problem(503, f"The journal cannot be written ({error}): {unwritten}.") from error
 
 
 def _done(board: Board, incident: str, change: Change) -> Response:

@@ -22,7 +22,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     ("home", {"metavar": "DIR", "help": "Attach to the embedded shop that runs in this home folder (vshop up --home)."}),
-    ("mode", {"choices": ["embedded", "compose"], "default": "embedded", "help": "Processes (the default), or containers."}),
+    ("mode", {"choices": ["embedded", "compose"], "help": "Processes (the default), or containers."}),
     ("shared", {"action": "store_true", "help": "One shop for all workers of pytest-xdist; without it each has its own."}),
     (
         "otlp-endpoint",
@@ -33,7 +33,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("export-dir", {"metavar": "DIR", "help": "Folder that gets all signals as OTLP JSON lines."}),
     ("env", {"action": "append", "metavar": "NAME=VALUE", "help": "A variable for the services, e.g. SHOP_KAFKA_TRACE=link."}),
-    ("timeout", {"type": float, "default": 120.0, "metavar": "S", "help": "Seconds the shop gets to become ready."}),
+    ("timeout", {"type": float, "metavar": "S", "help": "Seconds the shop gets to become ready; 120 unless told."}),
 )
 
 
@@ -66,13 +66,15 @@ def virtual_shop_process(
     given["urls"] = tuple(given.pop("url") or ())
     given["timeout_s"] = given.pop("timeout")
     given["env"] = _variables(given.pop("env") or [])
+    together = given.pop("shared")
+    wanted = _merged(given, virtual_shop_options)
     # Containers have their ports on this machine once: workers can only share them.
     worker = hasattr(request.config, "workerinput")
-    together = given.pop("shared") or (given["mode"] == "compose" and worker)
-    given["shared"] = _shared_folder(tmp_path_factory, worker=worker) if together else None
+    if together or (wanted.get("mode") == "compose" and worker):
+        wanted["shared"] = _shared_folder(tmp_path_factory, worker=worker)
     home = tmp_path_factory.mktemp("vshop")
     try:
-        with open_shop(Wanted(**_merged(given, virtual_shop_options)), home) as process:
+        with open_shop(Wanted(**wanted), home) as process:
             yield process
     except (RuntimeProblem, SettingsError, WrongOptionError) as error:
         # Its text is meant for a person; the stack trace would bury it.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 from confluent_kafka import Producer
 
 from vshop.addresses import find
@@ -101,6 +102,26 @@ def test_orders_finishes_the_request_it_has(breakable: Shop, client: ShopClient,
     assert (placed.status, placed.trace_id) == (202, trace_id)
     trace = reader.wait_whole(trace_id, placed.order_id, timeout_s=30)
     assert len(trace.find(name="DynamoDB.PutItem")) == 1
+
+
+def test_the_console_ends_a_verification_before_itself(breakable: Shop, eventually):
+    """What that has on is switched off while the console still takes it; nothing is on when the console is back."""
+    console = find(breakable.state.home, {}).console
+    assert (
+        requests.post(f"{console}/verify", json={"ids": ["stock-consumer-stalled"], "scope": "global"}, timeout=5).status_code
+        == 202
+    )
+
+    def on() -> bool:
+        return bool(requests.get(f"{console}/chaos/stock-consumer-stalled", timeout=5).json()["on"])
+
+    eventually(on)
+    process = breakable._children["console"].process
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    breakable.restart("console")
+
+    assert not on()
 
 
 def is_refused(shop: Shop) -> bool:

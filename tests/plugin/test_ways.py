@@ -12,6 +12,7 @@ from vshop.fixture.sharing import shared
 from vshop.fixture.wanted import addresses
 from vshop.kit.settings import SettingsError
 from vshop.runtime import compose
+from vshop.runtime.errors import ComposeError
 
 WHERE = {"orders": "http://127.0.0.1:18080"}
 
@@ -46,6 +47,31 @@ def test_containers_that_run_already_go_on(docker):
         assert not process.exclusive
 
     assert asked == [("up", None)]
+
+
+def test_a_start_that_fails_leaves_no_container(docker, monkeypatch):
+    """Unless they were there before."""
+    asked, running = docker
+
+    def fail(_timeout_s):
+        raise ComposeError("orders is not healthy")
+
+    monkeypatch.setattr(compose, "up", fail)
+    for there in ([], ["orders"]):
+        running[:] = there
+        with pytest.raises(ComposeError, match="not healthy"), open_shop(Wanted(mode="compose")):
+            pass
+
+    assert asked == [("down", True)]
+
+
+def test_a_setting_that_containers_are_not_given_is_told(docker):
+    """It would silently do nothing."""
+    wanted = Wanted(mode="compose", env={"SHOP_WRITE_ATTEMPTS": "1", "SHOP_KAFKA_TRACE": "link"})
+
+    with pytest.raises(WrongOptionError, match=r"not given SHOP_WRITE_ATTEMPTS: .* SHOP_KAFKA_TRACE, "), open_shop(wanted):
+        pass
+    assert docker[0] == []
 
 
 def test_containers_are_shared_by_workers(docker, tmp_path):

@@ -73,6 +73,7 @@ class Exercise:
         with self._lock:
             chosen = EXERCISES[number - 1] if number else self._choose(self._fit(level))
             states = self._board.snapshot().states
+            self._current = None  # whatever comes of this, the one of before is off
             self._board.turn_off([name for name, state in states.items() if state.switch.on], "reset")
             if chosen in states and self._board.turn_on(chosen, Switch(on=True)).acks.silent:
                 raise SilentError("A service did not answer the board in time: the exercise was not begun. Is the shop up?")
@@ -128,6 +129,8 @@ class Exercise:
 
     def _end(self, *, solved: bool) -> None:
         incident = self._needed()
+        if incident.id in self._board.snapshot().states:
+            self._board.turn_off([incident.id])  # first: an exercise that cannot be ended goes on
         self._last = {
             "id": incident.id,
             "title": incident.title,
@@ -139,8 +142,6 @@ class Exercise:
             **answer(incident),
         }
         self._current = None
-        if incident.id in self._board.snapshot().states:
-            self._board.turn_off([incident.id])
 
     def _fit(self, level: int | None) -> list[str]:
         def fits(incident: Incident) -> bool:

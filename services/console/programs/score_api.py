@@ -33,11 +33,13 @@ class Culprit(msgspec.Struct, rename="camel"):
     span_id: str
 
 
-class Verdict(msgspec.Struct):
+class Verdict(msgspec.Struct, rename="camel"):
     """What POST /verify or ``vshop verify --json`` found out of an incident; of that, what is needed here."""
 
     incident: str
     culprits: list[Culprit]
+    on_at: float | None = None
+    off_at: float | None = None
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):

@@ -35,17 +35,29 @@ def truths(
     Args:
         catalogue: the incidents by id.
         runs: runs of a journal; answers may name them by their ids.
-        verdicts: what ``vshop verify --json`` printed: it knows the culprit spans.
+        verdicts: what ``vshop verify --json`` printed: it knows the culprit spans. A run has those of the verdicts of its time.
     """
-    spans: dict[str, list[str]] = {}
+    seen: dict[str, list[Mapping[str, Any]]] = {}
     for verdict in verdicts:
-        spans.setdefault(verdict["incident"], []).extend(one["spanId"] for one in verdict.get("culprits", []))
-    known = {incident.id: _truth(incident.id, incident, spans.get(incident.id, [])) for incident in catalogue.values()}
-    return known | {run.id: _truth(run.id, catalogue[run.incident], spans.get(run.incident, [])) for run in runs}
+        seen.setdefault(verdict["incident"], []).append(verdict)
+    known = {incident.id: _truth(incident.id, incident, seen.get(incident.id, [])) for incident in catalogue.values()}
+    for run in runs:
+        own = [verdict for verdict in seen.get(run.incident, []) if _during(run, verdict)]
+        known[run.id] = _truth(run.id, catalogue[run.incident], own)
+    return known
 
 
-def _truth(name: str, incident: Incident, spans: list[str]) -> Truth:
+def _during(run: Run, verdict: Mapping[str, Any]) -> bool:
+    """Tell whether a verdict was found while the run was on; without its times it cannot be told, and it counts for every run."""
+    began, ended = verdict.get("onAt"), verdict.get("offAt")
+    after = began is not None and run.recovered_at is not None and began > run.recovered_at
+    before = ended is not None and ended < run.injected_at
+    return not (after or before)
+
+
+def _truth(name: str, incident: Incident, verdicts: Iterable[Mapping[str, Any]]) -> Truth:
     answer = incident.answer
+    spans = [one["spanId"] for verdict in verdicts for one in verdict.get("culprits", [])]
     right: dict[str, list[str]] = {}
     if answer is not None:
         plain = {"service": answer.service, "component": answer.component, "errorType": answer.error_type}

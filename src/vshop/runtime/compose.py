@@ -92,6 +92,15 @@ def containers() -> list[Container]:
     return sorted(Container(row["Name"], _bytes(row["MemUsage"].partition("/")[0])) for row in rows)
 
 
+def variables() -> set[str]:
+    """Return the names of the variables that docker-compose.yml takes from the environment.
+
+    Raises:
+        ComposeError: there is no such file here.
+    """
+    return set(re.findall(r"\$\{(\w+)", _file().read_text(encoding="utf-8")))
+
+
 def _bytes(text: str) -> int:
     found = re.fullmatch(r"\s*([\d.]+)\s*(\w+)\s*", text)
     return int(float(found[1]) * _UNITS.get(found[2], 1)) if found else 0

@@ -106,6 +106,38 @@ def test_it_does_not_begin_when_a_service_is_silent() -> None:
     assert not exercise.running
 
 
+def test_one_that_does_not_begin_leaves_none_of_before(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All switches are off: nothing is left that could be answered."""
+    exercise = _exercise(board, "pricing-type-error")
+    exercise.begin()
+    monkeypatch.undo()
+
+    with pytest.raises(SilentError):
+        exercise.begin()
+
+    assert not exercise.running
+    assert not any(state.switch.on for state in board.snapshot().states.values())
+
+
+def test_one_that_cannot_be_switched_off_goes_on(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not told over while its incident is on."""
+    exercise = _exercise(board, "pricing-type-error")
+    exercise.begin()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(board, "turn_off", full)
+        with pytest.raises(OSError, match="No space"):
+            exercise.give_up()
+    assert exercise.running
+
+    exercise.give_up()
+
+    assert not exercise.running
+
+
 @pytest.mark.parametrize("number", range(1, len(EXERCISES) + 1))
 def test_an_exercise_of_the_workshop_is_begun_by_its_number(board: Board, number: int) -> None:
     """All of them, those without a switch included; their names are not told."""

@@ -68,6 +68,20 @@ def test_a_run_is_answered_by_its_id_which_tells_nothing(incidents, journal):
     assert result.totals["errorType"].ac[1] == 1.0
 
 
+def test_a_run_has_the_culprits_of_its_own_time(incidents, journal):
+    """Another run's spans are none of its; a verdict that tells no time may be any run's."""
+    lines = journal((7, "orders-break", "on", 1), (8, "orders-break", "off", 5), (9, "orders-break", "on", 10))
+    first, second = runs(lines, incidents)
+    verdicts = [
+        {"incident": "orders-break", "onAt": run.injected_at - 0.01, "offAt": run.injected_at + 2, "culprits": [{"spanId": span}]}
+        for run, span in ((first, "a"), (second, "b"))
+    ]
+
+    known = truths(incidents, [first, second], [*verdicts, {"incident": "orders-break", "culprits": [{"spanId": "c"}]}])
+
+    assert [known[name].right["spanId"] for name in ("orders-break", "r7", "r9")] == [["a", "b", "c"], ["a", "c"], ["b", "c"]]
+
+
 def test_an_unknown_id_is_refused(incidents):
     """It would silently count for nothing."""
     with pytest.raises(UnknownIncidentError, match="orders-brake"):
