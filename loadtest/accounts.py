@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,17 +11,19 @@ import msgspec
 from loadtest.drops import Drops
 from loadtest.faults import Fault, explain, explain_letter
 from loadtest.ledger import Source, Unsure
-from loadtest.reckoning import Dead, balance, levels
+from loadtest.reckoning import Level, balance, levels
 from loadtest.report import Letter, Report
 from loadtest.swarm import Load
 from loadtest.tally import Tally
 from loadtest.watching import Watcher
+from loadtest.witness import Witness
 from vshop.addresses import Addresses
 from vshop.client import ShopClient, ShopError
 from vshop.kit.events import OrderRequest, order_id
 from vshop.traces import TraceReader
 
 _LOOK_S = 0.5
+_WITNESS_S = 1.0  # an item takes no more than some dozens of orders in that time
 _READERS = 3  # traces are read at the pace at which orders come, also while some answers take long
 
 
@@ -42,7 +44,8 @@ class Accounts:
         self._counting = ShopClient(addresses)  # the one that another thread may use
         self._reader = TraceReader(addresses.traces)
         self._patience_s = patience_s
-        self._before = levels(self._client.stock())
+        items = self._client.stock()
+        self._before, self._witness, self._witnessed_at = levels(items), Witness(items), time.monotonic()
         self._letters_before = {letter["id"] for letter in self._client.dead_letters()}
         self._drops, self._drops_at = Drops(self._client), time.monotonic()
         self.began = time.time()
@@ -55,6 +58,8 @@ class Accounts:
             self.tally.take(line)
             if (order := self.tally.just_accepted) is not None:
                 self.watcher.add(order)
+        if time.monotonic() - self._witnessed_at > _WITNESS_S:
+            self._look()
         if time.monotonic() - self._drops_at > 30:
             self._drops.look()
             self._drops_at = time.monotonic()
@@ -62,9 +67,21 @@ class Accounts:
     def handled(self) -> int | None:
         """Return how many orders were taken from the stock so far; None while nobody can tell."""
         with contextlib.suppress(ShopError):
-            now = levels(self._counting.stock())
-            return sum(now[item].version - before.version for item, before in self._before.items())
+            return self._taken(levels(self._counting.stock()))
         return None
+
+    def _taken(self, now: Mapping[int, Level]) -> int:
+        return sum(now[item].version - before.version for item, before in self._before.items())
+
+    def _look(self) -> int | None:
+        """Let the witness look at the table; return how many orders were taken from it so far, None while nobody can tell."""
+        taken = None
+        with contextlib.suppress(ShopError):
+            items = self._client.stock()
+            self._witness.look(items)
+            taken = self._taken(levels(items))
+        self._witnessed_at = time.monotonic()
+        return taken
 
     def close(self, load: Load, faults: Sequence[Fault], tell: Callable[[str], None]) -> Report:
         """Wait until everything is handled and judged, and make up the accounts.
@@ -85,10 +102,10 @@ class Accounts:
         """Wait until every accepted order is in the stock, sold out or a dead letter, or until nothing moves any more."""
         moved, last = time.monotonic(), -1
         while time.monotonic() - moved < self._patience_s:
-            handled = self.handled()
+            handled = self._look()
             if handled is not None and handled != last:
                 moved, last = time.monotonic(), handled
-            others = sum(self.watcher.outcomes["sold_out"].values()) + len(self._letters()) if handled is not None else 0
+            others = len(self.watcher.sold_out) + len(self._letters()) if handled is not None else 0
             if last + others >= self.tally.accepted:
                 return
             time.sleep(_LOOK_S)
@@ -99,13 +116,13 @@ class Accounts:
     def _report(self, load: Load, faults: Sequence[Fault], settled_at: float) -> Report:
         tally, watcher = self.tally, self.watcher
         letters = self._letters()
-        dead = [
-            Dead(order.item_id, order.quantity, str(letter["errorType"]))
-            for letter in letters
-            if (order := tally.of_letter(letter))
-        ]
-        unsure = [(order.item_id, order.quantity) for order in tally.unsure if self._is_in_stock(order)]
-        items = balance(self._before, levels(self._client.stock()), tally, watcher.outcomes, dead, unsure)
+        dead = [order for letter in letters if (order := tally.of_letter(letter))]
+        table = self._client.stock()
+        self._witness.look(table)
+        unsure = [order for order in tally.unsure if self._is_in_stock(order)]
+        items = balance(self._before, levels(table), tally, watcher.sold_out, dead, unsure)
+        elsewhere = {order.order_id for order in (*watcher.sold_out, *dead)}
+        named = self._witness.compare(tally.by_id.keys(), elsewhere, {_id(order) for order in unsure})
         self._drops.look()
         sold_out = sum(item.sold_out_orders for item in items)
         return Report(
@@ -116,8 +133,12 @@ class Accounts:
             accepted=tally.accepted,
             handled=sum(item.handled_orders for item in items) + sold_out,
             sold_out=sold_out,
-            lost=sum(item.lost for item in items),
-            doubled=sum(item.doubled for item in items),
+            lost=max(sum(item.lost for item in items), len(named.lost)),
+            lost_orders=named.lost,
+            doubled=max(sum(item.doubled for item in items), len(named.doubled) + len(named.of_others)),
+            doubled_orders=named.doubled,
+            of_others=len(named.of_others),
+            unseen=self._witness.unseen,
             dead_letters=[
                 Letter(
                     id=letter["id"],
@@ -143,9 +164,11 @@ class Accounts:
         )
 
     def _is_in_stock(self, order: Unsure) -> bool:
-        """Say whether an order that was given up was handled after all: the item remembers it, or a trace shows it."""
-        asked = OrderRequest(
-            item_id=order.item_id, username=order.username, quantity=order.quantity, discount_code=order.discount_code
-        )
-        wanted = order_id(asked, order.key)
-        return wanted in self._client.item(order.item_id)["recent"] or bool(self._reader.of_order(wanted))
+        """Say whether an order that was given up was handled after all: the table took it, or a trace shows it."""
+        return _id(order) in self._witness.taken or bool(self._reader.of_order(_id(order)))
+
+
+def _id(order: Unsure) -> str:
+    """Return the id that the shop made for an order whose answer did not come."""
+    asked = OrderRequest(item_id=order.item_id, username=order.username, quantity=order.quantity, discount_code=order.discount_code)
+    return order_id(asked, order.key)

@@ -75,3 +75,6 @@ def follow(swarm: Swarm, accounts: Accounts, progress: Progress, done: Callable[
     finally:
         swarm.stop()
     accounts.take(swarm.source)
+    while swarm.source.silent:
+        time.sleep(_LOOK_S)
+        accounts.take(swarm.source)

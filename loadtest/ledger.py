@@ -7,6 +7,8 @@ from typing import Protocol
 import msgspec
 import requests
 
+from vshop.kit.http_session import why
+
 _TIMEOUT_S = 10
 
 
@@ -66,12 +68,17 @@ _decoder = msgspec.json.Decoder(Line)
 class Source(Protocol):
     """Where lines come from."""
 
+    silent: bool
+    """Whether the last call came to nothing: there may be lines that it did not get."""
+
     def read(self) -> list[Line]:
         """Return the lines that are new since the last call."""
 
 
 class FileSource:
     """The file of a Locust that runs here."""
+
+    silent = False
 
     def __init__(self, path: Path) -> None:
         """Args: path: the file; may not be there yet."""
@@ -90,29 +97,40 @@ class FileSource:
 
 
 class LostLinesError(Exception):
-    """The page no longer holds lines that were not read yet."""
+    """The page no longer holds lines that were not read yet, or does not answer any more."""
 
 
 class PageSource:
     """The page of a Locust that runs elsewhere, with its workers."""
 
-    def __init__(self, url: str) -> None:
-        """Args: url: address of Locust's page."""
-        self._url = url.rstrip("/")
+    def __init__(self, url: str, patience_s: float = 30.0) -> None:
+        """Args: url: address of Locust's page. patience_s: how long it may not answer."""
+        self._url, self._patience_s = url.rstrip("/"), patience_s
         self._next = 0
-        self.state = ""
+        self._answered_at = time.monotonic()
+        self.silent, self.state = False, ""
 
     def read(self) -> list[Line]:
         """Return the lines that are new since the last call, and note the state that Locust is in.
 
+        A page that does not answer, as when a forward finds another pod, is asked again with the next call: it keeps its lines.
+
         Raises:
-            LostLinesError: they were not read in time.
-            requests.RequestException: the page does not answer.
+            LostLinesError: they were not read in time, or the page has not answered for too long.
         """
         asked = time.monotonic()
-        response = requests.get(f"{self._url}/ledger", params={"since": self._next}, timeout=_TIMEOUT_S)
-        response.raise_for_status()
-        answer = response.json()
+        try:
+            response = requests.get(f"{self._url}/ledger", params={"since": self._next}, timeout=_TIMEOUT_S)
+            response.raise_for_status()
+            answer = response.json()
+        except requests.RequestException as error:
+            self.silent = True
+            if time.monotonic() - self._answered_at > self._patience_s:
+                raise LostLinesError(
+                    f"Locust at {self._url} has not answered for {self._patience_s:g} s, so its orders are unknown: {why(error)}"
+                ) from error
+            return []
+        self.silent, self._answered_at = False, time.monotonic()
         if answer["first"] > self._next:
             lost = answer["first"] - self._next
             raise LostLinesError(

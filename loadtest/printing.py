@@ -28,6 +28,7 @@ def show(report: Report, out: Console) -> None:
         f"{report.handled} in {report.settled_seconds:.1f} s"
         + (f", {report.sold_out} of them sold out" if report.sold_out else ""),
     )
+    grid.add_row("seen in the table", "each by its id" + (f", but for {report.unseen} at most" if report.unseen else ""))
     grid.add_row("dead-lettered", str(len(report.dead_letters)))
     grid.add_row("lost, doubled", f"{report.lost}, {report.doubled}")
     grid.add_row("given up unanswered", str(report.unsure))

@@ -1,11 +1,12 @@
 """Holds the table against what the shoppers were promised, item by item: which orders are lost, which counted twice."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from loadtest.ledger import Accepted, Unsure
 from loadtest.tally import Tally
 
 
@@ -67,14 +68,6 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return self.difference == 0 and self.handled_orders == self.orders_due
 
 
-class Dead(msgspec.Struct, frozen=True):
-    """An accepted order that lies on the dead-letter topic."""
-
-    item: int
-    pieces: int
-    error: str
-
-
 def levels(items: Iterable[Mapping[str, Any]]) -> dict[int, Level]:
     """Read the table as ``GET /stock`` tells it."""
     return {item["id"]: Level(item["stock"], item["version"]) for item in items}
@@ -84,9 +77,9 @@ def balance(
     before: Mapping[int, Level],
     after: Mapping[int, Level],
     tally: Tally,
-    sold_out: Mapping[str, Counter[int]],
-    dead: Iterable[Dead] = (),
-    unsure: Iterable[tuple[int, int]] = (),
+    sold_out: Iterable[Accepted] = (),
+    dead: Iterable[Accepted] = (),
+    unsure: Iterable[Unsure] = (),
 ) -> list[Balance]:
     """Make up the account of every item.
 
@@ -94,11 +87,11 @@ def balance(
         before: the table before the first order.
         after: the table when everything was handled.
         tally: what was accepted.
-        sold_out: orders (``sold_out``) and pieces (``sold_out_pieces``) by item that were handled so, by their traces.
+        sold_out: the accepted orders that were handled so, by their traces.
         dead: the accepted orders that are dead letters.
-        unsure: item and pieces of the orders that were given up and are in the stock.
+        unsure: the orders that were given up and are in the stock.
     """
-    letters, given_up = list(dead), list(unsure)
+    told, letters, given_up = _by_item(sold_out), _by_item(dead), _by_item(unsure)
     return [
         Balance(
             item=item,
@@ -106,13 +99,21 @@ def balance(
             after=after[item].stock,
             accepted_orders=tally.orders[item],
             accepted_pieces=tally.pieces[item],
-            sold_out_orders=sold_out["sold_out"][item],
-            sold_out_pieces=sold_out["sold_out_pieces"][item],
-            dead_orders=sum(letter.item == item for letter in letters),
-            dead_pieces=sum(letter.pieces for letter in letters if letter.item == item),
-            unsure_orders=sum(one == item for one, _ in given_up),
-            unsure_pieces=sum(pieces for one, pieces in given_up if one == item),
+            sold_out_orders=len(told[item]),
+            sold_out_pieces=sum(told[item]),
+            dead_orders=len(letters[item]),
+            dead_pieces=sum(letters[item]),
+            unsure_orders=len(given_up[item]),
+            unsure_pieces=sum(given_up[item]),
             handled_orders=after[item].version - before[item].version,
         )
         for item in sorted(before)
     ]
+
+
+def _by_item(orders: Iterable[Accepted | Unsure]) -> defaultdict[int, list[int]]:
+    """Return the pieces of each order, by item."""
+    found = defaultdict[int, list[int]](list)
+    for order in orders:
+        found[order.item_id].append(order.quantity)
+    return found

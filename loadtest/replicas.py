@@ -144,7 +144,7 @@ class Replicas:
         finally:
             swarm.stop()
         accepted, deadline = -1, time.monotonic() + _PATIENCE_S
-        while not looks or looks[-1].handled < accepted or accepted < 0:
+        while not looks or looks[-1].handled < accepted or accepted < 0 or swarm.source.silent:
             look()
             accepted = sum(isinstance(line, Accepted) for line in lines)
             if time.monotonic() > deadline:

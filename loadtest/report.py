@@ -32,7 +32,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Taken from the stock, or told that the stock does not suffice."""
     sold_out: int
     lost: int
+    lost_orders: list[str]
+    """Those of them that are known by name: accepted, and never seen in the table."""
     doubled: int
+    """Orders in the stock beyond those that should be."""
+    doubled_orders: list[str]
+    """Those that the table took more than once."""
+    of_others: int
+    """Those that none of these shoppers placed."""
+    unseen: int
+    """At most so many orders came and went between two looks at the table: 0 when each was seen by name."""
     dead_letters: list[Letter]
     refused: dict[str, int]
     """Orders refused for good, by reason."""
@@ -64,8 +73,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         letters = [letter for letter in self.dead_letters if letter.cause is None]
         said = [
             (int(not self.accepted), "order was not even accepted: nothing is proved"),
-            (self.lost, "orders accepted and not handled: lost"),
-            (self.doubled, "orders in the stock that nobody was promised: counted twice, or not from this load"),
+            (self.lost, f"orders accepted and not handled: lost{_named(self.lost_orders)}"),
+            (
+                self.doubled - self.of_others,
+                f"orders in the stock and not promised: counted twice{_named(self.doubled_orders)}",
+            ),
+            (self.of_others, "orders in the stock that none of these shoppers placed: somebody else ordered meanwhile"),
             (len(uneven), f"items whose stock is not exact: {_listed([str(item.item) for item in uneven])}"),
             (len(self.traces_doubled), f"orders applied twice in their trace: {_listed(self.traces_doubled)}"),
             (len(self.unexplained), f"broken traces that nothing explains: {_listed([t.trace_id for t in self.unexplained])}"),
@@ -92,3 +105,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def _listed(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _named(orders: Sequence[str]) -> str:
+    return f" ({_listed(orders)})" if orders else ""

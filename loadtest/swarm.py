@@ -1,5 +1,6 @@
 """Locust, started here or running elsewhere."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 _FINISH_S = 60  # what a shopper under way gets to finish, when the load ends
 _TIMEOUT_S = 10
 _WORKER_S = 90
+_STOP_TRIES = 3
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,12 +154,16 @@ class RemoteSwarm:
         return not self._seen_running or self._page.state not in {"ready", "stopped", "missing"}
 
     def stop(self) -> None:
-        """Send them home; orders under way are finished."""
-        self._ask("POST", "/stop")
+        """Send them home; orders under way are finished, which its answer waits for."""
+        for _ in range(_STOP_TRIES - 1):
+            with contextlib.suppress(SwarmError):  # a forward that found another pod: once more does no harm
+                self._ask("POST", "/stop", timeout_s=_FINISH_S + 10)
+                return
+        self._ask("POST", "/stop", timeout_s=_FINISH_S + 10)
 
-    def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, timeout_s: float = _TIMEOUT_S, **options: Any) -> dict[str, Any]:
         try:
-            response = requests.request(method, self._url + path, timeout=_TIMEOUT_S, **options)
+            response = requests.request(method, self._url + path, timeout=timeout_s, **options)
             response.raise_for_status()
         except requests.RequestException as error:
             raise SwarmError(f"Locust cannot be reached at {self._url}: {why(error)}") from error

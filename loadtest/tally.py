@@ -27,8 +27,10 @@ class Tally:
         self.wrongly_refused: list[Refused] = []
         self.just_accepted: Accepted | None = None
         """The order of the line that was taken last, if it is one."""
+        self.by_id: dict[str, Accepted] = {}
+        """The accepted orders."""
+        self._by_trace: dict[str, Accepted] = {}
         self._retries: list[Accepted] = []
-        self._known: dict[str, Accepted] = {}
         self._moments: dict[int, list[float]] = defaultdict(list)
 
     def take(self, line: Line) -> None:
@@ -39,7 +41,7 @@ class Tally:
                 self.accepted += 1
                 self.first_at = self.first_at or line.at
                 self.last_at = line.at
-                self._known[line.order_id] = self._known[line.trace_id] = line
+                self.by_id[line.order_id] = self._by_trace[line.trace_id] = line
                 self.orders[line.item_id] += 1
                 self.pieces[line.item_id] += line.quantity
                 self._moments[line.item_id].append(line.at)
@@ -58,9 +60,9 @@ class Tally:
 
     def of_letter(self, letter: Mapping[str, Any]) -> Accepted | None:
         """Find the accepted order that a dead letter is: by its trace, or by the record where that can be read."""
-        by_trace = self._known.get(letter["traceId"] or "")
+        by_trace = self._by_trace.get(letter["traceId"] or "")
         with contextlib.suppress(ValueError, TypeError, LookupError):
-            return self._known[json.loads(letter["value"])["orderId"]]
+            return self.by_id[json.loads(letter["value"])["orderId"]]
         return by_trace
 
     def most_between_tries(self) -> int:

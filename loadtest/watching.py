@@ -4,7 +4,6 @@ import heapq
 import itertools
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -46,7 +45,7 @@ class Watcher:
             patience_s: how long traces may be out of reach in the end, in seconds.
         """
         self.whole, self.broken, self.doubled = 0, list[Broken](), list[Accepted]()
-        self.outcomes: dict[str, Counter[int]] = {"sold_out": Counter(), "sold_out_pieces": Counter()}
+        self.sold_out = list[Accepted]()
         self._patience_s = patience_s
         self._due: list[tuple[float, int, Accepted, int]] = []
         self._numbers = itertools.count()
@@ -143,8 +142,7 @@ class Watcher:
         if verdict.outcomes.count("applied") > 1:
             self.doubled.append(order)
         if "sold_out" in verdict.outcomes:
-            self.outcomes["sold_out"][order.item_id] += 1
-            self.outcomes["sold_out_pieces"][order.item_id] += order.quantity
+            self.sold_out.append(order)
 
 
 def _with_linked(reader: TraceReader, order: Accepted) -> Trace:

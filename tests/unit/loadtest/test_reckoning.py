@@ -1,13 +1,11 @@
 """The table is held against what was promised: every order that is lost, and every one that is counted twice."""
 
-from collections import Counter
-
 import pytest
 
-from loadtest.reckoning import Dead, Level, balance, levels
+from loadtest.ledger import Unsure
+from loadtest.reckoning import Level, balance, levels
 from loadtest.tally import Tally
 
-NONE = {"sold_out": Counter(), "sold_out_pieces": Counter()}
 BEFORE = {1: Level(stock=100, version=7), 2: Level(stock=50, version=0)}
 
 
@@ -21,7 +19,7 @@ def tally(order):
 
 
 def _item(tally, after, **more):
-    return balance(BEFORE, BEFORE | {1: after}, tally, **({"sold_out": NONE} | more))[0]
+    return balance(BEFORE, BEFORE | {1: after}, tally, **more)[0]
 
 
 def test_exact(tally):
@@ -57,18 +55,17 @@ def test_one_lost_and_one_doubled_of_another_size_do_not_cancel_out(tally, order
     assert not _item(tally, Level(stock=92, version=11)).even
 
 
-def test_dead_letters_and_sold_out_orders_are_accounted_for(tally):
+def test_dead_letters_and_sold_out_orders_are_accounted_for(tally, order):
     """Neither is in the stock, neither is lost."""
-    sold_out = {"sold_out": Counter({1: 1}), "sold_out_pieces": Counter({1: 2})}
-
-    item = _item(tally, Level(stock=98, version=8), sold_out=sold_out, dead=[Dead(1, 2, "ValidationException")])
+    item = _item(tally, Level(stock=98, version=8), sold_out=[order(1)], dead=[order(2), order(9, item_id=2)])
 
     assert (item.even, item.orders_due) == (True, 1)
 
 
 def test_an_order_given_up_by_its_shopper_and_handled_all_the_same(tally):
     """It is expected once it is known to be in the stock."""
-    item = _item(tally, Level(stock=91, version=11), unsure=[(1, 3)])
+    unsure = [Unsure(at=1, item_id=1, quantity=3, username="u", key="k")]
+    item = _item(tally, Level(stock=91, version=11), unsure=unsure)
 
     assert (item.even, item.doubled) == (True, 0)
 

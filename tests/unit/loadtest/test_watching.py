@@ -95,7 +95,7 @@ def test_a_duplicate_of_an_earlier_try_is_whole(watched, whole):
 def test_sold_out_orders_are_counted(watched, whole):
     watcher = watched({1: whole(outcomes=("sold_out",))})
 
-    assert (watcher.outcomes["sold_out"], watcher.outcomes["sold_out_pieces"]) == ({1: 1}, {1: 2})
+    assert [(order.item_id, order.quantity) for order in watcher.sold_out] == [(1, 2)]
 
 
 class Busy:
