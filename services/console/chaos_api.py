@@ -63,6 +63,9 @@ def _put(board: Board, incident: str, clock: Callable[[], float]) -> Response:
         return _off(board, [incident], "api")
     if wish.items and not board.listed[incident].by_item:
         raise Problem(400, f"items: {incident} cannot be limited to items; where it happens no item is known.", field="items")
+    if wish.probability != 1 and "request" not in board.listed[incident].scope:
+        detail = f"probability: {incident} is on for a whole process or not at all; it has no share of the requests."
+        raise Problem(400, detail, field="probability")
     change = _turn(lambda: board.turn_on(incident, wish.switch(clock())), "nothing can be switched on without it")
     if change.acks.silent:
         raise _silent(f"{incident} is not on. It was put back as it was, because", board, change)

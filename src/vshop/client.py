@@ -9,7 +9,7 @@ import requests
 
 from vshop.addresses import Addresses
 from vshop.kit.http_session import http_session, why
-from vshop.kit.settings import Settings
+from vshop.kit.settings import load
 
 USERS = ("auth0|5ba1a9227dc7232e1aec4fd0", "auth0|5ba1a9227dc7232e1aec4fd1", "auth0|5ba1a9227dc7232e1aec4fd2")
 PASSWORD = "shopper"
@@ -62,7 +62,7 @@ class ShopClient:
         Raises:
             ShopError: auth cannot be reached, or refuses.
         """
-        login = {"grant_type": "password", "username": username, "password": PASSWORD, "audience": Settings().token_audience}
+        login = {"grant_type": "password", "username": username, "password": PASSWORD, "audience": load().token_audience}
         answer = self._call("auth-stub", "POST", f"{self.addresses.auth}/oauth/token", json=login, headers=headers)
         return str(answer["access_token"])
 

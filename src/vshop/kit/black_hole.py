@@ -32,10 +32,3 @@ class BlackHole:
             with contextlib.suppress(BlockingIOError):
                 filler.connect(listener.getsockname())
             self._sockets.append(filler)
-
-    def close(self) -> None:
-        """Give the address back."""
-        with self._lock:
-            for one in self._sockets:
-                one.close()
-            self._sockets.clear()

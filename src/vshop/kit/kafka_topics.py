@@ -24,11 +24,18 @@ class KafkaClient(Protocol):
 def ensure_topics(settings: Settings, stop: threading.Event) -> None:
     """Create the topic of new orders and its dead-letter topic unless they are there; tries until Kafka answers or ``stop``."""
     admin = AdminClient({**connection(settings), "log_level": 0, "reconnect.backoff.max.ms": 500})
+    told = ""
     while not stop.is_set():
         try:
             _create(admin, settings)
         except KafkaException as error:
-            log.info("waiting for Kafka at %s: %s", settings.kafka_bootstrap, error.args[0].str())
+            said = error.args[0].str()
+            if (
+                said != told
+            ):  # librdkafka's own errors are below 0: no broker is reached yet. What a broker refuses, somebody has to mend.
+                level = logging.INFO if error.args[0].code() < 0 else logging.WARNING
+                log.log(level, "waiting for Kafka at %s: %s", settings.kafka_bootstrap, said)
+                told = said
             stop.wait(0.2)
         else:
             return

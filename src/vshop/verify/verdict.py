@@ -9,7 +9,7 @@ class Check(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """One thing that was looked at.
 
     Attributes:
-        phase: ``clean``, ``on``, ``recovery`` or ``clean again``; ``trigger`` where nothing is switched.
+        phase: ``clean``, ``on``, ``off``, ``recovery`` or ``clean again``; ``trigger`` where nothing is switched.
         what: what was looked at, in a few words.
         ok: whether it was as expected.
         expected: what was expected, in words or as data.

@@ -6,6 +6,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from console import wishes
+from console.listed import Listed
 
 WRONG = [
     ({"probability": 1.5}, "probability"),
@@ -65,6 +66,14 @@ def test_items_where_none_is_known(lonely) -> None:
     """An incident that happens before the item is known cannot be limited to items; it would never be on."""
     answer = lonely.put("auth-late", json={"items": [1]})
     assert (answer.status_code, answer.json()["field"]) == (400, "items")
+    assert lonely.board.snapshot().revision == 0
+
+
+def test_a_share_of_the_requests_where_there_are_none(lonely, monkeypatch) -> None:
+    """A process that stands still has no share of them."""
+    monkeypatch.setitem(lonely.board.listed, "orders-lost", Listed(id="x", title="x", services=("orders",), scope=("global",)))
+    answer = lonely.put("orders-lost?probability=0.5")
+    assert (answer.status_code, answer.json()["field"]) == (400, "probability")
     assert lonely.board.snapshot().revision == 0
 
 
