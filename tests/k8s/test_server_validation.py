@@ -14,8 +14,12 @@ def apply(kubectl: Kubectl, folder, *options):
 
 
 @pytest.fixture(scope="module")
-def namespace(kubectl: Kubectl):
-    """The namespace: without it nothing in it can be judged. It goes again if it was not there."""
+def namespace(kubectl: Kubectl, cluster):
+    """The namespace: without it nothing in it can be judged. It goes again if it was not there.
+
+    No shop of a test before is in it: pods whose volumes were opened by root would be judged as well.
+    """
+    cluster.down()
     new = kubectl.run("create", "namespace", NAMESPACE).returncode == 0
     yield
     if new:
