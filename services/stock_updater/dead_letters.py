@@ -122,18 +122,20 @@ class DeadLetters:
         try:
             partitions = consumer.list_topics(self._topic, _READ_TIMEOUT_S).topics[self._topic].partitions
             letters: list[Record] = []
-            for partition in partitions if only is None else partitions.keys() & {only[0]}:
-                low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), _READ_TIMEOUT_S)
-                at, end = (low, high) if only is None else (max(low, only[1]), min(high, only[1] + 1))
-                letters += self._read_partition(consumer, partition, at, end)
-            return letters if only is None else [letter for letter in letters if letter.offset == only[1]]
+            for partition in partitions:
+                offsets = range(*consumer.get_watermark_offsets(TopicPartition(self._topic, partition), _READ_TIMEOUT_S))
+                if only is not None:
+                    offsets = range(only[1], only[1] + 1) if partition == only[0] and only[1] in offsets else range(0)
+                letters += self._read_partition(consumer, partition, offsets)
+            return letters
         finally:
             consumer.close()
 
-    def _read_partition(self, consumer: Consumer, partition: int, at: int, end: int) -> Iterator[Record]:
-        if at < end:
+    def _read_partition(self, consumer: Consumer, partition: int, offsets: range) -> Iterator[Record]:
+        at = offsets.start
+        if offsets:
             consumer.assign([TopicPartition(self._topic, partition, at)])
-        while at < end:
+        while at < offsets.stop:
             message = consumer.poll(_READ_TIMEOUT_S)
             if message is None or message.error():
                 raise KafkaException(

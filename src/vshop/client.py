@@ -61,6 +61,7 @@ class ShopClient:
 
         Raises:
             ShopError: auth cannot be reached, or refuses.
+            SettingsError: a ``SHOP_*`` variable cannot be used; one of them tells the audience.
         """
         login = {"grant_type": "password", "username": username, "password": PASSWORD, "audience": load().token_audience}
         answer = self._call("auth-stub", "POST", f"{self.addresses.auth}/oauth/token", json=login, headers=headers)

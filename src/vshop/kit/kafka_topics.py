@@ -30,9 +30,8 @@ def ensure_topics(settings: Settings, stop: threading.Event) -> None:
             _create(admin, settings)
         except KafkaException as error:
             said = error.args[0].str()
-            if (
-                said != told
-            ):  # librdkafka's own errors are below 0: no broker is reached yet. What a broker refuses, somebody has to mend.
+            if said != told:
+                # librdkafka's own errors are below 0: no broker is reached yet. What a broker refuses, somebody has to mend.
                 level = logging.INFO if error.args[0].code() < 0 else logging.WARNING
                 log.log(level, "waiting for Kafka at %s: %s", settings.kafka_bootstrap, said)
                 told = said

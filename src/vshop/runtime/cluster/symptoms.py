@@ -35,7 +35,7 @@ def describe(kubectl: Kubectl, workloads: list[str]) -> str:
         kubectl: the cluster.
         workloads: their names.
     """
-    pods = kubectl.json("get", "pods")["items"]
+    pods = _staying(kubectl)
     events = kubectl.json("get", "events", "--sort-by=.lastTimestamp")["items"]
     return "\n".join(_of_workload(kubectl, name, pods, events) for name in workloads)
 

@@ -35,6 +35,7 @@ def test_a_pod_that_goes_is_not_judged(cluster):
     kubectl = cluster(pods=[going, pod("orders-2")])
 
     assert (symptoms.hopeless(kubectl), symptoms.backing_off(kubectl)) == ([], [])
+    assert "ErrImageNeverPull" not in symptoms.describe(kubectl, ["orders"])
 
 
 @pytest.mark.parametrize(
