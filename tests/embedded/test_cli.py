@@ -116,6 +116,30 @@ def test_dlq_lists_shows_and_replays(vshop: Vshop, shop, client, eventually):
     assert "There is no dead letter" in unknown.stderr
 
 
+def test_a_replay_ends_when_the_order_is_in_the_stock(vshop: Vshop, client):
+    """Told is what came of it: failed again while the cause is there, in the stock once it is gone, and then not put back."""
+    before = client.item(6)["stock"]
+    assert vshop("chaos", "on", "stock-put-missing-key").returncode == 0
+    try:
+        placed = json.loads(vshop("order", "--item", "6", "--json").stdout)
+        (letter,) = [one for one in client.dead_letters() if one["traceId"] == placed["traceId"]]
+        again = vshop("dlq", "replay", letter["id"])
+    finally:
+        assert vshop("chaos", "off", "stock-put-missing-key").returncode == 0
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "failed again: ValidationException: An error occurred (ValidationException) when calling the PutItem" in again.stderr
+
+    everything = vshop("dlq", "replay", "--all", "--json")
+
+    ids = {one["id"] for one in client.dead_letters() if one["traceId"] == placed["traceId"]}
+    ended = {one["id"]: (one["handled"], one["error"]) for one in json.loads(everything.stdout) if one["id"] in ids}
+    assert ended == dict.fromkeys(ids, (True, None))
+    assert len(ids) == 2  # its own, and its replay's: each was put back, or found in the stock by then
+    assert before - client.item(6)["stock"] == 1
+    done = vshop("dlq", "replay", letter["id"])
+    assert (done.returncode, done.stdout) == (0, f"Not replayed: {letter['id']} is in the stock already.\n")
+
+
 def test_status_as_json_is_what_the_runtime_sees(vshop: Vshop, shop):
     """Every part is ready, and where the runtime says it is."""
     done = vshop("status", "--json")
