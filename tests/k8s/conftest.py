@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,21 @@ from vshop.traces import TraceReader
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ROOT / "deploy" / "k8s" / "overlays"
+WORKLOADS = ("deployment/orders", "deployment/stock-updater", "statefulset/kafka", "statefulset/dynamodb")
 VSHOP = Path(sys.executable).with_name("vshop")
 
 Rendered = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what the pods said last with a failed test: they are gone when somebody reads of it."""
+    report = yield
+    if report.failed and isinstance(kubectl := getattr(item, "funcargs", {}).get("kubectl"), Kubectl):
+        for workload in WORKLOADS:
+            said = kubectl.run("logs", workload, "--container=main", "--tail=80")
+            report.sections.append((f"{workload} said last", said.stdout or said.stderr))
+    return report
 
 
 @pytest.fixture(scope="session")
