@@ -122,10 +122,10 @@ class DeadLetters:
         try:
             partitions = consumer.list_topics(self._topic, _READ_TIMEOUT_S).topics[self._topic].partitions
             letters: list[Record] = []
-            for partition in partitions:
+            for partition in partitions if only is None else partitions.keys() & {only[0]}:
                 offsets = range(*consumer.get_watermark_offsets(TopicPartition(self._topic, partition), _READ_TIMEOUT_S))
                 if only is not None:
-                    offsets = range(only[1], only[1] + 1) if partition == only[0] and only[1] in offsets else range(0)
+                    offsets = range(only[1], only[1] + 1) if only[1] in offsets else range(0)
                 letters += self._read_partition(consumer, partition, offsets)
             return letters
         finally:

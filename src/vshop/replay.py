@@ -7,7 +7,7 @@ import msgspec
 from vshop.client import ShopClient, ShopError
 from vshop.verify.pace import Pace
 
-NEVER = 422  # the record is no order, and never will be
+_NEVER = 422  # the record is no order, and never will be
 
 
 class Replay(msgspec.Struct, kw_only=True, rename="camel"):
@@ -53,9 +53,9 @@ def replay(shop: ShopClient, letter_ids: Iterable[str], timeout_s: float, pace: 
     replays = [_put_back(shop, letter_id) for letter_id in letter_ids]
 
     def all_ended() -> bool:
-        if not all(one.ended for one in replays):
-            _look(shop, replays)
-        return all(one.ended for one in replays)
+        if waiting := [one for one in replays if not one.ended]:
+            _look(shop, waiting)
+        return all(one.ended for one in waiting)
 
     (pace or Pace()).until(all_ended, timeout_s)
     return replays
@@ -65,7 +65,7 @@ def _put_back(shop: ShopClient, letter_id: str) -> Replay:
     try:
         answer = shop.replay(letter_id)
     except ShopError as error:
-        if error.status != NEVER:
+        if error.status != _NEVER:
             raise
         return Replay(id=letter_id, error=str(error))
     return Replay(
@@ -77,11 +77,12 @@ def _put_back(shop: ShopClient, letter_id: str) -> Replay:
     )
 
 
-def _look(shop: ShopClient, replays: list[Replay]) -> None:
+def _look(shop: ShopClient, waiting: list[Replay]) -> None:
     letters = shop.dead_letters()
     handled = {letter["id"] for letter in letters if letter["handled"]}
     again = {(letter["partition"], letter["offset"]): letter for letter in letters}
-    for one in replays:
-        one.handled = one.handled or one.id in handled
-        if not one.ended and (letter := again.get((one.partition, one.offset))):
+    for one in waiting:
+        if one.id in handled:
+            one.handled = True
+        elif letter := again.get((one.partition, one.offset)):
             one.error = f"{letter['errorType']}: {letter['errorMessage']}"
