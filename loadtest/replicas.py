@@ -109,13 +109,16 @@ class Replicas:
     def _set(self, count: int, name: str) -> None:
         # None of the old at work any more before the first of the new: they would put the topic's four partitions in place.
         self._do("scale", *_SCALED, "--replicas=0")
-        rollout.wait(self._kubectl, _READY_S, silent)
+        # A Deployment does not count a pod that is ending, and such a one may still answer, from the table before.
+        for one in _SCALED:
+            selector = f"--selector=app.kubernetes.io/name={one.removeprefix('deployment/')}"
+            self._do("wait", "--for=delete", "pods", selector, f"--timeout={_READY_S:.0f}s", timeout_s=_READY_S + 10)
         self._do("set", "env", *_SCALED, *(f"{key}={value}" for key, value in _environment(count, name).items()))
         self._do("scale", *_SCALED, f"--replicas={count}")
         rollout.wait(self._kubectl, _READY_S, silent)  # a stock-updater is ready once it has joined its group
 
-    def _do(self, *arguments: str) -> None:
-        ran = self._kubectl.run(*arguments)
+    def _do(self, *arguments: str, timeout_s: float = 30.0) -> None:
+        ran = self._kubectl.run(*arguments, timeout_s=timeout_s)
         if ran.returncode:
             raise ClusterError(f"`kubectl {' '.join(arguments)}` failed: {ran.stderr.strip()}")
 
