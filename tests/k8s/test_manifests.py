@@ -51,6 +51,7 @@ def test_no_pod_can_do_more_than_it_must(rendered, overlay):
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
         assert (pod["enableServiceLinks"], pod["automountServiceAccountToken"]) == (False, False), name
         assert {"hostNetwork", "hostPID", "hostIPC"} & pod.keys() == set(), name
+        assert pod["shareProcessNamespace"] is True, name  # else a crash cannot be made: nobody kills a pod's first process
         assert not [volume for volume in pod.get("volumes", ()) if "hostPath" in volume], name
         assert container["securityContext"] == {
             "privileged": False,

@@ -1,13 +1,15 @@
-"""Any pod may be killed while orders come in: after it the stock is the initial one less what was accepted, exactly."""
+"""Any pod may end in any way while orders come in: after it the stock is the initial one less what was accepted, exactly."""
 
 import secrets
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
+from tests.waiting import Eventually
 from vshop.client import USERS, ShopClient, ShopError
 from vshop.runtime.cluster import rollout
 from vshop.runtime.cluster.kubectl import Kubectl
@@ -70,18 +72,46 @@ class Shoppers:
             return False
 
 
+def pods_of(kubectl: Kubectl, part: str) -> list[dict[str, Any]]:
+    """Return the pods of a part."""
+    return kubectl.json("get", "pods", f"--selector=app.kubernetes.io/name={part}")["items"]
+
+
+def kill(kubectl: Kubectl, part: str, eventually: Eventually) -> None:
+    """End every process of the part by SIGKILL, with all that was in its memory; the pod stays, and its container starts again."""
+    before = {pod["metadata"]["name"]: restarts(pod) for pod in pods_of(kubectl, part)}
+    for pod in before:
+        kubectl.run("exec", pod, "--container=main", "--", "sh", "-c", "kill -9 -1")  # the shell may get no time to say how it went
+    eventually(lambda: all(restarts(pod) > before[pod["metadata"]["name"]] for pod in pods_of(kubectl, part)))
+    ended = [pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] for pod in pods_of(kubectl, part)]
+    assert ended == [137] * len(before)
+
+
+def restarts(pod: dict[str, Any]) -> int:
+    """Return how often its container was started again."""
+    return pod["status"]["containerStatuses"][0]["restartCount"]
+
+
+def replace(kubectl: Kubectl, part: str, eventually: Eventually) -> None:
+    """Delete the part's pods by force: others come at once, and the old may go on beside them until they have ended in order."""
+    selector = f"--selector=app.kubernetes.io/name={part}"
+    living = {pod["metadata"]["uid"] for pod in pods_of(kubectl, part)}
+    assert kubectl.run("delete", "pods", selector, "--grace-period=0", "--force", timeout_s=60).returncode == 0
+    eventually(lambda: not living & {pod["metadata"]["uid"] for pod in pods_of(kubectl, part)})
+
+
+@pytest.mark.parametrize("end", [kill, replace])
 @pytest.mark.parametrize("part", PARTS)
-def test_killing_a_pod_loses_no_order(client: ShopClient, kubectl: Kubectl, eventually, part):
-    """Killed outright (SIGKILL), the pod and all that was in its memory; the token is one from before."""
+def test_ending_a_pod_loses_no_order(client: ShopClient, kubectl: Kubectl, eventually: Eventually, part: str, end):
+    """Whatever ends it, and with orders on their way; the token is one from before."""
     before = {item["id"]: item["stock"] for item in client.stock()}
     shoppers = Shoppers(client)
     with shoppers.ordering(eventually):
-        selector = f"--selector=app.kubernetes.io/name={part}"
-        living = {pod["metadata"]["uid"] for pod in kubectl.json("get", "pods", selector)["items"]}
-        assert kubectl.run("delete", "pods", selector, "--grace-period=0", "--force", timeout_s=60).returncode == 0
-        eventually(lambda: not living & {pod["metadata"]["uid"] for pod in kubectl.json("get", "pods", selector)["items"]})
+        end(kubectl, part, eventually)
         rollout.wait(kubectl, 240, silent)
     expected = {item: stock - shoppers.accepted[item] for item, stock in before.items()}
 
     assert sum(shoppers.accepted.values()) >= 20
-    eventually(lambda: {item["id"]: item["stock"] for item in client.stock()} == expected, 120)
+    with suppress(AssertionError):
+        eventually(lambda: {item["id"]: item["stock"] for item in client.stock()} == expected)
+    assert {item["id"]: item["stock"] for item in client.stock()} == expected
