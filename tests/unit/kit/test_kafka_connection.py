@@ -5,7 +5,6 @@ import pytest
 from vshop.kit.kafka_connection import connection
 from vshop.kit.settings import Settings
 
-
 GIVES_UP = {"socket.timeout.ms": "6000", "socket.connection.setup.timeout.ms": "5000"}
 
 
