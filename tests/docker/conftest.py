@@ -52,18 +52,17 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def _running(image: str, published: dict[int, int], command: list[str], env: dict[str, str]) -> Iterator[Server]:
+def running(image: str, published: dict[int, int], command: list[str], env: dict[str, str]) -> Iterator[Server]:
+    """Run a container whose ports are published, inside to outside, while the block runs."""
     container = DockerContainer(image).with_command(command).with_envs(**env)
     container.ports = {f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in published.items()}
     with container:
         yield Server(container.get_wrapped_container(), tuple(published.values()))
 
 
-@pytest.fixture(scope="session")
-def kafka(engine) -> Iterator[Server]:
-    """Kafka in a container."""
-    (port,) = ports.free(1)
-    env = {
+def kafka_environment(port: int) -> dict[str, str]:
+    """Return a broker's environment; clients are told to come to this port of loopback."""
+    return {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
@@ -81,7 +80,13 @@ def kafka(engine) -> Iterator[Server]:
         "KAFKA_HEAP_OPTS": "-Xmx256m -Xms64m",
         "KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
-    with _running(KAFKA, {9092: port}, [], env) as server:
+
+
+@pytest.fixture(scope="session")
+def kafka(engine) -> Iterator[Server]:
+    """Kafka in a container."""
+    (port,) = ports.free(1)
+    with running(KAFKA, {9092: port}, [], kafka_environment(port)) as server:
         wait_until(lambda: b"Kafka Server started" in server.container.logs(), 90)
         yield server
 
@@ -91,7 +96,7 @@ def dynamodb(engine) -> Iterator[Server]:
     """DynamoDB Local in a container, its data on disk."""
     (port,) = ports.free(1)
     command = ["-jar", "DynamoDBLocal.jar", "-disableTelemetry", "-sharedDb", "-dbPath", "/tmp"]  # noqa: S108 - inside the container
-    with _running(DYNAMODB, {8000: port}, command, {}) as server:
+    with running(DYNAMODB, {8000: port}, command, {}) as server:
         wait_until(lambda: requests.get(f"http://127.0.0.1:{port}", timeout=2).status_code == 400)
         yield server
 
@@ -100,7 +105,7 @@ def dynamodb(engine) -> Iterator[Server]:
 def jaeger(engine) -> Iterator[Server]:
     """Jaeger in a container as it comes, in memory; its ports are those of its page and of OTLP."""
     page, otlp = ports.free(2)
-    with _running(JAEGER, {16686: page, 4318: otlp}, [], {"OTEL_TRACES_SAMPLER": "always_off"}) as server:
+    with running(JAEGER, {16686: page, 4318: otlp}, [], {"OTEL_TRACES_SAMPLER": "always_off"}) as server:
         wait_until(lambda: requests.get(f"http://127.0.0.1:{page}/api/services", timeout=2).ok)
         yield server
 

@@ -1,0 +1,91 @@
+"""A machine or a network that goes closes no connection: whoever waits for an answer on one must give it up and go on."""
+
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tests.docker.conftest import KAFKA, Started, kafka_environment, running
+from tests.waiting import wait_until
+from vshop.addresses import find
+from vshop.client import ShopClient, ShopError
+from vshop.runtime import ports
+
+
+class Network:
+    """Forwards a port of loopback to another one, until the connections that there are fall silent."""
+
+    def __init__(self, near: int, far: int) -> None:
+        """Args: near, far: the ports."""
+        self._listener, self._far = socket.create_server(("127.0.0.1", near)), far
+        self._stop, self._cut = threading.Event(), threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def run(self) -> None:
+        """Forward, each connection from a thread of its own, until ``close``."""
+        while True:
+            near, _ = self._listener.accept()
+            if self._stop.is_set():
+                near.close()
+                return
+            self._threads.append(threading.Thread(target=self._forward, args=(near, self._cut)))
+            self._threads[-1].start()
+
+    def _forward(self, near: socket.socket, cut: threading.Event) -> None:
+        with near, socket.create_connection(("127.0.0.1", self._far)) as far, suppress(ConnectionError):
+            other = {near: far, far: near}
+            while not cut.is_set():
+                for ready in select.select([near, far], [], [], 0.1)[0]:
+                    if not (data := ready.recv(65536)):
+                        return
+                    other[ready].sendall(data)
+            self._stop.wait()  # open to the end: nobody is told that nothing comes any more
+
+    def cut(self) -> None:
+        """Let all present connections fall silent; later ones work."""
+        self._cut.set()
+        self._cut = threading.Event()
+
+    def close(self) -> None:
+        """End, and close them all."""
+        self._stop.set()
+        self.cut()
+        socket.create_connection(self._listener.getsockname()).close()  # the one that ``run`` waits for
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def network(engine) -> Iterator[tuple[int, Network]]:
+    """A broker of its own behind a network that can be cut; yields the port to come to, too."""
+    near, far = ports.free(2)
+    with running(KAFKA, {9092: far}, [], kafka_environment(near)) as server:
+        wait_until(lambda: b"Kafka Server started" in server.container.logs(), 90)
+        made = Network(near, far)
+        listening = threading.Thread(target=made.run)
+        listening.start()
+        yield near, made
+        made.close()
+        listening.join()
+
+
+@pytest.mark.timeout(300)
+def test_orders_go_on_after_connections_fell_silent(network: tuple[int, Network], on_servers: Started):
+    """Once, and once more: the second time a consumer of librdkafka's defaults stayed away for good."""
+    port, net = network
+    client = ShopClient(find(on_servers(SHOP_KAFKA_BOOTSTRAP=f"127.0.0.1:{port}").state.home, {}))
+
+    def is_accepted() -> bool:
+        with suppress(ShopError):
+            return client.place_order(1).accepted
+        return False
+
+    for _ in range(3):
+        net.cut()
+        before = client.item(1)["stock"]
+        wait_until(is_accepted, 40)
+        wait_until(lambda seen=before: client.item(1)["stock"] < seen, 40)
