@@ -52,23 +52,23 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def running(image: str, published: dict[int, int], command: list[str], env: dict[str, str]) -> Iterator[Server]:
-    """Run a container whose ports are published, inside to outside, while the block runs."""
+def _running(image: str, published: dict[int, int], command: list[str], env: dict[str, str]) -> Iterator[Server]:
     container = DockerContainer(image).with_command(command).with_envs(**env)
     container.ports = {f"{inside}/tcp": ("127.0.0.1", outside) for inside, outside in published.items()}
     with container:
         yield Server(container.get_wrapped_container(), tuple(published.values()))
 
 
-def kafka_environment(port: int) -> dict[str, str]:
-    """Return a broker's environment; clients are told to come to this port of loopback."""
-    return {
+@contextmanager
+def broker(published: int, advertised: int) -> Iterator[Server]:
+    """Run Kafka in a container while the block runs, published at one port of loopback; clients are told to come to another."""
+    env = {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
         "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
         "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://localhost:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{advertised}",
         "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
@@ -80,14 +80,16 @@ def kafka_environment(port: int) -> dict[str, str]:
         "KAFKA_HEAP_OPTS": "-Xmx256m -Xms64m",
         "KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
+    with _running(KAFKA, {9092: published}, [], env) as server:
+        wait_until(lambda: b"Kafka Server started" in server.container.logs(), 90)
+        yield server
 
 
 @pytest.fixture(scope="session")
 def kafka(engine) -> Iterator[Server]:
     """Kafka in a container."""
     (port,) = ports.free(1)
-    with running(KAFKA, {9092: port}, [], kafka_environment(port)) as server:
-        wait_until(lambda: b"Kafka Server started" in server.container.logs(), 90)
+    with broker(published=port, advertised=port) as server:
         yield server
 
 
@@ -96,7 +98,7 @@ def dynamodb(engine) -> Iterator[Server]:
     """DynamoDB Local in a container, its data on disk."""
     (port,) = ports.free(1)
     command = ["-jar", "DynamoDBLocal.jar", "-disableTelemetry", "-sharedDb", "-dbPath", "/tmp"]  # noqa: S108 - inside the container
-    with running(DYNAMODB, {8000: port}, command, {}) as server:
+    with _running(DYNAMODB, {8000: port}, command, {}) as server:
         wait_until(lambda: requests.get(f"http://127.0.0.1:{port}", timeout=2).status_code == 400)
         yield server
 
@@ -105,7 +107,7 @@ def dynamodb(engine) -> Iterator[Server]:
 def jaeger(engine) -> Iterator[Server]:
     """Jaeger in a container as it comes, in memory; its ports are those of its page and of OTLP."""
     page, otlp = ports.free(2)
-    with running(JAEGER, {16686: page, 4318: otlp}, [], {"OTEL_TRACES_SAMPLER": "always_off"}) as server:
+    with _running(JAEGER, {16686: page, 4318: otlp}, [], {"OTEL_TRACES_SAMPLER": "always_off"}) as server:
         wait_until(lambda: requests.get(f"http://127.0.0.1:{page}/api/services", timeout=2).ok)
         yield server
 

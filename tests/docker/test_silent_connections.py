@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.docker.conftest import KAFKA, Started, kafka_environment, running
+from tests.docker.conftest import Started, broker
 from tests.waiting import wait_until
 from vshop.addresses import find
 from vshop.client import ShopClient, ShopError
@@ -63,8 +63,7 @@ class Network:
 def network(engine) -> Iterator[tuple[int, Network]]:
     """A broker of its own behind a network that can be cut; yields the port to come to, too."""
     near, far = ports.free(2)
-    with running(KAFKA, {9092: far}, [], kafka_environment(near)) as server:
-        wait_until(lambda: b"Kafka Server started" in server.container.logs(), 90)
+    with broker(published=far, advertised=near):
         made = Network(near, far)
         listening = threading.Thread(target=made.run)
         listening.start()

@@ -72,6 +72,11 @@ class Shoppers:
             return False
 
 
+def stock_of(client: ShopClient) -> dict[int, int]:
+    """Return the stock of each item."""
+    return {item["id"]: item["stock"] for item in client.stock()}
+
+
 def pods_of(kubectl: Kubectl, part: str) -> list[dict[str, Any]]:
     """Return the pods of a part."""
     return kubectl.json("get", "pods", f"--selector=app.kubernetes.io/name={part}")["items"]
@@ -104,7 +109,7 @@ def replace(kubectl: Kubectl, part: str, eventually: Eventually) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_ending_a_pod_loses_no_order(client: ShopClient, kubectl: Kubectl, eventually: Eventually, part: str, end):
     """Whatever ends it, and with orders on their way; the token is one from before."""
-    before = {item["id"]: item["stock"] for item in client.stock()}
+    before = stock_of(client)
     shoppers = Shoppers(client)
     with shoppers.ordering(eventually):
         end(kubectl, part, eventually)
@@ -113,5 +118,5 @@ def test_ending_a_pod_loses_no_order(client: ShopClient, kubectl: Kubectl, event
 
     assert sum(shoppers.accepted.values()) >= 20
     with suppress(AssertionError):
-        eventually(lambda: {item["id"]: item["stock"] for item in client.stock()} == expected)
-    assert {item["id"]: item["stock"] for item in client.stock()} == expected
+        eventually(lambda: stock_of(client) == expected)
+    assert stock_of(client) == expected  # says which items differ
