@@ -1,1 +1,1 @@
-"""Measures the shop as its user feels it, in one run on one machine, beside what they would pick instead."""
+"""Measures the shop on this machine (``make bench``)."""

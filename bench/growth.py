@@ -1,7 +1,6 @@
-"""How the observatory grows with the orders it holds, from a thousand to a hundred thousand.
+"""Measures the observatory while it holds a thousand to a hundred thousand orders.
 
-To place a hundred thousand would take an hour and measure the services. One real order's spans are taken instead, as they were
-sent, and sent again under other ids, as many orders as are wanted, over OTLP like any other.
+Placing so many orders would take an hour and measure the services. So the spans of one real order are sent again, with new ids.
 """
 
 import base64
@@ -16,45 +15,44 @@ import requests
 from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bench.usage import resident
-from vshop.addresses import Addresses
-from vshop.client import ShopClient
-from vshop.runtime.shop import Shop
+from bench.machine import resident
+from vshop.kit.http.session import http_session
+from vshop.runtime.local.shop import Shop
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import ShopClient
 
 _BATCH = 100
 ROOMY = {"SHOP_STORE_MAX_SPANS": "1000000", "SHOP_STORE_MAX_BYTES": "4000000000"}
-"""Settings of an observatory that holds a hundred thousand orders; the default one would let the oldest go."""
+"""Limits for a hundred thousand orders; the default limits would evict the oldest."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The observatory with so many orders in it."""
+    """Size and response times of the observatory while it holds this many orders."""
 
     orders: int
     spans: int
     otlp_bytes: int
     resident_bytes: int
     filled_spans_per_s: float
-    """Taken while it was filled up to here."""
+    """Rate at which it accepted spans since the previous level."""
     trace_ms: float
-    """To read one trace, its oldest."""
+    """To read its oldest trace."""
     search_ms: float
     """To find the latest 20 traces of orders."""
     alerts_ms: float
-    """To judge the alert rules over all that is held."""
 
 
 def grow(shop: Shop, addresses: Addresses, trace_id: str, levels: list[int]) -> list[Held]:
-    """Fill an observatory level by level, and look how it is doing at each.
+    """Fill the observatory of a shop with the settings ``ROOMY``, and measure it at each level.
 
     Args:
-        shop: with the settings ``ROOMY``.
+        shop: the shop.
         addresses: its addresses.
-        trace_id: an order's trace, whole.
-        levels: how many orders it shall hold, in ascending order.
+        trace_id: a complete trace of an order.
+        levels: numbers of orders, ascending.
     """
     url = shop.addresses["otlp"] + "/v1/traces"
-    session = requests.Session()
-    session.trust_env = False
+    session = http_session("bench")
     template = _template(session, addresses, trace_id)
     client, done, seen = ShopClient(addresses), 0, []
     for level in levels:
@@ -93,13 +91,13 @@ def _template(session: requests.Session, addresses: Addresses, trace_id: str) ->
 
 
 def _base64_ids(item: dict[str, Any]) -> dict[str, Any]:
-    """Write ids as protobuf's JSON has bytes; OTLP's has them in hexadecimal digits."""
+    """Convert ids from hexadecimal digits, as in OTLP's JSON, to base64, as in protobuf's."""
     ids = {key: item[key] for key in ("traceId", "spanId", "parentSpanId") if item.get(key)}
     return item | {key: base64.b64encode(bytes.fromhex(digits)).decode() for key, digits in ids.items()}
 
 
 def _copies(template: ExportTraceServiceRequest, orders: int) -> Iterator[bytes]:
-    """Make requests of a hundred orders each; only ids differ, and all ids have one length, so that bytes can be replaced."""
+    """Make requests of a hundred orders each. All ids have the same length, so their bytes can be replaced."""
     spans = [span for of in template.resource_spans for scope in of.scope_spans for span in scope.spans]
     (trace_id,) = {span.trace_id for span in spans}
     raw = template.SerializeToString()
@@ -111,11 +109,11 @@ def _copies(template: ExportTraceServiceRequest, orders: int) -> Iterator[bytes]
             for span_id in ids:
                 copy = copy.replace(span_id, os.urandom(8))
             copies.append(copy)
-        yield b"".join(copies)  # messages one after the other are one message with the lists of all
+        yield b"".join(copies)  # concatenated messages are one message with all lists
 
 
 def _timed(session: requests.Session, url: str) -> float:
-    """Return the milliseconds that an answer takes, the best of three."""
+    """Return the response time in milliseconds, the best of three."""
     best = float("inf")
     for _ in range(3):
         began = time.perf_counter()

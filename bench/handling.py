@@ -1,48 +1,47 @@
-"""How long one order takes, and how many a second the shop handles with every trace whole."""
+"""Measures the latency of single orders, and the throughput with all traces complete."""
 
+import contextlib
 import time
 
 import msgspec
 
-from bench.backlog import Backlog
-from bench.shopper import Crowd, Sent, Shopper, quantile
-from bench.usage import cpu_seconds, resident
-from loadtest.drops import Drops
-from loadtest.judging import judge
-from vshop.addresses import Addresses
-from vshop.client import ShopClient
-from vshop.runtime.shop import Shop
-from vshop.traces import Trace, TraceReader
+from bench.machine import cpu_seconds, resident
+from bench.shopper import Backlog, Sent, Shopper, ShopperPool, quantile
+from loadtest.accounting import TelemetryLoss
+from loadtest.trace_check import check_trace
+from vshop.runtime.local.shop import Shop
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import ShopClient
+from vshop.shop.traces import Trace, TraceReader
 
 _PATIENCE_S = 30.0
 _PAUSE_S = 0.02
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Orders placed one after the other, in milliseconds."""
+    """Latency of orders placed one after another, in milliseconds."""
 
     orders: int
     answered_p50_ms: float
-    """From sending to the 202: Kafka has it."""
+    """Until the 202 response."""
     answered_p99_ms: float
     handled_p50_ms: float
-    """From the begin of ``POST /orders`` to the end of the processing in stock-updater, as the trace has it."""
+    """From the start of ``POST /orders`` to the end of processing in stock-updater, by the trace."""
     handled_p99_ms: float
 
 
 class Sustained(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Orders placed as fast as they are taken."""
+    """Throughput of orders placed as fast as they are accepted."""
 
     orders: int
     shoppers: int
     orders_per_s: float
-    """Handled, not only accepted."""
     spans_per_s: float
     traces_whole: int
     missing: dict[str, int]
-    """What was missing from the traces that were not whole, and how often."""
+    """Missing spans of incomplete traces, with their counts."""
     lost: dict[str, int]
-    """What exporters and observatory say they lost; nothing that is 0."""
+    """Losses counted by exporters and observatory, without zeros."""
     answered_p50_ms: float
     answered_p99_ms: float
     cpu_ms_per_order: dict[str, float]
@@ -52,13 +51,8 @@ class Sustained(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def latency(addresses: Addresses, orders: int) -> Latency:
-    """Place orders one at a time, and read from their traces when they were handled.
-
-    Args:
-        addresses: of the shop.
-        orders: how many.
-    """
-    with Shopper(addresses) as shopper:
+    """Place orders one at a time, and read their latencies from their traces."""
+    with contextlib.closing(Shopper(addresses)) as shopper:
         sent = []
         for number in range(orders):
             sent.append(shopper.place(number % 9))
@@ -82,24 +76,20 @@ def _handled_s(trace: Trace) -> float:
 
 
 def sustained(shop: Shop, addresses: Addresses, orders: int, shoppers: int) -> Sustained:
-    """Place orders as fast as they are taken, wait until all are handled, and read every trace back.
+    """Place orders as fast as they are accepted, wait until all are handled, and read every trace.
 
-    Args:
-        shop: whose processes are measured.
-        addresses: its addresses.
-        orders: how many; the observatory has to hold them all.
-        shoppers: how many place them.
+    The observatory must hold all these orders.
     """
-    drops = Drops(ShopClient(addresses))
+    losses = TelemetryLoss(ShopClient(addresses))
     backlog = Backlog(shop.addresses["kafka"])
-    crowd = Crowd(addresses, shoppers, backlog)
-    crowd.order_and_wait(10 * shoppers)
+    pool = ShopperPool(addresses, shoppers, backlog)
+    pool.order_and_wait(10 * shoppers)
     memory, before = resident(shop), cpu_seconds(shop)
-    sent, seconds = crowd.order_and_wait(orders)
-    spans, missing = _judge(TraceReader(addresses.traces), sent)
+    sent, seconds = pool.order_and_wait(orders)
+    spans, missing = _read_traces(TraceReader(addresses.traces), sent)
     after = cpu_seconds(shop)
-    time.sleep(1.5)  # the exporters' counts come once a second
-    drops.look()
+    time.sleep(1.5)  # exporters report their counts once a second
+    losses.look()
     backlog.close()
     answered = [order.seconds for order in sent]
     return Sustained(
@@ -109,7 +99,7 @@ def sustained(shop: Shop, addresses: Addresses, orders: int, shoppers: int) -> S
         spans_per_s=spans / seconds,
         traces_whole=orders - sum(missing.values()),
         missing=missing,
-        lost=drops.lost(),
+        lost=losses.lost(),
         answered_p50_ms=1000 * quantile(answered, 0.5),
         answered_p99_ms=1000 * quantile(answered, 0.99),
         cpu_ms_per_order={name: 1000 * (after[name] - before[name]) / orders for name in before},
@@ -118,14 +108,14 @@ def sustained(shop: Shop, addresses: Addresses, orders: int, shoppers: int) -> S
     )
 
 
-def _judge(reader: TraceReader, sent: list[Sent]) -> tuple[int, dict[str, int]]:
-    """Read every trace until it is whole; returns the number of spans, and what was missing in the end."""
+def _read_traces(reader: TraceReader, sent: list[Sent]) -> tuple[int, dict[str, int]]:
+    """Read every trace until it is complete; return the number of spans, and counts by missing span."""
     deadline = time.monotonic() + _PATIENCE_S
     spans, missing = 0, dict[str, int]()
     for order in sent:
         while True:
             trace = reader.get(order.trace_id)
-            verdict = judge(trace)
+            verdict = check_trace(trace)
             if verdict.whole or time.monotonic() > deadline:
                 break
             time.sleep(0.1)

@@ -1,36 +1,33 @@
-"""Jaeger's HotROD beside the shop, in the same run, into the same Jaeger: what a user would otherwise show tracing with."""
+"""Measures Jaeger's demo HotROD in the same run as the shop, with the same Jaeger."""
 
 import http.client
 import itertools
 import os
 import statistics
 import subprocess
-import threading
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 import psutil
 import requests
 
 from bench.handling import Sustained
-from bench.shopper import quantile
-from vshop.runtime.ports import free
+from bench.shopper import quantile, run_threads
+from vshop.kit.http.session import http_session
+from vshop.runtime.local.ports import free
 
 _PATIENCE_S = 60.0
-_EXPORTED_S = 6.0
-"""OpenTelemetry's Go SDK holds spans back for up to 5 s."""
+_EXPORTED_S = 6.0  # OpenTelemetry's Go SDK holds spans back for up to 5 s
 _CUSTOMERS = (123, 392, 731, 567)
 _CURED = ("--fix-db-query-delay=1ms", "--fix-disable-db-conn-mutex", "--fix-route-worker-pool-size=100")
-"""It sleeps on purpose, to be found slow; without these it answers three requests a second."""
+"""Turn off HotROD's deliberate delays, which limit it to three requests a second."""
 
 
 class HotRod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """HotROD, all its services in one process, no broker, no database, nothing that keeps what was ordered."""
+    """Results of HotROD, which is one process without broker or database."""
 
     first_trace_s: float
-    """From its start to its first trace in Jaeger."""
     requests_per_s: float
     spans_per_request: float
     spans_per_s: float
@@ -41,7 +38,7 @@ class HotRod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SideBySide(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The two, with one Jaeger behind both."""
+    """Results of the shop and HotROD with one Jaeger."""
 
     jaeger_resident_bytes: int
     """With the traces of both."""
@@ -52,15 +49,15 @@ class SideBySide(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, shoppers: int) -> HotRod:
-    """Start HotROD, wait for its first trace, let it answer for some seconds.
+    """Start HotROD, wait for its first trace, and load it.
 
     Args:
-        program: its binary.
-        otlp: where Jaeger takes OTLP over HTTP.
-        jaeger: base address of Jaeger's query API.
-        home: folder for its log.
-        seconds: how long the load lasts.
-        shoppers: how many ask at a time.
+        program: HotROD's binary.
+        otlp: address of Jaeger's OTLP/HTTP receiver.
+        jaeger: address of Jaeger's query API.
+        home: folder for the log.
+        seconds: duration of the load.
+        shoppers: concurrent requests.
     """
     ports = dict(zip(("frontend", "customer", "driver", "route"), free(4), strict=True))
     port = ports["frontend"]
@@ -96,19 +93,16 @@ def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, s
 
 
 def _spans_a_trace(jaeger: str) -> float:
-    """Return the number of spans that the latest traces have, the median."""
-    session = requests.Session()
-    session.trust_env = False
+    """Return the median number of spans of the latest traces."""
     asked = {"service": "frontend", "limit": "50", "lookback": "1h"}
-    found = session.get(f"{jaeger}/api/traces", params=asked, timeout=30).json()["data"]
+    found = http_session("bench").get(f"{jaeger}/api/traces", params=asked, timeout=30).json()["data"]
     return statistics.median(len(trace["spans"]) for trace in found)
 
 
 def _first_trace(port: int, jaeger: str) -> None:
-    """Ask again and again until it answers, then until Jaeger has spans of four of its services in one trace."""
+    """Poll HotROD until it responds, then Jaeger until a trace holds spans of four services."""
     deadline = time.monotonic() + _PATIENCE_S
-    session = requests.Session()
-    session.trust_env = False
+    session = http_session("bench")
     while True:
         try:
             session.get(f"http://127.0.0.1:{port}/dispatch", params={"customer": 123}, timeout=10).raise_for_status()
@@ -122,16 +116,16 @@ def _first_trace(port: int, jaeger: str) -> None:
         if found and len({process["serviceName"] for process in found[0]["processes"].values()}) >= 4:
             return
         if time.monotonic() > deadline:
-            raise TimeoutError(f"no whole trace of HotROD in Jaeger within {_PATIENCE_S:g} s")
+            raise TimeoutError(f"Jaeger had no complete HotROD trace within {_PATIENCE_S:g} s")
         time.sleep(0.02)
 
 
 def _load(port: int, seconds: float, shoppers: int) -> tuple[list[float], float]:
-    """Ask as fast as it answers; returns the seconds of each answer, and of all."""
+    """Send requests as fast as possible; return each response time and the total, in seconds."""
     until, answered, customers = time.perf_counter() + seconds, list[float](), itertools.cycle(_CUSTOMERS)
 
-    def ask() -> None:
-        connection = http.client.HTTPConnection(urlsplit(f"http://127.0.0.1:{port}").netloc, timeout=60)
+    def ask(_: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         while (began := time.perf_counter()) < until:
             connection.request("GET", f"/dispatch?customer={next(customers)}")
             connection.getresponse().read()
@@ -139,9 +133,5 @@ def _load(port: int, seconds: float, shoppers: int) -> tuple[list[float], float]
         connection.close()
 
     began = time.perf_counter()
-    threads = [threading.Thread(target=ask) for _ in range(shoppers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(ask, range(shoppers))
     return answered, time.perf_counter() - began

@@ -1,21 +1,27 @@
-"""Describes the machine that figures are from, and how fast it was at the time."""
+"""The measuring machine, its speed at the time, and what a shop's processes use of it."""
 
+import contextlib
 import os
 import platform
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import msgspec
 import psutil
 
-from vshop.runtime.housekeeping import versions
+from vshop.runtime.local.processes import resident_bytes
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.local.state import versions
 
 _STEPS = 2_000_000
+SERVICES = ("auth-stub", "orders", "stock-updater")
+"""The services that an order passes through."""
 _LIBRARIES = ("opentelemetry-sdk", "flask", "confluent-kafka", "botocore", "moto")
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a figure has to be read with."""
+    """What a figure depends on."""
 
     cpu: str
     cores: int
@@ -30,7 +36,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def describe() -> Machine:
-    """Look at the machine."""
+    """Describe this machine and measure its speed."""
     return Machine(
         cpu=_cpu(),
         cores=os.cpu_count() or 1,
@@ -42,16 +48,13 @@ def describe() -> Machine:
     )
 
 
-def calibrate(rounds: int = 5) -> float:
-    """Return the CPU seconds that a fixed loop of pure Python takes here and now: by it, figures of two machines compare.
-
-    Args:
-        rounds: how often it is run; the best counts.
-    """
-    return min(_loop() for _ in range(rounds))
+def calibrate() -> float:
+    """Return the CPU seconds of the calibration loop, the best of five."""
+    return min(spin() for _ in range(5))
 
 
-def _loop() -> float:
+def spin() -> float:
+    """Run the calibration loop once and return its CPU seconds."""
     began, total = time.process_time(), 0
     for step in range(_STEPS):
         total += step * step % 7
@@ -59,9 +62,18 @@ def _loop() -> float:
 
 
 def _cpu() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - no file of ours
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):  # only Linux has this file
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def cpu_seconds(shop: Shop) -> dict[str, float]:
+    """Return each part's CPU seconds (user and system) since its start."""
+    return {name: sum(psutil.Process(one.pid).cpu_times()[:2]) for name, one in shop.state.processes.items()}
+
+
+def resident(shop: Shop) -> dict[str, int]:
+    """Return each part's resident memory in bytes."""
+    return {name: resident_bytes(identity) for name, identity in shop.state.processes.items()}

@@ -1,20 +1,23 @@
-"""Places orders, on few instructions of its own: what measures shares the machine with what is measured."""
+"""Places orders with little CPU time, because the measuring process shares the shop's machine."""
 
 import http.client
 import itertools
 import json
 import threading
 import time
-from collections.abc import Sequence
-from typing import NamedTuple, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from bench.backlog import Backlog
-from vshop.addresses import Addresses
-from vshop.client import USERS, ShopClient
+from confluent_kafka import Consumer, TopicPartition
 
-_IN_STOCK = 9
-"""Items 0 to 8 never sell out here; the last one does."""
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import USERS, ShopClient
+
+_POLL_S = 0.1
+_KAFKA_TIMEOUT_S = 10.0
+_HANDLED_S = 300.0
+_IN_STOCK = 9  # items 0 to 8 do not sell out during a measurement
 
 
 class Sent(NamedTuple):
@@ -22,34 +25,24 @@ class Sent(NamedTuple):
 
     trace_id: str
     order_id: str
-    item_id: int
     seconds: float
-    """From sending it to its answer."""
+    """Response time."""
 
 
 class RefusedError(Exception):
-    """The shop did not take an order; the text says what it said."""
+    """The shop refused an order."""
 
 
 class Shopper:
     """One shopper, logged in, on one connection."""
 
     def __init__(self, addresses: Addresses) -> None:
-        """Log in.
-
-        Args:
-            addresses: of the shop.
-        """
         token = ShopClient(addresses).token()
         self._connection = http.client.HTTPConnection(urlsplit(addresses.orders).netloc, timeout=60)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "User-Agent": "bench"}
 
     def place(self, item_id: int) -> Sent:
-        """Order one piece of an item.
-
-        Raises:
-            RefusedError: it was not accepted.
-        """
+        """Order one piece of an item."""
         body = json.dumps({"itemId": item_id, "username": USERS[0], "quantity": 1})
         began = time.perf_counter()
         self._connection.request("POST", "/orders", body, self._headers)
@@ -58,42 +51,54 @@ class Shopper:
         seconds = time.perf_counter() - began
         if response.status != http.client.ACCEPTED:
             raise RefusedError(f"POST /orders answered {response.status}: {answer[:300].decode(errors='replace')}")
-        told = json.loads(answer)
-        return Sent(told["traceId"], told["orderId"], item_id, seconds)
+        accepted = json.loads(answer)
+        return Sent(accepted["traceId"], accepted["orderId"], seconds)
 
-    def hang_up(self) -> None:
-        """Close the connection, which a server does not keep for ever; the next order opens another."""
+    def close(self) -> None:
+        """Close the connection; the next order opens a new one."""
         self._connection.close()
 
-    def __enter__(self) -> Self:
-        """Return the shopper."""
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        """Hang up."""
-        self.hang_up()
+class Backlog:
+    """Number of orders that stock-updater has not committed, read from Kafka: polling the stock would load the shop."""
+
+    def __init__(self, bootstrap: str, topic: str = "queuing.retail_site.new_orders", group: str = "stock-updater") -> None:
+        """Connect to Kafka without joining stock-updater's group."""
+        self._observer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2})
+        known = self._observer.list_topics(topic, timeout=_KAFKA_TIMEOUT_S).topics[topic].partitions
+        self._partitions = [TopicPartition(topic, partition) for partition in known]
+
+    def waiting(self) -> int:
+        """Return the number of unhandled orders."""
+        waiting = 0
+        for place in self._observer.committed(self._partitions, timeout=_KAFKA_TIMEOUT_S):
+            low, high = self._observer.get_watermark_offsets(place, timeout=_KAFKA_TIMEOUT_S)
+            waiting += high - max(place.offset, low)  # a negative offset means that nothing is committed yet
+        return waiting
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until all orders are handled."""
+        deadline = time.monotonic() + timeout_s
+        while (waiting := self.waiting()) > 0:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{waiting} orders were not handled within {timeout_s:g} s")
+            time.sleep(_POLL_S)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._observer.close()
 
 
-class Crowd:
-    """Several shoppers at a time, each with its next order as soon as the last one is answered."""
+class ShopperPool:
+    """Concurrent shoppers; each sends its next order when the last one is answered."""
 
     def __init__(self, addresses: Addresses, shoppers: int, backlog: Backlog) -> None:
-        """Log them all in.
-
-        Args:
-            addresses: of the shop.
-            shoppers: how many.
-            backlog: tells when all is handled.
-        """
         self._shoppers = [Shopper(addresses) for _ in range(shoppers)]
         self._backlog = backlog
 
-    def order(self, orders: int) -> list[Sent]:
-        """Place so many orders, all items in turn.
-
-        Raises:
-            RefusedError: one was not accepted.
-        """
+    def order_and_wait(self, orders: int) -> tuple[list[Sent], float]:
+        """Place this many orders, cycling through the items; return them, and the seconds until all were handled."""
+        began = time.perf_counter()
         numbers, sent, failed = itertools.count(), list[Sent](), list[Exception]()
 
         def shop(shopper: Shopper) -> None:
@@ -103,34 +108,25 @@ class Crowd:
             except (RefusedError, OSError, http.client.HTTPException) as error:
                 failed.append(error)
             finally:
-                shopper.hang_up()
+                shopper.close()
 
-        threads = [threading.Thread(target=shop, args=(shopper,)) for shopper in self._shoppers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_threads(shop, self._shoppers)
         if failed:
             raise RefusedError(str(failed[0])) from failed[0]
-        return sent
-
-    def order_and_wait(self, orders: int, timeout_s: float = 300.0) -> tuple[list[Sent], float]:
-        """Place so many orders and wait until all are handled.
-
-        Returns:
-            The orders, and the seconds from the first one's sending until the last one was handled.
-
-        Raises:
-            RefusedError: one was not accepted.
-            TimeoutError: they were not handled in time.
-        """
-        began = time.perf_counter()
-        sent = self.order(orders)
-        self._backlog.wait(timeout_s)
+        self._backlog.wait(_HANDLED_S)
         return sent, time.perf_counter() - began
 
 
+def run_threads(target: Callable[[Any], None], arguments: Iterable[Any]) -> None:
+    """Call the target with each argument in its own thread, and wait for all."""
+    threads = [threading.Thread(target=target, args=(argument,)) for argument in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value that so large a share of the values does not exceed."""
+    """Return the quantile of the values at this share."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -2,7 +2,7 @@
 
 
 def test_an_order_is_one_trace(virtual_shop):
-    """Place an order, and read its trace by the id that came with the answer: nothing is searched for."""
+    """The answer to the order has the id of its trace."""
     order = virtual_shop.place_order(item_id=2, quantity=3)
 
     assert order.accepted
@@ -11,7 +11,7 @@ def test_an_order_is_one_trace(virtual_shop):
 
 
 def test_it_crosses_kafka(virtual_shop):
-    """The consumer's span is a child of the producer's; the write is below it."""
+    """The consumer's span is a child of the producer's, and the parent of the write."""
     order = virtual_shop.place_order()
 
     sent = order.span(service="orders", kind="PRODUCER")
@@ -24,7 +24,7 @@ def test_it_crosses_kafka(virtual_shop):
 
 
 def test_its_logs_carry_its_trace(virtual_shop):
-    """What the services logged about it is found by the trace's id."""
+    """The log records of an order are found by its trace id."""
     order = virtual_shop.place_order()
 
     records = virtual_shop.wait_for_logs(order, lambda found: {one["service"] for one in found} == {"orders", "stock-updater"})

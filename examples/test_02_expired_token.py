@@ -1,10 +1,10 @@
-"""Break the shop, and check that the right span is to blame."""
+"""Break the shop, and find the span to blame."""
 
 import pytest
 
 
 def test_an_expired_token_is_found(virtual_shop):
-    """The first 401 is between orders and auth: orders only hands on what it was told."""
+    """The first 401 is between orders and auth; orders passes it on."""
     with virtual_shop.incident("auth-token-expired") as incident:
         order = virtual_shop.place_order()
         assert order.status == 401
@@ -20,7 +20,7 @@ def test_an_expired_token_is_found(virtual_shop):
 
 @pytest.mark.parametrize("item", [1, 2])
 def test_only_my_own_order_is_broken(virtual_shop, item):
-    """An incident can be on for one order alone: tests that run in parallel do not meet."""
+    """An incident can be on for a single order, so parallel tests do not disturb each other."""
     broken = virtual_shop.place_order(item, incident="auth-token-expired")
     healthy = virtual_shop.place_order(item)
 
@@ -28,7 +28,7 @@ def test_only_my_own_order_is_broken(virtual_shop, item):
 
 
 def test_its_twin_is_no_fault(virtual_shop):
-    """A shopper who sends no token at all gets a 401 too, and nothing is wrong."""
+    """A shopper without a token gets a 401 too, and nothing is wrong."""
     with virtual_shop.incident("auth-token-missing") as twin:
         (order,) = twin.trigger()
 

@@ -1,4 +1,4 @@
-"""The same order as two traces that are linked: what the messaging conventions prefer."""
+"""An order as two linked traces, as the messaging conventions prefer."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from vshop.fixture import VirtualShop, Wanted, open_shop
 
 @pytest.fixture(scope="module")
 def linked_shop():
-    """Start a shop of one's own settings; ``virtual_shop_options`` in a conftest.py would do it for all tests."""
+    """Start a shop with other settings. The fixture ``virtual_shop_options`` in a conftest.py does it for all tests."""
     with open_shop(Wanted(env={"SHOP_KAFKA_TRACE": "link"})) as process:
         yield VirtualShop(process)
 
 
 def test_processing_is_a_trace_of_its_own(linked_shop):
-    """The link leads back to the span that sent the record."""
+    """It has a link to the span that sent the record."""
     order = linked_shop.place_order()
 
     sent = order.span(kind="PRODUCER")
@@ -25,7 +25,7 @@ def test_processing_is_a_trace_of_its_own(linked_shop):
 
 
 def test_the_trace_alone_holds_nothing_of_the_consumer(linked_shop):
-    """Whoever looks at the order's trace id alone sees it end at the topic."""
+    """The trace of the request ends at the topic."""
     order = linked_shop.place_order()
     assert order.trace
 

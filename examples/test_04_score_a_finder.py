@@ -1,13 +1,12 @@
-"""Score a root-cause finder against all incidents. This one is naive: put your own in its place."""
+"""Score a root-cause finder against all incidents. Replace the naive finder by yours."""
 
 import vshop
 from vshop.incidents import load_catalogue
-from vshop.incidents.scoring import score
-from vshop.incidents.truth import truths
+from vshop.incidents.scoring import score, truths
 
 
 def naive_finder(spans):
-    """Blame the deepest span that is an error, and the service it belongs to; nothing, where nothing is red."""
+    """Blame the spans with an error, the deepest first."""
     parents = {span.span_id: span.parent_id for span in spans}
 
     def depth(span_id):
@@ -18,7 +17,7 @@ def naive_finder(spans):
 
 
 def test_the_naive_finder_is_often_wrong():
-    """It sees nothing where a span is missing, and takes a twin for a fault."""
+    """It does not see missing spans, and blames a span of a harmless twin."""
     corpus = vshop.load_corpus()
     answers = {case.id: naive_finder(case.spans) for case in corpus.values()}
     known = truths(load_catalogue(), verdicts=[{**case.truth, "incident": case.id} for case in corpus.values()])
@@ -32,7 +31,7 @@ def test_the_naive_finder_is_often_wrong():
 
 
 def test_a_finder_at_work_on_the_live_shop(virtual_shop):
-    """The same finder, on telemetry that is a moment old."""
+    """The same finder on fresh telemetry."""
     with virtual_shop.incident("stock-put-missing-key") as incident:
         (order,) = incident.trigger()
         culprit = incident.verify(order).culprit

@@ -1,4 +1,4 @@
-"""The tool under test gets every signal, beside the shop's own store. From the command line: --vshop-otlp-endpoint URL."""
+"""Send every signal also to your OTLP receiver. From the command line: --vshop-otlp-endpoint URL."""
 
 import http.server
 import threading
@@ -13,10 +13,10 @@ came = threading.Condition()
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """The smallest OTLP/HTTP receiver: it keeps the ids of the traces that it was sent."""
+    """A minimal OTLP/HTTP receiver, which stores trace ids."""
 
     def do_POST(self):
-        """Take a request."""
+        """Receive a request."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/v1/traces":
             request = ExportTraceServiceRequest.FromString(body)
@@ -29,12 +29,12 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
 def receiver():
-    """Serve in the background; the address."""
+    """Serve in the background; yield the address."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -42,7 +42,7 @@ def receiver():
 
 
 def test_my_receiver_gets_the_trace(receiver):
-    """It gets what the shop's own store gets."""
+    """The shop exports to the receiver as well as to its own store."""
     with open_shop(Wanted(otlp_endpoint=receiver)) as process:
         order = VirtualShop(process).place_order()
         with came:

@@ -1,4 +1,4 @@
-"""Recorded incidents with their ground truth: nothing is started, and every run sees the same bytes."""
+"""Recorded incidents with their ground truth. No shop is started, and every run reads the same bytes."""
 
 import pytest
 
@@ -9,13 +9,13 @@ CORPUS = vshop.load_corpus()
 
 @pytest.mark.parametrize("case", CORPUS.faults, ids=lambda case: case.id)
 def test_every_fault_has_a_culprit(case):
-    """The span is in the telemetry; for a missing span, it is the last one before the gap."""
+    """For a missing span, the culprit is the last span before the gap."""
     assert case.culprits
     assert case.incident.root_cause.reason
 
 
 def test_a_case_in_full():
-    """Spans, logs and metrics; and the truth about them."""
+    """Its spans, logs, metrics and ground truth."""
     case = CORPUS["stock-put-missing-key"]
 
     assert case.culprits[0].attributes["error.type"] == "ValidationException"
@@ -24,7 +24,7 @@ def test_a_case_in_full():
 
 
 def test_it_is_fit_to_be_sent():
-    """OTLP as JSON for /v1/traces of any receiver; Jaeger's JSON for whatever reads its API."""
+    """As OTLP's JSON for any receiver, and as Jaeger's JSON."""
     case = CORPUS["auth-token-expired"]
 
     assert case.otlp("traces")["resourceSpans"]
@@ -32,7 +32,7 @@ def test_it_is_fit_to_be_sent():
 
 
 def test_a_twin_looks_like_a_fault():
-    """And nothing is wrong: a finder that blames somebody here is mistaken."""
+    """It has an error, but no culprit."""
     twin = CORPUS["auth-retry-succeeds"]
 
     assert any(span.status == "ERROR" for span in twin.spans)

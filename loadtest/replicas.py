@@ -1,103 +1,88 @@
-"""What more replicas bring: one load after another on a shop in a cluster, each with other replicas and partitions."""
+"""Measures a shop in a cluster with different numbers of replicas and partitions."""
 
 import contextlib
+import json
 import os
 import secrets
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
-from loadtest.ledger import Accepted, Line, Refused, Retried, Unsure
-from loadtest.pod_cpu import PodCpu
+from loadtest.order_log import Accepted, Line, Refused, Retried, Unanswered
 from loadtest.swarm import Load, RemoteSwarm
-from vshop.client import ShopClient, ShopError
-from vshop.runtime.cluster import rollout
-from vshop.runtime.cluster.kubectl import Kubectl
-from vshop.runtime.errors import ClusterError
-from vshop.runtime.progress import silent
+from vshop.runtime.kubernetes import rollout
+from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
+from vshop.runtime.model.errors import ClusterError
+from vshop.runtime.model.progress import silent
+from vshop.shop.client import ShopClient, ShopError
 
 _SCALED = ("deployment/orders", "deployment/stock-updater")
 _WARM_UP_S = 4
-_LOOK_S = 0.5
+_POLL_S = 0.5
 _READY_S = 300.0
 _PATIENCE_S = 600.0
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What one number of replicas brought."""
+    """Results with one number of replicas."""
 
     replicas: int
     """Of orders and of stock-updater, and partitions."""
     accepted: int
     refused: int
-    """Orders that were not accepted in the end."""
+    """Finally, or without an answer."""
     tried_again: int
     handled: int
     accepted_per_s: float
     p50_s: float
-    """From an order's first try until it was accepted."""
+    """Median time from an order's first try until it was accepted."""
     p95_s: float
     handled_per_s: float
-    """While orders came in."""
+    """Rate while orders came in."""
     backlog: int
-    """Orders that waited when the last one had been accepted."""
+    """Unhandled orders when the last one was accepted."""
     afterwards_per_s: float | None
-    """How fast those were handled; None when there were none."""
+    """Rate at which the backlog was handled."""
     cpu_ms: dict[str, float]
-    """CPU time an accepted order, by workload, from the first order until the last was handled, idle costs included."""
+    """Per accepted order, by workload, idle time included."""
     load_average: float
-    """Of the machine that measures, in the last minute: that of a cluster which runs on it."""
+    """Of the measuring machine, over one minute."""
 
 
-class Look(NamedTuple):
-    """How many orders were handled at a moment."""
+class HandledCount(NamedTuple):
+    """Number of handled orders at a time, in seconds since the epoch."""
 
     at: float
-    """Seconds since the epoch."""
     handled: int
 
 
 class Replicas:
-    """Measures on a shop that is up in a cluster, with Locust beside it; a topic, a group and a table for each load."""
+    """Measures a running shop in a cluster, using a new topic, group and table for each load."""
 
-    def __init__(self, kubectl: Kubectl, client: ShopClient, locust: str, load: Load, tell: Callable[[str], None]) -> None:
-        """Prepare; nothing changes yet.
-
-        Args:
-            kubectl: the cluster.
-            client: the shop in it.
-            locust: address of Locust's page.
-            load: what is asked of the shoppers each time.
-            tell: told how far it is.
-        """
-        self._kubectl = kubectl
-        self._client = client
-        self._locust = locust
-        self._load = load
-        self._tell = tell
+    def __init__(self, kubectl: Kubectl, client: ShopClient, locust: str, load: Load, log: Callable[[str], None]) -> None:
+        """Store the parts; the cluster is not changed yet. `locust` is Locust's address."""
+        self._kubectl, self._client, self._locust, self._load, self._log = kubectl, client, locust, load, log
         self._cpu = PodCpu(kubectl)
 
     def measure(self, counts: Sequence[int]) -> Iterator[Measured]:
-        """Measure one number of replicas after the other; in the end everything is as it was before.
-
-        Args:
-            counts: the numbers.
+        """Measure each number of replicas, then restore the cluster.
 
         Raises:
-            ClusterError: an autoscaler would interfere, or the cluster does not do what it is asked.
-            SwarmError: Locust does not.
+            ClusterError: an autoscaler would interfere, or a command failed.
         """
         scalers = self._kubectl.run("get", "hpa", "--output=name").stdout.split()
         if scalers:
-            raise ClusterError(f"{', '.join(scalers)} would change the replicas under way. Measure on the overlay `local`.")
+            raise ClusterError(f"{', '.join(scalers)} would change the number of replicas. Measure on the overlay `local`.")
         before = {one: self._kubectl.json("get", one)["spec"].get("replicas", 1) for one in _SCALED}
         run = secrets.token_hex(3)
         try:
             for count in counts:
-                self._tell(f"{count} of orders, of stock-updater and of the partitions")
+                self._log(f"{count} replicas of orders and stock-updater, {count} partitions")
                 self._set(count, f"replicas-{run}-{count}")
                 yield self._once(count)
         finally:
@@ -107,15 +92,15 @@ class Replicas:
             rollout.wait(self._kubectl, _READY_S, silent)
 
     def _set(self, count: int, name: str) -> None:
-        # None of the old at work any more before the first of the new: they would put the topic's four partitions in place.
+        # Stop all old pods first: they would create the topic with four partitions.
         self._do("scale", *_SCALED, "--replicas=0")
-        # A Deployment does not count a pod that is ending, and such a one may still answer, from the table before.
+        # A Deployment does not count a terminating pod, which may still answer from the previous table.
         for one in _SCALED:
             selector = f"--selector=app.kubernetes.io/name={one.removeprefix('deployment/')}"
             self._do("wait", "--for=delete", "pods", selector, f"--timeout={_READY_S:.0f}s", timeout_s=_READY_S + 10)
         self._do("set", "env", *_SCALED, *(f"{key}={value}" for key, value in _environment(count, name).items()))
         self._do("scale", *_SCALED, f"--replicas={count}")
-        rollout.wait(self._kubectl, _READY_S, silent)  # a stock-updater is ready once it has joined its group
+        rollout.wait(self._kubectl, _READY_S, silent)  # a stock-updater is ready once it has joined its consumer group
 
     def _do(self, *arguments: str, timeout_s: float = 30.0) -> None:
         ran = self._kubectl.run(*arguments, timeout_s=timeout_s)
@@ -125,34 +110,34 @@ class Replicas:
     def _once(self, count: int) -> Measured:
         self._drive(msgspec.structs.replace(self._load, run_time=_WARM_UP_S))
         cpu = self._cpu.read()
-        lines, looks = self._drive(self._load)
+        lines, polls = self._drive(self._load)
         load_average = os.getloadavg()[0]
         used = {name: seconds - cpu.get(name, 0.0) for name, seconds in self._cpu.read().items()}
-        return reckon(count, lines, looks, used, load_average)
+        return summarize(count, lines, polls, used, load_average)
 
-    def _drive(self, load: Load) -> tuple[list[Line], list[Look]]:
-        """Let shoppers order, and look how far the shop is until all is handled."""
+    def _drive(self, load: Load) -> tuple[list[Line], list[HandledCount]]:
+        """Run a load, and poll the number of handled orders until all are handled."""
         before = self._handled(_PATIENCE_S)
-        swarm, lines, looks = RemoteSwarm(load, self._locust), list[Line](), list[Look]()
+        swarm, lines, polls = RemoteSwarm(load, self._locust), list[Line](), list[HandledCount]()
 
-        def look() -> None:
+        def poll() -> None:
             lines.extend(swarm.source.read())
-            with contextlib.suppress(ShopError):  # the next look will do
-                looks.append(Look(time.time(), self._handled(0) - before))
-            time.sleep(_LOOK_S)
+            with contextlib.suppress(ShopError):  # polled again
+                polls.append(HandledCount(time.time(), self._handled(0) - before))
+            time.sleep(_POLL_S)
 
         try:
             while swarm.running():
-                look()
+                poll()
         finally:
             swarm.stop()
         accepted, deadline = -1, time.monotonic() + _PATIENCE_S
-        while not looks or looks[-1].handled < accepted or accepted < 0 or swarm.source.silent:
-            look()
+        while not polls or polls[-1].handled < accepted or accepted < 0 or swarm.source.silent:
+            poll()
             accepted = sum(isinstance(line, Accepted) for line in lines)
             if time.monotonic() > deadline:
-                raise ClusterError(f"{accepted} orders were accepted, and {looks[-1:]} handled {_PATIENCE_S:.0f} s later.")
-        return lines, looks
+                raise ClusterError(f"{accepted} orders were accepted, and {polls[-1:]} handled {_PATIENCE_S:.0f} s later.")
+        return lines, polls
 
     def _handled(self, patience_s: float) -> int:
         """Count the orders in the table: each is one version of its item."""
@@ -163,7 +148,7 @@ class Replicas:
             except ShopError:
                 if time.monotonic() >= deadline:
                     raise
-                time.sleep(_LOOK_S)  # the forward finds another pod
+                time.sleep(_POLL_S)  # the forward finds another pod
 
 
 def _environment(count: int, name: str) -> dict[str, str]:
@@ -175,40 +160,85 @@ def _environment(count: int, name: str) -> dict[str, str]:
     }
 
 
-def reckon(count: int, lines: Sequence[Line], looks: Sequence[Look], cpu_s: dict[str, float], load_average: float) -> Measured:
-    """Make a load's figures.
-
-    Args:
-        count: replicas.
-        lines: what the shoppers wrote down.
-        looks: how many orders were handled at which moment; the last one has them all.
-        cpu_s: CPU seconds by workload.
-        load_average: of this machine.
+def summarize(
+    count: int, lines: Sequence[Line], polls: Sequence[HandledCount], cpu_s: dict[str, float], load_average: float
+) -> Measured:
+    """Compute the results of a load with `count` replicas. The last poll counts all handled orders.
 
     Raises:
-        ClusterError: hardly an order was accepted, so that nothing can be said.
+        ClusterError: too few orders were accepted.
     """
     orders = sorted((line for line in lines if isinstance(line, Accepted)), key=lambda line: line.at)
     if len(orders) < 2 or orders[-1].at <= orders[0].at:
-        raise ClusterError(f"{len(orders)} orders were accepted; there is nothing to reckon with. Let the load run longer.")
+        raise ClusterError(f"{len(orders)} orders were accepted; too few to measure. Increase --time.")
     first, last = orders[0].at, orders[-1].at
-    ways = statistics.quantiles([order.at - order.began for order in orders], n=20, method="inclusive")
-    # Of several looks the one at which the last order was accepted, or the first one after it.
-    then = next((look for look in looks if look.at >= last), looks[-1])
-    done = next(look for look in looks if look.handled >= looks[-1].handled)
-    waited = looks[-1].handled - then.handled
+    latencies = statistics.quantiles([order.at - order.began for order in orders], n=20, method="inclusive")
+    # the first poll after the last order was accepted
+    then = next((poll for poll in polls if poll.at >= last), polls[-1])
+    done = next(poll for poll in polls if poll.handled >= polls[-1].handled)
+    waited = polls[-1].handled - then.handled
     return Measured(
         replicas=count,
         accepted=len(orders),
-        refused=sum(isinstance(line, Refused | Unsure) for line in lines),
+        refused=sum(isinstance(line, Refused | Unanswered) for line in lines),
         tried_again=sum(isinstance(line, Retried) for line in lines),
-        handled=looks[-1].handled,
+        handled=polls[-1].handled,
         accepted_per_s=len(orders) / (last - first),
-        p50_s=ways[9],
-        p95_s=ways[18],
+        p50_s=latencies[9],
+        p95_s=latencies[18],
         handled_per_s=then.handled / (then.at - first),
         backlog=waited,
         afterwards_per_s=waited / (done.at - then.at) if waited and done.at > then.at else None,
         cpu_ms={name: 1000 * seconds / len(orders) for name, seconds in sorted(cpu_s.items())},
         load_average=load_average,
     )
+
+
+_COUNTED_S = 60.0
+
+
+class PodCpu:
+    """Reads the CPU counters of pods, which a kubelet updates about every ten seconds."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self._kubectl = kubectl
+
+    def read(self) -> dict[str, float]:
+        """Wait for the next update, and return the CPU seconds of the running pods by workload.
+
+        Raises:
+            ClusterError: a kubelet failed, or did not update its counters in time.
+        """
+        wanted, deadline = time.time(), time.monotonic() + _COUNTED_S
+        while True:
+            pods = self._kubectl.json("get", "pods", "--field-selector=status.phase=Running")["items"]
+            workloads = {pod["metadata"]["name"]: pod["metadata"]["labels"].get("app.kubernetes.io/name", "") for pod in pods}
+            nodes = sorted({pod["spec"]["nodeName"] for pod in pods})
+            counted = [one for node in nodes for one in self._summary(node) if one["podRef"]["name"] in workloads]
+            missing = workloads.keys() - {one["podRef"]["name"] for one in counted if counted_at(one) >= wanted}
+            if not missing:
+                return by_workload(counted, workloads)
+            if time.monotonic() > deadline:
+                names = ", ".join(sorted(missing))
+                raise ClusterError(f"The kubelet did not update the CPU time of {names} in {_COUNTED_S:.0f} s.")
+            time.sleep(1)
+
+    def _summary(self, node: str) -> list[dict[str, Any]]:
+        ran = self._kubectl.run("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary?only_cpu_and_memory=true")
+        if ran.returncode:
+            raise ClusterError(f"The kubelet of {node} returned no counters: {ran.stderr.strip()}")
+        pods: list[dict[str, Any]] = json.loads(ran.stdout)["pods"]
+        return [pod for pod in pods if pod["podRef"]["namespace"] == NAMESPACE and pod.get("containers")]
+
+
+def counted_at(pod: Mapping[str, Any]) -> float:
+    """Return the earliest time at which a container of the pod was counted, in seconds since the epoch."""
+    return min(datetime.fromisoformat(container["cpu"]["time"]).timestamp() for container in pod["containers"])
+
+
+def by_workload(pods: Iterable[Mapping[str, Any]], workloads: Mapping[str, str]) -> dict[str, float]:
+    """Add up the CPU seconds of a kubelet's pods by workload, given the workload of each pod name."""
+    seconds: dict[str, float] = defaultdict(float)
+    for pod in pods:
+        seconds[workloads[pod["podRef"]["name"]]] += sum(one["cpu"]["usageCoreNanoSeconds"] for one in pod["containers"]) / 1e9
+    return dict(seconds)

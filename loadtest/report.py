@@ -1,16 +1,99 @@
-"""The report: what Locust cannot know, since it sees answers only."""
+"""The report of a load test, and the injected faults that explain its broken traces and dead letters."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from loadtest.faults import Explained, Fault
-from loadtest.reckoning import Balance
+from loadtest.order_log import Accepted
+from loadtest.stock_check import ItemBalance
+from loadtest.trace_check import BrokenTrace
+from vshop.incidents.loader import load_catalogue
+from vshop.incidents.runs import runs
+from vshop.shop.client import ShopClient
+
+_BEFORE_S, _AFTER_S = 15.0, 3.0
+_ROUND_S = 1.0
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A dead letter that came while the load ran, and what explains it."""
+class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An injected fault. Times are in seconds since the epoch; `back_at` is when the part was ready again."""
+
+    part: str
+    what: str
+    """``killed``, ``restarted``, ``under <incident>``, or another ``how`` of ``faults.Action``."""
+    at: float
+    back_at: float
+    oldest_at: float = 0.0
+    """When the oldest order with an incomplete trace was accepted; 0 if unknown."""
+    accepted: int = 0
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A broken trace, its missing span, and the fault that explains it."""
+
+    order_id: str
+    trace_id: str
+    accepted_at: float
+    missing: str
+    cause: str | None
+
+
+def explain(broken: BrokenTrace, faults: Iterable[Fault]) -> Explained:
+    """Find the fault that explains a broken trace.
+
+    A killed process loses the spans that it has not exported; the observatory loses all spans. Kafka and DynamoDB have no spans
+    and explain no gap. An order is affected if it was accepted while the part was down, or earlier and its trace was still
+    incomplete (up to 15 s earlier if that is unknown). An incident explains any gap of an order accepted while it was on.
+    """
+    order = broken.order
+    cause = f"{order.incident}, on for this order" if order.incident else _cause(order, broken.missing.split(" ", 1)[0], faults)
+    return Explained(order_id=order.order_id, trace_id=order.trace_id, accepted_at=order.at, missing=broken.missing, cause=cause)
+
+
+def explain_letter(time_s: float, order: Accepted | None, faults: Iterable[Fault]) -> str | None:
+    """Find the incident, for this order or global, that explains a dead letter of this time.
+
+    A killed process explains none, because Kafka delivers its records again.
+    """
+    if order is not None and order.incident:
+        return f"{order.incident}, on for this order"
+    under = (fault for fault in faults if fault.what.startswith("under ") and fault.at <= time_s <= fault.back_at + _AFTER_S)
+    return next((f"{fault.part} {fault.what}" for fault in under), None)
+
+
+def _cause(order: Accepted, service: str, faults: Iterable[Fault]) -> str | None:
+    for fault in faults:
+        if fault.what.startswith("under "):
+            affected = fault.at - _ROUND_S <= order.at <= fault.back_at + _ROUND_S
+        else:
+            affected = (fault.oldest_at or fault.at - _BEFORE_S) <= order.at <= fault.back_at + _AFTER_S
+            affected = affected and fault.what in {"killed", "restarted"} and fault.part in {service, "observatory", "jaeger"}
+        if affected:
+            return f"{fault.part} {fault.what} {fault.at - order.at:+.1f} s after the order"
+    return None
+
+
+def is_applied_again(order: Accepted, faults: Iterable[Fault]) -> bool:
+    """Return whether the table was rolled back after the order, which was then rightly applied a second time."""
+    return any(fault.what == "rolled back" and order.at <= fault.back_at for fault in faults)
+
+
+def incident_faults(client: ShopClient, since_s: float) -> list[Fault]:
+    """Return the global incidents of the chaos board's journal that were on after this time, as faults."""
+    catalogue = load_catalogue()
+    found = []
+    for run in runs(client.journal(), catalogue, twins=True):
+        switch, back_at = catalogue[run.incident].switch, run.recovered_at or time.time()
+        if switch is not None and back_at >= since_s:
+            part = switch.services[0]
+            found.append(Fault(part=part, what=f"under {run.incident}", at=run.injected_at, back_at=back_at))
+    return found
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A dead letter of this load, and what explains it."""
 
     id: str
     error: str
@@ -19,82 +102,77 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What became of a load."""
+    """Results of a load test."""
 
     load: dict[str, Any]
     started: str
     seconds: float
-    """From the first order accepted to the last."""
+    """From the first accepted order to the last."""
     settled_seconds: float
-    """Until everything was handled as well."""
+    """From the first accepted order until all were handled."""
     accepted: int
     handled: int
-    """Taken from the stock, or told that the stock does not suffice."""
+    """Applied to the stock, or sold out."""
     sold_out: int
     lost: int
     lost_orders: list[str]
-    """Those of them that are known by name: accepted, and never seen in the table."""
     doubled: int
-    """Orders in the stock beyond those that should be."""
     doubled_orders: list[str]
-    """Those that the table took more than once."""
     of_others: int
-    """Those that none of these shoppers placed."""
+    """Orders that this load test did not place."""
     unseen: int
-    """At most so many orders came and went between two looks at the table: 0 when each was seen by name."""
-    dead_letters: list[Letter]
+    """Upper bound of the orders whose ids were not seen in the stock table."""
+    dead_letters: list[DeadLetter]
     refused: dict[str, int]
-    """Orders refused for good, by reason."""
+    """By reason."""
     retried: dict[str, int]
-    """Tries that came to nothing and were followed by another, by reason."""
+    """By reason."""
     unsure: int
-    """Orders that their shoppers gave up without an answer."""
     most_between_tries: int
     traces_whole: int
     traces_broken: list[Explained]
     traces_not_judged: int
     traces_doubled: list[str]
-    """Ids of traces in which an order is applied twice."""
     wrongly_answered: list[str]
-    """Wrong orders that were accepted, or refused with another status than they deserve."""
+    """Invalid orders that were accepted, or refused with an unexpected status."""
     telemetry_lost: dict[str, int]
-    items: list[Balance]
+    items: list[ItemBalance]
     faults: list[Fault]
+    contradictions: list[str] = []
+    """Between the shoppers' log, the topics and the table: see ``history``."""
 
     @property
     def unexplained(self) -> list[Explained]:
-        """The broken traces that nothing explains."""
+        """Broken traces that no fault explains."""
         return [trace for trace in self.traces_broken if trace.cause is None]
 
     @property
     def problems(self) -> list[str]:
-        """Say what is not as it must be; nothing when all is well."""
+        """Descriptions of the problems found."""
         uneven = [item for item in self.items if not item.even]
         letters = [letter for letter in self.dead_letters if letter.cause is None]
-        said = [
-            (int(not self.accepted), "order was not even accepted: nothing is proved"),
-            (self.lost, f"orders accepted and not handled: lost{_named(self.lost_orders)}"),
-            (
-                self.doubled - self.of_others,
-                f"orders in the stock and not promised: counted twice{_named(self.doubled_orders)}",
-            ),
-            (self.of_others, "orders in the stock that none of these shoppers placed: somebody else ordered meanwhile"),
+        counted = [
+            (int(not self.accepted), "failed run: no order was accepted"),
+            (self.lost, f"accepted orders are lost{_named(self.lost_orders)}"),
+            (self.doubled - self.of_others, f"orders were applied twice{_named(self.doubled_orders)}"),
+            (self.of_others, "orders were placed by somebody else during the run"),
             (len(uneven), f"items whose stock is not exact: {_listed([str(item.item) for item in uneven])}"),
             (len(self.traces_doubled), f"orders applied twice in their trace: {_listed(self.traces_doubled)}"),
             (len(self.unexplained), f"broken traces that nothing explains: {_listed([t.trace_id for t in self.unexplained])}"),
             (self.traces_not_judged, "traces that could not be judged in time"),
             (len(letters), f"dead letters that nothing explains: {_listed([letter.error for letter in letters])}"),
+            (len(self.contradictions), f"contradictions: {_listed(self.contradictions)}"),
             (len(self.wrongly_answered), f"wrong orders not refused as they should be: {_listed(self.wrongly_answered)}"),
         ]
-        return [f"{count} {what}" for count, what in said if count]
+        return [f"{count} {what}" for count, what in counted if count]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is lost and nothing doubled."""
+        """Whether the run has no problem."""
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain data, with what is reckoned from it."""
+        """Convert the report to plain data with derived values."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         items = [
             found | {"expected": item.expected, "difference": item.difference}
@@ -103,8 +181,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return {"ok": self.ok, "problems": self.problems} | plain | {"items": items}
 
 
-def _listed(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _named(orders: Sequence[str]) -> str:

@@ -1,34 +1,33 @@
-"""Locust, started here or running elsewhere."""
+"""Runs the shoppers: a local Locust process, or a remote Locust."""
 
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import requests
 
-from loadtest.ledger import FileSource, PageSource, Source
-from vshop.addresses import Addresses
-from vshop.kit.http_session import why
-from vshop.runtime.processes import tail
+from loadtest.order_log import FileSource, PageSource
+from vshop.kit.http.session import failure_reason
+from vshop.runtime.local.processes import tail
+from vshop.shop.addresses import Addresses
 
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
-_FINISH_S = 60  # what a shopper under way gets to finish, when the load ends
+_FINISH_S = 60  # time for shoppers to finish their orders when the load ends
 _TIMEOUT_S = 10
 _WORKER_S = 90
 _STOP_TRIES = 3
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of the shoppers; the names are those of the locustfile's options."""
+    """Options of a load, named as in the locustfile."""
 
     users: int = 20
     spawn_rate: float = 10.0
-    run_time: int = 30
-    """In seconds."""
+    run_time: int = 30  # seconds
     shape: str = "steady"
     orders_per_second: float = 10.0
     orders: int = 0
@@ -43,60 +42,48 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SwarmError(Exception):
-    """Locust could not do its work; the text says what it said."""
-
-
-class Swarm(Protocol):
-    """Shoppers at work."""
-
-    source: Source
-
-    def running(self) -> bool:
-        """Say whether they are still at it; raises SwarmError when Locust has failed."""
-
-    def stop(self) -> None:
-        """Send them home; orders under way are finished."""
+    """Locust failed."""
 
 
 class LocalSwarm:
-    """A Locust of one process, started here."""
+    """A Locust process on this machine."""
 
     def __init__(self, load: Load, addresses: Addresses, folder: Path, more: list[str]) -> None:
-        """Start it.
+        """Start Locust.
 
         Args:
-            load: what is asked of the shoppers.
-            addresses: where they shop.
-            folder: gets the ledger and Locust's log.
-            more: further options of Locust, such as ``--html``.
+            load: the load's options.
+            addresses: the shop's addresses.
+            folder: for the order log and Locust's log.
+            more: more Locust options, such as ``--html=FILE``.
         """
         folder.mkdir(parents=True, exist_ok=True)
         ledger, self._log = folder / "ledger.ndjson", folder / "locust.log"
         ledger.unlink(missing_ok=True)
-        self.source: Source = FileSource(ledger)
-        places = {
+        self.source = FileSource(ledger)
+        values = msgspec.to_builtins(load) | {
             "host": addresses.orders,
-            "auth-url": addresses.auth,
-            "stock-url": addresses.stock,
-            "console-url": addresses.console,
+            "auth_url": addresses.auth,
+            "stock_url": addresses.stock,
+            "console_url": addresses.console,
+            "ledger": str(ledger),
+            "parent": os.getpid(),
         }
-        asked = {name.replace("_", "-"): value for name, value in msgspec.to_builtins(load).items()} | places
-        asked |= {"ledger": str(ledger), "parent": os.getpid()}
-        options = [f"--{name}={value}" for name, value in asked.items()]
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
         fixed = ["--headless", "--only-summary", f"--stop-timeout={_FINISH_S}", "--exit-code-on-error=0"]
         command = [sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), *fixed, *options, *more]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
     def running(self) -> bool:
-        """Say whether they are still at it; raises SwarmError when Locust has failed."""
+        """Return whether the load is running, or raise SwarmError."""
         code = self._process.poll()
         if code:
             raise SwarmError(f"Locust ended with exit code {code}. The end of {self._log}:\n{tail(self._log)}")
         return code is None
 
     def stop(self) -> None:
-        """Send them home; orders under way are finished."""
+        """End the load, and wait until the orders in progress are finished."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -106,58 +93,52 @@ class LocalSwarm:
                 self._process.wait()
 
     def summary(self) -> str:
-        """Return what Locust printed: its own report."""
+        """Return Locust's output, which ends with its own report."""
         return self._log.read_text(errors="replace")
 
 
 class RemoteSwarm:
-    """A Locust that runs elsewhere, with its workers: in containers or on Kubernetes."""
+    """A remote Locust with its workers, in containers or on Kubernetes."""
 
     def __init__(self, load: Load, url: str) -> None:
-        """Let its shoppers begin.
-
-        Args:
-            load: what is asked of them; where they shop, they know.
-            url: address of Locust's page.
+        """Start the load. Locust knows the shop's addresses.
 
         Raises:
-            SwarmError: it does not answer, or refuses.
+            SwarmError: Locust is unreachable or refuses.
         """
         self._url = url.rstrip("/")
-        source = PageSource(self._url)
-        self.source: Source = source
-        self._page = source
+        self.source = PageSource(self._url)
         self._await_worker()
         form = {name: str(value) for name, value in msgspec.to_builtins(load).items()} | {"user_count": str(load.users)}
         answer = self._ask("POST", "/swarm", data=form)
         if not answer["success"]:
-            raise SwarmError(f"Locust at {url} refuses: {answer['message']}")
+            raise SwarmError(f"Locust at {url} refuses the load: {answer['message']}")
         self._seen_running = False
 
     def _await_worker(self) -> None:
-        """Wait until a worker is ready: after a load it takes a moment."""
+        """Wait until a worker is ready, which takes a moment after a load."""
         deadline = time.monotonic() + _WORKER_S
         while True:
             workers = self._ask("GET", "/stats/requests").get("workers")
             if workers is None or any(worker["state"] == "ready" for worker in workers):
-                return  # without workers it does the work itself
+                return  # a Locust without workers runs the load itself
             if time.monotonic() > deadline:
                 raise SwarmError(
-                    f"Locust at {self._url} had no worker ready for {_WORKER_S} s. Start one, or let it finish its load."
+                    f"Locust at {self._url} had no worker ready for {_WORKER_S} s. Start a worker, or wait for the load to end."
                 )
             time.sleep(0.5)
 
     def running(self) -> bool:
-        """Say whether they are still at it, as of the last look at the ledger."""
-        self._seen_running = self._seen_running or self._page.state in {"spawning", "running"}
-        return not self._seen_running or self._page.state not in {"ready", "stopped", "missing"}
+        """Return whether the load is running, as of the last read of the order log."""
+        self._seen_running = self._seen_running or self.source.state in {"spawning", "running"}
+        return not self._seen_running or self.source.state not in {"ready", "stopped", "missing"}
 
     def stop(self) -> None:
-        """Send them home; orders under way are finished, which its answer waits for."""
+        """End the load, and wait until the orders in progress are finished."""
         for more in reversed(range(_STOP_TRIES)):
             try:
                 self._ask("POST", "/stop", timeout_s=_FINISH_S + 10)
-            except SwarmError:  # a forward that found another pod: once more does no harm
+            except SwarmError:  # the port forward may have moved; a second stop is harmless
                 if not more:
                     raise
             else:
@@ -168,6 +149,9 @@ class RemoteSwarm:
             response = requests.request(method, self._url + path, timeout=timeout_s, **options)
             response.raise_for_status()
         except requests.RequestException as error:
-            raise SwarmError(f"Locust cannot be reached at {self._url}: {why(error)}") from error
+            raise SwarmError(f"Locust cannot be reached at {self._url}: {failure_reason(error)}") from error
         answer: dict[str, Any] = response.json()
         return answer
+
+
+Swarm = LocalSwarm | RemoteSwarm

@@ -1,114 +1,119 @@
-"""The shop under torture: processes of this machine, or containers; how a part is killed, restarted and put right again."""
+"""The shops that torture injects faults into: processes of this machine behind proxies, or containers."""
 
 import contextlib
-import os
-import signal
 import subprocess
 from pathlib import Path
-from typing import Protocol
+from typing import Literal
 
 import psutil
 
-from vshop.addresses import Addresses, find
+from loadtest.proxy import Proxy
 from vshop.runtime import compose
-from vshop.runtime.options import Options
-from vshop.runtime.shop import Shop
+from vshop.runtime.local import ports
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import folders
+from vshop.runtime.model.options import Options
+from vshop.shop.addresses import Addresses, find
 
 _READY_S = 180
 
 
-class Target(Protocol):
-    """A shop whose parts can be killed. Its data outlives that: Kafka's and DynamoDB's lie on disk."""
+def backend_settings(shop: Shop) -> dict[str, str]:
+    """Return the settings that let more services use a shop's Kafka, DynamoDB and observatory."""
+    return {
+        "SHOP_KAFKA_BOOTSTRAP": shop.addresses["kafka"],
+        "SHOP_DYNAMODB_ENDPOINT": shop.addresses["dynamodb"],
+        "OTEL_EXPORTER_OTLP_ENDPOINT": shop.addresses["otlp"],
+        "AWS_ACCESS_KEY_ID": "embedded",
+        "AWS_SECRET_ACCESS_KEY": "embedded",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
 
-    addresses: Addresses
 
-    def kill(self, part: str) -> None:
-        """End a part without a warning."""
-
-    def start(self, part: str) -> None:
-        """Start a part again that was killed, and wait until it is ready."""
-
-    def restart(self, part: str) -> None:
-        """Stop a part in order and start it again, and wait until it is ready."""
-
-    def close(self) -> None:
-        """Leave nothing running that was started here."""
+_PROXIED = {
+    "kafka": ("kafka", "SHOP_KAFKA_BOOTSTRAP", "127.0.0.1:{}"),
+    "dynamodb": ("dynamodb", "SHOP_DYNAMODB_ENDPOINT", "http://127.0.0.1:{}"),
+    "auth-stub": ("auth", "SHOP_AUTH_URL", "http://127.0.0.1:{}"),
+    "telemetry": ("otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:{}"),
+}
+LINKS = tuple(_PROXIED)
+"""What the services reach through a proxy."""
 
 
 class Processes:
-    """A shop of its own: real Kafka, DynamoDB Local, everything on free ports."""
+    """A new shop on free ports, with real Kafka and DynamoDB, which keep their data on disk, behind proxies."""
 
-    def __init__(self, home: Path, updaters: int = 1) -> None:
-        """Start it.
-
-        Args:
-            home: folder for its state, logs and data.
-            updaters: how many stock-updaters share the topic's partitions; the first is the one that is killed.
-        """
-        self._shop = Shop.start(Options(home=str(home), free_ports=True, dynamodb="local", timeout_s=_READY_S))
+    def __init__(self, home: Path, updaters: int = 1, dynamodb: Literal["moto", "local"] = "local") -> None:
+        """Start the shop. Several stock-updaters share the partitions; only the first one is killed."""
+        numbers = dict(zip((port for port, _, _ in _PROXIED.values()), ports.free(len(_PROXIED)), strict=True))
+        self.proxies = {link: Proxy(numbers[port]) for link, (port, _, _) in _PROXIED.items()}
+        self.proxies["kafka"].advertise_for_kafka()
+        env = {variable: text.format(self.proxies[link].port) for link, (_, variable, text) in _PROXIED.items()}
+        options = Options(home=str(home), free_ports=True, ports=numbers, env=env, dynamodb=dynamodb, timeout_s=_READY_S)
+        self._shop = Shop.start(options)
         self._more: list[Shop] = []
+        self.home = folders.home(home)
+        self.kafka, self.dynamodb = self._shop.addresses["kafka"], self._shop.addresses["dynamodb"]
         self.addresses = find(str(home), {})
+        env = backend_settings(self._shop) | {"SHOP_CONSOLE_URL": self._shop.addresses["console"]}
         for number in range(2, updaters + 1):
-            self._more.append(self._another_updater(home / f"stock-updater-{number}"))
+            folder = str(home / f"stock-updater-{number}")
+            options = Options(parts=("stock-updater",), home=folder, free_ports=True, env=env, timeout_s=_READY_S)
+            self._more.append(Shop.start(options))
 
-    def _another_updater(self, home: Path) -> Shop:
-        at = self._shop.addresses
-        env = {
-            "SHOP_KAFKA_BOOTSTRAP": at["kafka"],
-            "SHOP_DYNAMODB_ENDPOINT": at["dynamodb"],
-            "SHOP_CONSOLE_URL": at["console"],
-            "OTEL_EXPORTER_OTLP_ENDPOINT": at["otlp"],
-            "AWS_ACCESS_KEY_ID": "embedded",
-            "AWS_SECRET_ACCESS_KEY": "embedded",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        return Shop.start(Options(parts=("stock-updater",), home=str(home), free_ports=True, env=env, timeout_s=_READY_S))
+    def process(self, part: str) -> psutil.Process:
+        """Return a running part's process."""
+        return psutil.Process(self._shop.state.processes[part].pid)
 
     def kill(self, part: str) -> None:
-        """End a part without a warning."""
-        pid = self._shop.state.processes[part].pid
-        os.kill(pid, signal.SIGKILL)
+        """Kill a part with SIGKILL."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            psutil.Process(pid).wait(10)
+            process = self.process(part)
+            process.kill()
+            process.wait(10)
 
     def start(self, part: str) -> None:
-        """Start a part again that was killed, and wait until it is ready."""
+        """Start a killed part, and wait until it is ready."""
         self._shop.restart(part)
 
     def restart(self, part: str) -> None:
-        """Stop a part in order and start it again, and wait until it is ready."""
+        """Stop a part gracefully, start it, and wait until it is ready."""
         self._shop.restart(part)
 
     def close(self) -> None:
         """Stop the shop."""
         for shop in [*self._more, self._shop]:
             shop.stop()
+        for proxy in self.proxies.values():
+            proxy.close()
 
 
 class Containers:
-    """The shop in containers that runs already (``make compose-up``); it stays."""
+    """The running containers of ``make compose-up``, which are left running."""
 
     def __init__(self) -> None:
-        """Find it."""
         self.addresses = Addresses(**compose.addresses())
 
     def kill(self, part: str) -> None:
-        """End a part without a warning."""
+        """Kill a part."""
         _compose("kill", "--signal", "SIGKILL", part)
 
     def start(self, part: str) -> None:
-        """Start a part again that was killed, and wait until it is ready."""
+        """Start a part."""
         _compose("up", "--detach", "--no-build", "--no-deps", "--wait", "--wait-timeout", str(_READY_S), part)
 
     def restart(self, part: str) -> None:
-        """Stop a part in order and start it again, and wait until it is ready."""
+        """Stop and start a part."""
         _compose("restart", "--timeout", "10", part)
         self.start(part)
 
     def close(self) -> None:
-        """Leave it running: somebody else started it."""
+        """Leave the containers running."""
 
 
 def _compose(*arguments: str) -> None:
     file = Path(__file__).parents[1] / "docker-compose.yml"
     subprocess.run(["docker", "compose", "--file", str(file), *arguments], check=True, capture_output=True, timeout=_READY_S + 30)
+
+
+Target = Processes | Containers

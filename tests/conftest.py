@@ -1,4 +1,4 @@
-"""What all tests share: they never touch the user's own shop, and a container test may not be skipped where one is required."""
+"""What all tests share: a clean environment, a home folder, and shops that are started once for many files."""
 
 import os
 from collections.abc import Iterator
@@ -7,65 +7,128 @@ from typing import Any
 
 import pytest
 
+from tests import environment, kept_shops, scheduling, tiers
+from tests.kept_shops import KeptShops
+from tests.timing import Budget
 from tests.waiting import Eventually, wait_until
+from vshop.runtime.backends.jars import KAFKA
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.progress import silent
+
+PROXIES = pytest.StashKey[dict[str, str]]()
+USERS = pytest.StashKey[dict[Path, frozenset[str]]]()
+KEPT = pytest.StashKey[KeptShops]()
+ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give every test session a home folder of its own, so that a running workshop shop is left alone."""
-    home = tmp_path_factory.mktemp("vshop-home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VSHOP_HOME", str(home))
-        for name in list(os.environ):
-            if name.startswith(("SHOP_", "OTEL_")) or (name.startswith("VSHOP_") and name.endswith("_URL")):
-                patch.delenv(name)
-        yield home
+def pytest_configure(config: pytest.Config) -> None:
+    """Delete the user's settings before any test module is imported: some libraries read them on import."""
+    config.stash[PROXIES] = {}
+    if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        return  # the workers do it; this process runs no test
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    config.stash[PROXIES] = environment.clean(patch)
 
 
-@pytest.fixture(scope="session")
-def eventually() -> Eventually:
-    """Wait until a condition holds, 60 s unless told otherwise, and return what it answered."""
-    return wait_until
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of a folder before ``-m`` selects, and sort the files as tests/scheduling.py says."""
+    for item in items:
+        if marker := tiers.FOLDER_MARKERS.get(folder_of(item)):
+            item.add_marker(marker)
+    items.sort(key=lambda item: scheduling.place(item.path.relative_to(ROOT)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note which files use a kept shop, now that ``-m`` and ``-k`` have selected."""
+    session.config.stash[USERS] = kept_shops.users(session.items)
+
+
+def folder_of(item: pytest.Item) -> str:
+    """Return the folder of tests/ that a test is in, such as ``unit``."""
+    return item.path.relative_to(ROOT).parts[1]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Deal the suite out to several workers (``-n 3``) so that tests which share a started shop meet in one of them."""
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - not needed where one process runs them all
-
-    class BySharedShop(LoadScopeScheduling):  # `--dist loadgroup` does not group with pytest 9.2 and xdist 3.8
-        def _split_scope(self, nodeid: str) -> str:
-            return shared_with(Path(nodeid.partition("::")[0]))
-
-    config.option.loadscopereorder = False  # folders that start servers come first as it is; many small tests are no long ones
-    return BySharedShop(config, log)
+    """Deal out the files as tests/scheduling.py says."""
+    return scheduling.scheduler(config, log)
 
 
-_BREAK_THEIR_SHOP = {"test_health.py", "test_reset.py", "test_restarts.py", "test_stopping.py"}
-_START_THEIR_OWN = {"test_corpus.py", "test_torture.py"}
-_NOT_TOGETHER = {"browser", "docker"}  # Chromium gives up its requests when a container's network comes or goes
+@pytest.fixture(scope="session")
+def proxies(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The user's proxy variables, for tests that download something."""
+    return request.config.stash[PROXIES]
 
 
-def shared_with(file: Path) -> str:
-    """Name the tests that a file's tests share something costly with.
+@pytest.fixture(scope="session", autouse=True)
+def own_home(request: pytest.FixtureRequest, proxies: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Use another home folder than the user, so that a running shop is left alone."""
+    if proxies and not all(folder_of(item) in {"unit", "contract"} for item in request.session.items) and not KAFKA.fetched():
+        with environment.with_proxies(proxies):
+            KAFKA.ensure(silent)
+    home = tmp_path_factory.mktemp("vshop-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VSHOP_HOME", str(home))
+        yield home
 
-    Args:
-        file: as a test's id names it, such as ``tests/embedded/test_trace.py``.
-    """
-    folder = file.parts[1]
-    if folder == "embedded" and file.name in _BREAK_THEIR_SHOP:
-        return "a shop that is broken"
-    if folder in _NOT_TOGETHER:
-        return "containers and browser"
-    alone = folder in {"contract", "unit"} or (folder == "embedded" and file.name in _START_THEIR_OWN)
-    return str(file) if alone else folder
+
+@pytest.fixture(scope="session")
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptShops]:
+    """The shops that run now."""
+    shops = KeptShops(tmp_path_factory.mktemp)
+    request.config.stash[KEPT] = shops
+    yield shops
+    shops.stop_all_but(frozenset())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Any:
+    """Stop a shop once the next test file does not use it."""
+    result = yield
+    if KEPT in item.config.stash:
+        needed = item.config.stash[USERS][nextitem.path] if nextitem else frozenset[str]()
+        item.config.stash[KEPT].stop_all_but(needed)
+    return result
+
+
+@pytest.fixture(scope="module")
+def shared_shop(kept: KeptShops) -> Shop:
+    """A shop with default settings; it is reset for each file. A test must not stop or kill its parts."""
+    return kept.take("shared_shop")
+
+
+@pytest.fixture(scope="module")
+def breakable_shop(kept: KeptShops) -> Shop:
+    """A shop whose parts a test may stop, freeze and kill, if it leaves all of them ready; it is reset for each file."""
+    return kept.take("breakable_shop")
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Eventually:
+    """Wait until a condition holds, 60 s by default, and return its value."""
+    return wait_until
+
+
+@pytest.fixture
+def budget(request: pytest.FixtureRequest) -> Budget:
+    """Scale a limit in seconds by how slow this machine is during the test, which must be marked ``timing``."""
+    if request.node.get_closest_marker("timing") is None:
+        pytest.fail("Mark this test with pytest.mark.timing: beside other tests, seconds say nothing.", pytrace=False)
+    return Budget()
+
+
+REQUIRED = {"engine": "VSHOP_REQUIRE_DOCKER", "browser": "VSHOP_REQUIRE_BROWSER"}
+"""Variables that turn the skips of tests with this marker into failures."""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Turn a skip into a failure in tests/docker when VSHOP_REQUIRE_DOCKER says that an engine must be there."""
+    """Fail a skipped test where the variable of its marker requires that it runs."""
     report = yield
-    if report.skipped and os.environ.get("VSHOP_REQUIRE_DOCKER") and "docker" in item.path.parts:
-        report.outcome = "failed"
-        report.longrepr = f"skipped, though VSHOP_REQUIRE_DOCKER is set: {report.longrepr}"
+    for marker, variable in REQUIRED.items():
+        if report.skipped and os.environ.get(variable) and item.get_closest_marker(marker):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, though {variable} is set: {report.longrepr}"
     return report

@@ -1,34 +1,30 @@
-"""Waiting for what comes about by itself, without a guess at how long that takes."""
+"""Waiting for a condition that nothing signals."""
 
-import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from vshop.client import ShopError
-from vshop.runtime.errors import ClusterError
+from vshop.runtime.model.errors import ClusterError
+from vshop.runtime.model.polling import poll
+from vshop.shop.client import ShopError
 
 T = TypeVar("T")
 Eventually = Callable[..., T]
 
 
 def wait_until(condition: Callable[[], T], timeout_s: float = 60.0) -> T:
-    """Ask again and again until the answer is true, and return it; fail with what was seen last when it never is.
+    """Poll a condition until its result is true, and return the result. A failed connection counts as not true yet."""
+    seen = ""
 
-    Args:
-        condition: what is asked; not to be reached counts as not true yet.
-        timeout_s: how long.
-    """
-    pause, wait_s, deadline = threading.Event(), 0.005, time.monotonic() + timeout_s
-    while True:
+    def attempt() -> T | None:
+        nonlocal seen
         try:
-            answer = condition()
+            result = condition()
         except (OSError, ShopError, ClusterError) as error:
             seen = repr(error)
-        else:
-            if answer:
-                return answer
-            seen = repr(answer)
-        assert time.monotonic() < deadline, f"it never came true within {timeout_s:g} s; last seen: {seen}"
-        pause.wait(wait_s)
-        wait_s = min(1.5 * wait_s, 0.1)
+            return None
+        seen = repr(result)
+        return result
+
+    result = poll(attempt, timeout_s, first_pause_s=0.005, longest_pause_s=0.1)
+    assert result, f"it never came true within {timeout_s:g} s; last seen: {seen}"
+    return result

@@ -1,25 +1,26 @@
-"""Takes the pictures of the console for the README: `make screenshots`, on a shop that runs."""
+"""Takes the screenshots of the console, on a running shop: `make screenshots`."""
 
+import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from vshop.addresses import find
-from vshop.client import ShopClient
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient
 
 FOLDER = Path(__file__).parent
-CHROMIUM = "/usr/bin/chromium"
+PROGRAMS = ("chromium-headless-shell", "chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 WAIT_MS = 20_000
 
 
 def main() -> None:
-    """Order, break, look; a picture of each."""
+    """Take a screenshot of each page while an incident is on."""
     client = ShopClient(find())
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=next(filter(None, map(shutil.which, PROGRAMS))), args=FLAGS)
             context = browser.new_context(base_url=client.addresses.console, viewport={"width": 1280, "height": 800})
             context.set_default_timeout(WAIT_MS)
             _tour(context.new_page(), client)
@@ -30,8 +31,8 @@ def main() -> None:
 
 def _tour(page: Page, client: ShopClient) -> None:
     page.goto("/")
-    page.get_by_role("button", name="Let 6 customers order").click()
-    page.get_by_text("6 orders were placed").wait_for()
+    page.get_by_role("button", name="Simulate 6 customers").click()
+    page.get_by_text("6 orders placed").wait_for()
     _order(page, "good")
     _take(page, "shop")
     client.switch_on("stock-put-missing-key")
@@ -50,11 +51,11 @@ def _tour(page: Page, client: ShopClient) -> None:
         ("map", "/map", "svg .node"),
         ("time", "/time?limit=100", "table.time"),
         ("insights", "/insights", "table.alerts tr.failed"),
-        ("old-way", "/old-way", ".question"),
+        ("classic-monitoring", "/old-way", ".question"),
     ):
         page.goto(address)
         page.locator(seen).first.wait_for()
-        page.wait_for_timeout(1500)  # the charts' first figures
+        page.wait_for_timeout(1500)  # until the charts have data
         _take(page, name)
     page.emulate_media(color_scheme="dark")
     page.goto("/")

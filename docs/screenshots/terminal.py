@@ -1,7 +1,4 @@
-"""Records a terminal session on the shop that runs: the broken order and its repair, as docs/screenshots/terminal.svg.
-
-The commands are typed into the real command line, and what it prints is drawn. ``make screenshots`` calls this.
-"""
+"""Runs commands on the running shop and draws their output as docs/screenshots/terminal.svg: `make screenshots`."""
 
 import os
 import re
@@ -23,11 +20,10 @@ SESSION = (
 
 
 def main() -> None:
-    """Type, and draw what is seen."""
+    """Run the session and write the SVG."""
     console = Console(record=True, width=WIDTH, file=sys.stderr, force_terminal=True)
     for command in SESSION:
         console.print(f"[bold green]$[/] [bold]{command}[/]")
-        # Everything a person would see, refusals on stderr included, with its colours.
         ran = subprocess.run(
             [sys.executable, "-m", "vshop.cli", *command.split()[1:]],
             env=_environment(),
@@ -38,7 +34,7 @@ def main() -> None:
         )
         console.print(Text.from_ansi(re.sub(r"127\.0\.0\.1:\d+(?=/trace)", "127.0.0.1:16686", ran.stdout)))
     drawn = console.export_svg(title="The virtual shop", unique_id="terminal")
-    FILE.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")  # no fonts from elsewhere
+    FILE.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")  # no external fonts
     sys.stdout.write("docs/screenshots/terminal.svg\n")
 
 

@@ -1,6 +1,6 @@
-"""Exercise 10: a service that nobody can see. It gives loyalty points for the newest order, and thanks the shopper.
+"""Exercise 10: a service without tracing. It awards loyalty points for the newest order, and thanks the shopper.
 
-Run it after an order. Then make it visible: the four places marked STEP are all it takes.
+Run it after an order: eval "$(vshop env)" sets the addresses that it reads. Then add tracing at the four places marked STEP.
 """
 
 import contextlib
@@ -19,31 +19,31 @@ from opentelemetry.trace import SpanKind
 KAFKA = os.environ.get("SHOP_KAFKA_BOOTSTRAP", "127.0.0.1:9092")
 ORDERS, POINTS = "queuing.retail_site.new_orders", "loyalty.points"
 
-# Where spans go is said once, by OTEL_EXPORTER_OTLP_ENDPOINT, or it is http://127.0.0.1:4318.
+# OTEL_EXPORTER_OTLP_ENDPOINT sets the receiver of spans; the default is http://127.0.0.1:4318.
 provider = TracerProvider(resource=Resource.create({"service.name": "loyalty"}))
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 tracer = provider.get_tracer("workshop")
 
 
 def give_points(record: Message) -> None:
-    """Take an order from the topic, reckon its points, pass them on."""
-    # STEP 1: extract. Who sent this record, in which trace? carrier(record) holds its headers, as propagate.extract wants them.
-    # STEP 2: a span. Start one around what follows, of kind CONSUMER, a child of what you extracted.
+    """Calculate the points for an order, and send them to the topic of points."""
+    # STEP 1: extract. Read the sender's trace context: pass carrier(record), the headers, to propagate.extract.
+    # STEP 2: a span. Start a CONSUMER span around the lines below, as a child of the extracted context.
     order = json.loads(record.value())
     points = 10 * order["quantity"]
-    # STEP 3: an attribute and an event. How many points? And when it is many: "a good customer".
+    # STEP 3: an attribute and an event. Set the points; from 50 points on, add "a good customer".
     headers: dict[str, str] = {}
-    # STEP 4: inject. So that the next one can extract: propagate.inject(headers).
+    # STEP 4: inject. Write the context into the headers for the next consumer: propagate.inject(headers).
     producer = Producer({"bootstrap.servers": KAFKA})
     producer.produce(POINTS, json.dumps({"username": order["username"], "points": points}), headers=list(headers.items()))
     producer.flush(10)
 
 
 def say_thanks(record: Message) -> None:
-    """Take points from their topic, and thank the shopper."""
+    """Read points from their topic, and thank the shopper."""
     with tracer.start_as_current_span(f"process {POINTS}", context=propagate.extract(carrier(record)), kind=SpanKind.CONSUMER):
         thanks = json.loads(record.value())
-        print(f"Dear {thanks['username']}, thank you: {thanks['points']} points.")  # noqa: T201
+        print(f"Dear {thanks['username']}, thank you: {thanks['points']} points.")
 
 
 def carrier(record: Message) -> dict[str, str]:
@@ -52,7 +52,7 @@ def carrier(record: Message) -> dict[str, str]:
 
 
 def newest(topic: str) -> Message:
-    """Read the record that was sent to a topic last."""
+    """Return the newest record of a topic."""
     consumer = Consumer({"bootstrap.servers": KAFKA, "group.id": "loyalty", "enable.auto.commit": False})
     ends = []
     for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
@@ -66,7 +66,7 @@ def newest(topic: str) -> Message:
 
 if __name__ == "__main__":
     admin = AdminClient({"bootstrap.servers": KAFKA})
-    with contextlib.suppress(KafkaException):  # it is there since the last time
+    with contextlib.suppress(KafkaException):  # the topic exists already
         admin.create_topics([NewTopic(POINTS, 1, 1)])[POINTS].result()
     give_points(newest(ORDERS))
     say_thanks(newest(POINTS))

@@ -1,4 +1,4 @@
-"""Exercise 10, done: loyalty.py with a span, an attribute, an event, and the trace context taken in and passed on."""
+"""Solution of exercise 10: loyalty.py with a span, an attribute, an event, and a propagated trace context."""
 
 import contextlib
 import json
@@ -16,14 +16,14 @@ from opentelemetry.trace import SpanKind
 KAFKA = os.environ.get("SHOP_KAFKA_BOOTSTRAP", "127.0.0.1:9092")
 ORDERS, POINTS = "queuing.retail_site.new_orders", "loyalty.points"
 
-# Where spans go is said once, by OTEL_EXPORTER_OTLP_ENDPOINT, or it is http://127.0.0.1:4318.
+# OTEL_EXPORTER_OTLP_ENDPOINT sets the receiver of spans; the default is http://127.0.0.1:4318.
 provider = TracerProvider(resource=Resource.create({"service.name": "loyalty"}))
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 tracer = provider.get_tracer("workshop")
 
 
 def give_points(record: Message) -> None:
-    """Take an order from the topic, reckon its points, pass them on."""
+    """Calculate the points for an order, and send them to the topic of points."""
     context = propagate.extract(carrier(record))
     with tracer.start_as_current_span(f"process {ORDERS}", context=context, kind=SpanKind.CONSUMER) as span:
         order = json.loads(record.value())
@@ -39,10 +39,10 @@ def give_points(record: Message) -> None:
 
 
 def say_thanks(record: Message) -> None:
-    """Take points from their topic, and thank the shopper."""
+    """Read points from their topic, and thank the shopper."""
     with tracer.start_as_current_span(f"process {POINTS}", context=propagate.extract(carrier(record)), kind=SpanKind.CONSUMER):
         thanks = json.loads(record.value())
-        print(f"Dear {thanks['username']}, thank you: {thanks['points']} points.")  # noqa: T201
+        print(f"Dear {thanks['username']}, thank you: {thanks['points']} points.")
 
 
 def carrier(record: Message) -> dict[str, str]:
@@ -51,7 +51,7 @@ def carrier(record: Message) -> dict[str, str]:
 
 
 def newest(topic: str) -> Message:
-    """Read the record that was sent to a topic last."""
+    """Return the newest record of a topic."""
     consumer = Consumer({"bootstrap.servers": KAFKA, "group.id": "loyalty", "enable.auto.commit": False})
     ends = []
     for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
@@ -65,7 +65,7 @@ def newest(topic: str) -> Message:
 
 if __name__ == "__main__":
     admin = AdminClient({"bootstrap.servers": KAFKA})
-    with contextlib.suppress(KafkaException):  # it is there since the last time
+    with contextlib.suppress(KafkaException):  # the topic exists already
         admin.create_topics([NewTopic(POINTS, 1, 1)])[POINTS].result()
     give_points(newest(ORDERS))
     say_thanks(newest(POINTS))

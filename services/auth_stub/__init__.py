@@ -1,1 +1,1 @@
-"""auth-stub: answers as Auth0 does, as far as the shop needs it, with real RS256 tokens."""
+"""auth-stub: the part of Auth0's API that the shop needs, with real RS256 tokens."""

@@ -1,23 +1,26 @@
-"""Builds auth-stub and runs it until it is told to stop."""
+"""Builds auth-stub and runs it until SIGTERM or SIGINT."""
 
 from auth_stub.app import create_app
 from auth_stub.tokens import Tokens
-from vshop.kit.chaos_follower import follow
-from vshop.kit.payloads import Payloads
-from vshop.kit.program import run
-from vshop.kit.server import HttpServer, stop_event
+from vshop.kit.chaos import carrier
+from vshop.kit.chaos.follower import follow
+from vshop.kit.http import flush
+from vshop.kit.http.server import HttpServer, stop_event
+from vshop.kit.http.service_main import run_service
 from vshop.kit.settings import load
-from vshop.kit.telemetry import Telemetry
+from vshop.kit.telemetry import setup
 
 
 def main() -> None:
     """Run auth-stub."""
     settings = load()
     stop = stop_event()
-    telemetry = Telemetry("auth-stub", Payloads(settings))
+    telemetry = setup.start("auth-stub", settings)
     chaos, follower = follow(settings, "auth-stub")
-    app = create_app(Tokens(settings, chaos), chaos, late_s=1.5 * settings.auth_read_timeout_s)
+    app = create_app(Tokens(settings, chaos), chaos, response_delay_s=1.5 * settings.auth_read_timeout_s)
     telemetry.instrument_flask(app)
+    carrier.read_requests(app)
+    flush.install(app, "auth-stub", telemetry.flush)
     with HttpServer(app, settings.host, settings.auth_port):
         stop.wait()
     follower.stop()
@@ -25,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_service(main, "auth-stub")

@@ -1,87 +1,88 @@
-"""The HTTP surface of auth-stub, in the shapes of Auth0's Authentication and Management APIs."""
+"""The HTTP API of auth-stub, in the shapes of Auth0's Authentication and Management APIs."""
 
 import logging
 import time
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from flask import Flask, Response, jsonify, request
+from flask.typing import ResponseReturnValue
 
 from auth_stub.tokens import InvalidTokenError, Tokens
 from auth_stub.users import USERS
-from vshop.kit import health, json_text, openapi, problems
-from vshop.kit.chaos import NO_CHAOS, Switches
+from vshop.kit.chaos.switches import NO_CHAOS, Switches
+from vshop.kit.http import health, json_body, openapi, problems
 
 log = logging.getLogger(__name__)
 
-_LOGIN_PAGE = "<!doctype html><title>Log in</title><h1>Please log in</h1>"  # what a misrouted API call gets from many a gateway
+_LOGIN_PAGE = "<!doctype html><title>Log in</title><h1>Please log in</h1>"  # many gateways answer a misrouted API call like this
 
 
-def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, late_s: float = 0.0) -> Flask:
-    """Build the application.
+def issue_token(tokens: Tokens) -> ResponseReturnValue:
+    """Log a user in by the resource owner password grant (RFC 6749, 4.3), sent as JSON or as a form."""
+    login = _json_body() if request.is_json else request.form.to_dict()
+    if not isinstance(login, dict):
+        return _oauth_error(400, "invalid_request", "The body must be a JSON object or a form.")
+    if "grant_type" not in login:
+        return _oauth_error(400, "invalid_request", "grant_type is missing.")
+    if login["grant_type"] != "password":
+        return _oauth_error(400, "unsupported_grant_type", "Only grant_type=password is supported here.")
+    if login.get("audience") != tokens.audience:
+        return _oauth_error(400, "invalid_request", f"audience must be {tokens.audience}")
+    user = USERS.get(str(login.get("username")))
+    if user is None or login.get("password") != user.password:
+        return _oauth_error(403, "invalid_grant", "Wrong user id or password.")
+    log.info("issuing a token for %s", user.id)
+    token = tokens.issue(user.id)
+    body = jsonify(access_token=token, token_type="Bearer", expires_in=tokens.lifetime_s, scope="read:current_user")
+    return body, {"Cache-Control": "no-store"}
 
-    Args:
-        tokens: issues and validates access tokens.
-        chaos: asked when a user is looked up.
-        late_s: how late an answer comes that is too late, in seconds.
-    """
+
+def show_user(user_id: str, tokens: Tokens) -> ResponseReturnValue:
+    """Return the profile of the token's own user (Auth0's ``read:current_user``)."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not credentials:
+        return _api_error(401, "Missing authentication")
+    try:
+        subject = tokens.validate(credentials.strip())
+    except InvalidTokenError as error:
+        return _api_error(401, str(error))
+    if user_id not in USERS:
+        return _api_error(404, "The user does not exist.")
+    if subject != user_id:
+        return _api_error(403, "The token belongs to another user.")
+    return jsonify(USERS[user_id].profile())
+
+
+def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, response_delay_s: float = 0.0) -> Flask:
+    """Build the application. ``response_delay_s`` delays a response while auth-read-timeout is on."""
     app = Flask("auth_stub")
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
     problems.install(app)
-    app.register_blueprint(
-        health.blueprint("auth-stub", {"token": lambda: f"a token for {tokens.validate(tokens.issue('readiness'))}"})
-    )
+    checks = {"token": lambda: f"a token for {tokens.validate(tokens.issue('readiness'))}"}
+    app.register_blueprint(health.blueprint("auth-stub", checks))
     app.register_blueprint(openapi.blueprint(__file__))
 
     @app.post("/oauth/token")
-    def token() -> Response:
-        """Log a user in: the resource owner password grant (RFC 6749, 4.3), as JSON or as a form."""
-        given = _json_body() if request.is_json else request.form.to_dict()
-        if not isinstance(given, dict):
-            return _oauth_error(400, "invalid_request", "The body must be a JSON object or a form.")
-        if "grant_type" not in given:
-            return _oauth_error(400, "invalid_request", "grant_type is missing.")
-        if given["grant_type"] != "password":
-            return _oauth_error(400, "unsupported_grant_type", "Only grant_type=password is supported here.")
-        if given.get("audience") != tokens.audience:
-            return _oauth_error(400, "invalid_request", f"audience must be {tokens.audience}")
-        user = USERS.get(str(given.get("username")))
-        if user is None or given.get("password") != user.password:
-            return _oauth_error(403, "invalid_grant", "Wrong user id or password.")
-        log.info("issuing a token for %s", user.id)
-        answer = jsonify(
-            access_token=tokens.issue(user.id), token_type="Bearer", expires_in=tokens.lifetime_s, scope="read:current_user"
-        )
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+    def token() -> ResponseReturnValue:
+        return issue_token(tokens)
 
     @app.get("/api/v2/users/<user_id>")
-    def user(user_id: str) -> Response:
-        """Show the user whom the token belongs to (Auth0's ``read:current_user``)."""
+    def user(user_id: str) -> ResponseReturnValue:
         if chaos.on("auth-read-timeout"):
-            time.sleep(late_s)
+            time.sleep(response_delay_s)
         if chaos.on("auth-malformed-response"):
             return Response(_LOGIN_PAGE, mimetype="text/html")
-        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not credentials:
-            return _api_error(401, "Missing authentication")
-        try:
-            subject = tokens.validate(credentials.strip())
-        except InvalidTokenError as error:
-            return _api_error(401, str(error))
-        if user_id not in USERS:
-            return _api_error(404, "The user does not exist.")
-        if subject != user_id:
-            return _api_error(403, "The token belongs to another user.")
-        return jsonify(USERS[user_id].profile())
+        return show_user(user_id, tokens)
 
     @app.get("/.well-known/jwks.json")
-    def jwks() -> dict[str, Any]:
+    def keys() -> dict[str, Any]:
         return tokens.jwks()
 
     @app.get("/.well-known/openid-configuration")
     def configuration() -> dict[str, Any]:
-        """Describe the stub (OpenID Connect Discovery 1.0)."""
+        """Return the discovery document (OpenID Connect Discovery 1.0)."""
         base = request.host_url.rstrip("/")
         return {
             "issuer": tokens.issuer,
@@ -98,22 +99,18 @@ def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, late_s: float = 0.0) 
 
 def _json_body() -> Any:
     try:
-        return json_text.decode(request.get_data())
+        return json_body.decode(request.get_data())
     except msgspec.DecodeError:
         return None
 
 
-def _oauth_error(status: int, error: str, description: str) -> Response:
-    """Answer an error of the token endpoint (RFC 6749, 5.2)."""
-    answer = jsonify(error=error, error_description=description)
-    answer.status_code = status
-    return answer
+def _oauth_error(status: int, error: str, description: str) -> tuple[Response, int]:
+    """Build an error response of the token endpoint (RFC 6749, 5.2)."""
+    return jsonify(error=error, error_description=description), status
 
 
-def _api_error(status: int, message: str) -> Response:
-    """Answer an error in the shape of Auth0's Management API."""
-    reasons = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
+def _api_error(status: int, message: str) -> tuple[Response, int]:
+    """Build an error response in the shape of Auth0's Management API."""
     log.warning("refusing: %s", message)
-    answer = jsonify(message=message, statusCode=status, error=reasons[status], attributes={"error": message})
-    answer.status_code = status
-    return answer
+    error = HTTPStatus(status).phrase
+    return jsonify(message=message, statusCode=status, error=error, attributes={"error": message}), status

@@ -1,43 +1,43 @@
 """Issues and validates access tokens: JSON Web Tokens (RFC 7519) signed with RS256."""
 
+import contextlib
 import hashlib
 import json
+import os
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from auth_stub.signing_key import signing_key
-from vshop.kit.chaos import NO_CHAOS, Switches
-from vshop.kit.settings import Settings
+from vshop.kit.chaos.switches import NO_CHAOS, Switches
+from vshop.kit.settings import Settings, SettingsError
 
 
 class InvalidTokenError(Exception):
-    """The token is not accepted; the text is what Auth0's API would say."""
+    """The token is not accepted; the message is worded as Auth0's."""
 
 
 class Tokens:
-    """One signing key and the rules by which its tokens are made and accepted."""
+    """Issues and validates tokens with one signing key."""
 
     def __init__(self, settings: Settings, chaos: Switches = NO_CHAOS) -> None:
-        """Make the key, or read it.
-
-        Args:
-            settings: ``token_key``, ``token_issuer``, ``token_audience`` and ``token_lifetime_s`` are read.
-            chaos: asked when a token is issued.
-        """
+        """Args: settings: the ``token_*`` settings are read. chaos: the incident switches."""
         self._chaos = chaos
         self.issuer = settings.token_issuer
         self.audience = settings.token_audience
         self.lifetime_s = settings.token_lifetime_s
-        self._key = signing_key(settings.token_key)
+        self._key = load_signing_key(settings.token_key)
         self._public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
-        # the key's thumbprint (RFC 7638), so that another key has another name
+        # The key id is the key's thumbprint (RFC 7638), so that it changes with the key.
         canonical = json.dumps({name: self._public[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
         self._kid = hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def issue(self, subject: str) -> str:
-        """Return a signed access token for a user id, valid from now for ``lifetime_s`` seconds."""
+        """Return a signed access token for a user id, valid for ``lifetime_s`` seconds."""
         now = int(time.time())
         expires = now - 60 if self._chaos.on("auth-token-expired") else now + self.lifetime_s
         claims = {
@@ -51,13 +51,10 @@ class Tokens:
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid})
 
     def validate(self, token: str) -> str:
-        """Check a token's signature, algorithm, issuer, audience and lifetime.
-
-        Returns:
-            The user id in ``sub``.
+        """Check a token's signature, algorithm, issuer, audience and lifetime, and return the user id in ``sub``.
 
         Raises:
-            InvalidTokenError: with Auth0's words for an expired token, or what is wrong with it otherwise.
+            InvalidTokenError: the token is expired or invalid.
         """
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -77,3 +74,44 @@ class Tokens:
     def jwks(self) -> dict[str, Any]:
         """Return the public key as a JSON Web Key Set (RFC 7517)."""
         return {"keys": [{**self._public, "kid": self._kid, "use": "sig", "alg": "RS256"}]}
+
+
+def load_signing_key(file: str) -> rsa.RSAPrivateKey:
+    """Read the RSA key from a PEM file, so that tokens stay valid after a restart and for every replica.
+
+    A missing file is created, readable by its owner only. Without a file, each start generates a key.
+
+    Raises:
+        SettingsError: the file cannot be read or created, or holds no RSA key.
+    """
+    if not file:
+        return _generate_key()
+    path = Path(file)
+    try:
+        if not path.exists():
+            _store_key(_generate_key(), path)
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:  # TypeError: the key is encrypted
+        raise SettingsError(
+            f"SHOP_TOKEN_KEY: {error}. Name a file that this process can read or create, or leave it empty."
+        ) from error
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise SettingsError(f"SHOP_TOKEN_KEY: {file} holds a {type(key).__name__}, not an RSA key.")
+    return key
+
+
+def _generate_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _store_key(key: rsa.RSAPrivateKey, path: Path) -> None:
+    """Write the key atomically. If another replica was faster, its key stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(name)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -1,10 +1,12 @@
-"""The shoppers that the stub knows, as Auth0's ``GET /api/v2/users/{id}`` describes them."""
+"""The stub's users, in the shape of Auth0's ``GET /api/v2/users/{id}``."""
 
 from typing import NamedTuple
 
+from vshop.kit.demo_data import PASSWORD, SHOPPERS
+
 
 class User(NamedTuple):
-    """One shopper; ``id`` is the Auth0 user id, the ``sub`` of their tokens."""
+    """One shopper with their password."""
 
     id: str
     name: str
@@ -12,7 +14,7 @@ class User(NamedTuple):
     password: str
 
     def profile(self) -> dict[str, object]:
-        """Return what the users endpoint shows: never the password."""
+        """Return the user as JSON, without the password."""
         return {
             "user_id": self.id,
             "name": self.name,
@@ -24,12 +26,4 @@ class User(NamedTuple):
         }
 
 
-# A workshop's logins: everybody may know them, nothing real is behind them.
-USERS: dict[str, User] = {
-    user.id: user
-    for user in (
-        User("auth0|5ba1a9227dc7232e1aec4fd0", "Ada", "ada@virtual-shop.local", "shopper"),
-        User("auth0|5ba1a9227dc7232e1aec4fd1", "Grace", "grace@virtual-shop.local", "shopper"),
-        User("auth0|5ba1a9227dc7232e1aec4fd2", "Edsger", "edsger@virtual-shop.local", "shopper"),
-    )
-}
+USERS: dict[str, User] = {shopper.id: User(*shopper, PASSWORD) for shopper in SHOPPERS.values()}

@@ -1,45 +1,45 @@
-"""Builds the console and runs it until it is told to stop."""
+"""Builds the console and runs it until it receives a stop signal."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from console.app import create_app
-from console.board import Board
-from console.expiry import Expiry
-from console.journal import Journal
-from console.listed import from_catalogue
+from console.api.verify_runs import VerifyRuns
+from console.app import create_app, install_api, install_page, shop_addresses
+from console.board.board import Board, expiring
+from console.board.catalogue_entries import from_catalogue
+from console.board.journal import Journal
 from console.page.host_metrics import HostMetrics
-from console.page.install import install
-from console.programs.install import install as install_for_programs
-from console.programs.verify_runs import VerifyRuns
+from console.page.parts import Parts
 from vshop.incidents.loader import load_catalogue
-from vshop.kit import logs
-from vshop.kit.program import run
-from vshop.kit.server import HttpServer, stop_event
+from vshop.kit.http.same_origin import host_names
+from vshop.kit.http.server import HttpServer, stop_event
+from vshop.kit.http.service_main import run_service
 from vshop.kit.settings import load
+from vshop.kit.telemetry import logs
 
 THREADS = 64
-"""Each instance that follows holds one; see ``Board``'s ``held_polls``, which leaves the others to whoever turns switches."""
+"""A follower's poll holds a thread; ``held_polls`` keeps some free for other requests."""
 
 
 def main() -> None:
-    """Run the console. It exports no telemetry: what it knows would give the incidents away."""
+    """Run the console. It exports no telemetry, because that would reveal the incidents."""
     settings = load()
     logs.install("console")
     stop = stop_event()
     journal = Journal(Path(settings.journal) if settings.journal else None)
     catalogue = load_catalogue()
     board = Board(from_catalogue(catalogue), journal, ack_timeout_s=settings.ack_timeout_s, held_polls=THREADS - 16)
-    names = [settings.host, urlsplit(settings.console_url).hostname or ""]
-    app = create_app(board, journal, names)
-    host = HostMetrics()
-    install(app, settings, board, catalogue, host, names)
-    runs = VerifyRuns(settings)
-    install_for_programs(app, catalogue, journal, runs)
-    # Runs end first: they switch off what they have on, by the server.
-    with host, HttpServer(app, settings.host, settings.console_port, threads=THREADS), Expiry(board), runs:
+    names = [settings.host, urlsplit(settings.console_url).hostname or "", *host_names(settings.allowed_hosts)]
+    app = create_app(board, journal, names, settings.cors_origins)
+    host, parts = HostMetrics(), Parts(shop_addresses(settings))
+    install_page(app, settings, board, catalogue, (host, parts), names)
+    runs = VerifyRuns(catalogue, shop_addresses(settings))
+    install_api(app, catalogue, journal, runs)
+    # A run ends before the server stops: it switches its incident off over HTTP.
+    server = HttpServer(app, settings.host, settings.console_port, threads=THREADS, notice_disconnects=True)
+    with host, parts, server, expiring(board), runs:
         stop.wait()
 
 
 if __name__ == "__main__":
-    run(main)
+    run_service(main)

@@ -1,1 +1,1 @@
-"""The observatory: takes traces, logs and metrics over OTLP/HTTP, holds them in bounded memory, answers as Jaeger does."""
+"""The observatory stores traces, logs and metrics in memory."""

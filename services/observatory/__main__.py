@@ -1,46 +1,53 @@
-"""Starts the observatory: ``python -m observatory``."""
+"""Builds the observatory and runs it until it is stopped."""
 
 import contextlib
 import logging
-import sys
 from pathlib import Path
 
-from observatory import forward, json_lines
-from observatory.alerting import rules_file
-from observatory.alerting.rules_file import RulesError
+from observatory import alerting, forward, grpc_server, ingest
 from observatory.app import create_app
-from observatory.log_store import LogStore
-from observatory.metric_store import MetricStore
-from observatory.trace_store import TraceStore
-from vshop.kit import settings
-from vshop.kit.server import AddressInUseError, HttpServer, stop_event
+from observatory.receiver import Receiver
+from observatory.store import LogStore, MetricStore, Stores, TraceStore
+from vshop.kit.http.same_origin import host_names
+from vshop.kit.http.server import HttpServer, stop_event
+from vshop.kit.http.service_main import run_service
+from vshop.kit.settings import load
+from vshop.kit.telemetry import logs as json_logs
 
 log = logging.getLogger("observatory")
 
 
-def main() -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code."""
-    json_lines.to_stdout()
+def main() -> None:
+    """Run the observatory. It exports no telemetry, because it would send it to itself."""
+    json_logs.install("observatory")
     stop = stop_event()
-    try:
-        wanted = settings.load()
-        traces = TraceStore(wanted.store_max_spans, wanted.store_max_bytes)
-        # There is about one log record to a span.
-        logs = LogStore(wanted.store_max_spans, wanted.store_max_bytes)
-        forwarding = forward.from_settings(wanted)
-        rules = rules_file.load(Path(__file__).with_name("alert_rules.yaml"))
-        metrics = MetricStore(max_bytes=wanted.store_max_bytes)
-        app = create_app(traces, logs, metrics, rules, forwarding=forwarding, console_url=wanted.console_url)
-        with forwarding, contextlib.ExitStack() as servers:
-            for port in sorted({wanted.otlp_port, wanted.query_port}):
-                servers.enter_context(HttpServer(app, wanted.host, port))
-            stop.wait()
-    except (settings.SettingsError, RulesError, AddressInUseError) as error:
-        log.error("%s", error)  # noqa: TRY400 - the text says it all; a stack trace would bury it
-        return 1
-    log.info("stopped with %s", traces.counts())
-    return 0
+    settings = load()
+    stores = Stores(
+        TraceStore(settings.store_max_spans, settings.store_max_bytes),
+        LogStore(settings.store_max_spans, settings.store_max_bytes),  # a span has about one log record
+        MetricStore(max_bytes=settings.store_max_bytes),
+    )
+    forwarding = forward.from_settings(settings)
+    alert_rules = alerting.load(Path(__file__).with_name("alerting") / "rules.yaml")
+    receiver = Receiver(stores, forwarding)
+    app = create_app(
+        stores,
+        alert_rules,
+        forwarding=forwarding,
+        console_url=settings.console_url,
+        allowed_hosts=host_names(settings.allowed_hosts),
+        receiver=receiver,
+        cors_origins=settings.cors_origins,
+    )
+    with forwarding, contextlib.ExitStack() as servers:
+        for port in sorted({settings.otlp_port, settings.query_port}):
+            servers.enter_context(HttpServer(app, settings.host, port))
+        if settings.otlp_grpc_port and grpc_server.installed():
+            port = settings.otlp_grpc_port
+            servers.enter_context(grpc_server.serving(receiver, settings.host, port, ingest.MAX_BODY_BYTES))
+        stop.wait()
+    log.info("stopped with %s", stores.traces.counts())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_service(main)

@@ -1,73 +1,84 @@
-"""Puts the observatory's endpoints together."""
+"""Build the observatory's Flask application."""
 
 import time
 from collections.abc import Callable, Sequence
 
-from flask import Flask
+from flask import Blueprint, Flask
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from observatory import alert_api, jaeger_api, jaeger_json, otlp_api, otlp_decode, telemetry_api, trace_link, v3_api
-from observatory.alerting.rule import Rule
+from observatory import alerting, ingest
+from observatory.faults import faults_api
 from observatory.forward import Forwarding
-from observatory.log_store import LogStore
-from observatory.metric_store import MetricStore
-from observatory.trace_store import TraceStore
-from vshop.kit import health, openapi, own_origin, problems
+from observatory.jaeger import v1_api, v1_json, v3_api
+from observatory.query import telemetry_api
+from observatory.receiver import Receiver
+from observatory.store import Stores, TraceStore
+from vshop.kit.http import flush, health, openapi, problems, same_origin
 
 
 def create_app(
-    traces: TraceStore,
-    logs: LogStore,
-    metrics: MetricStore,
-    rules: Sequence[Rule],
+    stores: Stores,
+    rules: Sequence[alerting.Rule],
     now_ns: Callable[[], int] = time.time_ns,
     forwarding: Forwarding | None = None,
     console_url: str = "",
+    allowed_hosts: Sequence[str] = (),
+    receiver: Receiver | None = None,
+    cors_origins: str = "",
 ) -> Flask:
-    """Make the application that takes telemetry into the stores and answers from them.
+    """Build the application. It serves both OTLP and queries; ``__main__`` runs it on two ports.
 
-    It serves OTLP and queries alike, so that one port would do; ``__main__`` lets it listen on two.
-
-    Args:
-        traces: holds the traces.
-        logs: holds the log records.
-        metrics: holds the metric points.
-        rules: the alert rules.
-        now_ns: the clock that alerts and clearing go by, in nanoseconds since the epoch.
-        forwarding: gets what was taken as well; nobody when not given.
-        console_url: where people look at a trace.
+    ``now_ns`` is the clock, in nanoseconds since the epoch; ``console_url`` is the base URL of the console;
+    ``allowed_hosts`` are further host names under which changes are accepted;
+    pages of ``cors_origins`` may send telemetry.
     """
     forwarding = forwarding or Forwarding()
+    receiver = receiver or Receiver(stores, forwarding, now_ns)
     app = Flask("observatory")
     problems.install(app)
-    own_origin.guard(app, ())
-    app.register_blueprint(otlp_api.blueprint(traces, logs, metrics, forwarding))
-    app.register_blueprint(jaeger_api.blueprint(traces))
-    app.register_blueprint(v3_api.blueprint(traces))
-    app.register_blueprint(telemetry_api.blueprint(traces, logs, metrics, forwarding, now_ns))
-    app.register_blueprint(trace_link.blueprint(console_url))
-    app.register_blueprint(alert_api.blueprint(traces, logs, rules, now_ns))
+    same_origin.refuse_cross_origin(app, allowed_hosts, same_origin.SharedPaths(("/v1/", "/api/v2/spans"), cors_origins))
+    app.register_blueprint(ingest.blueprint(receiver))
+    app.register_blueprint(faults_api.blueprint(receiver.faults))
+    app.register_blueprint(_index())
+    app.register_blueprint(v1_api.blueprint(stores.traces))
+    app.register_blueprint(v3_api.blueprint(stores.traces))
+    app.register_blueprint(telemetry_api.blueprint(stores, forwarding, now_ns))
+    app.register_blueprint(v1_api.link_blueprint(console_url))
+    app.register_blueprint(alerting.blueprint(stores, rules, now_ns))
     app.register_blueprint(openapi.blueprint(__file__))
-    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(traces, logs, metrics)}))
+    flush.install(app, "observatory", lambda **_: 0, lambda _offsets, deadline: forwarding.wait_sent(deadline))
+    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}))
     return app
 
 
-def _check(traces: TraceStore, logs: LogStore, metrics: MetricStore) -> str:
-    """Send a span the whole way, through a store of its own so that nobody sees it, and ask the real stores what they hold."""
-    start_ns = time.time_ns()
-    span = Span(
-        trace_id=b"\x01" * 16, span_id=b"\x02" * 8, name="check", start_time_unix_nano=start_ns, end_time_unix_nano=start_ns + 1
-    )
-    sent = ExportTraceServiceRequest(resource_spans=[ResourceSpans(resource=Resource(), scope_spans=[ScopeSpans(spans=[span])])])
+def _index() -> Blueprint:
+    """Build ``GET /``, which names the endpoints."""
+    api = Blueprint("index", __name__)
+
+    @api.get("/")
+    def show() -> dict[str, str | list[str]]:
+        return {
+            "service": "observatory",
+            "receives": ["/v1/traces", "/v1/metrics", "/v1/logs", "/api/v2/spans"],
+            "queries": ["/api/services", "/api/traces", "/api/v3/traces", "/api/v3/trace-summaries", "/api/logs", "/api/metrics"],
+            "description": "/openapi.yaml",
+        }
+
+    return api
+
+
+def _check(stores: Stores) -> str:
+    """Write a span to a temporary store and read it back."""
+    span = Span(trace_id=b"\x01" * 16, span_id=b"\x02" * 8, name="check", start_time_unix_nano=1, end_time_unix_nano=2)
+    sent = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])])
     store = TraceStore(max_spans=1, max_bytes=10_000)
-    store.add(otlp_decode.protobuf(sent.SerializeToString(), ExportTraceServiceRequest))
-    held = store.trace(span.trace_id)
-    if held is None or jaeger_json.trace(held)["spans"][0]["operationName"] != span.name:
-        raise RuntimeError("A span that was stored did not come back.")
-    counts = traces.counts()
+    store.add(ingest.protobuf(sent.SerializeToString(), ExportTraceServiceRequest))
+    stored = store.trace(span.trace_id)
+    if stored is None or v1_json.trace(stored)["spans"][0]["operationName"] != span.name:
+        raise RuntimeError("A stored span could not be read back.")
+    counts = stores.traces.counts()
     return (
-        f"a span came back; held are {counts['spans']} spans in {counts['traces']} traces,"
-        f" {logs.counts()['records']} log records, {metrics.counts()['points']} metric points"
+        f"a stored span was read back; the stores hold {counts['spans']} spans in {counts['traces']} traces,"
+        f" {stores.logs.counts()['records']} log records, {stores.metrics.counts()['points']} metric points"
     )

@@ -1,1 +1,1 @@
-"""orders: takes a shopper's order over HTTP, asks auth-stub who they are, and publishes the order to Kafka."""
+"""orders: takes a shopper's order over HTTP, authenticates the shopper at auth-stub, and publishes the order to Kafka."""

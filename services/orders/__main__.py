@@ -1,39 +1,40 @@
-"""Builds orders and runs it until it is told to stop."""
+"""Builds orders and runs it until SIGTERM or SIGINT."""
 
-from orders.app import create_app
+from orders.app import OrderMetrics, create_app
 from orders.auth import AuthClient
-from orders.measures import Measures
 from orders.publisher import Publisher
-from vshop.kit.chaos_follower import follow
-from vshop.kit.kafka_sender import Sender
-from vshop.kit.kafka_topics import check_broker, ensure_topics
-from vshop.kit.payloads import Payloads
-from vshop.kit.program import run
-from vshop.kit.server import HttpServer, stop_event
+from vshop.kit.chaos import carrier
+from vshop.kit.chaos.follower import follow
+from vshop.kit.http import flush
+from vshop.kit.http.server import HttpServer, stop_event
+from vshop.kit.http.service_main import run_service
+from vshop.kit.kafka.connection import check_broker, ensure_topics
+from vshop.kit.kafka.sender import Sender
 from vshop.kit.settings import load
-from vshop.kit.telemetry import Telemetry
+from vshop.kit.telemetry import setup
 
 
 def main() -> None:
     """Run orders."""
     settings = load()
     stop = stop_event()
-    payloads = Payloads(settings)
-    telemetry = Telemetry("orders", payloads)
+    telemetry = setup.start("orders", settings)
     telemetry.instrument_requests()
     chaos, follower = follow(settings, "orders")
-    sender = Sender(settings, payloads, "orders")
+    sender = Sender(settings, telemetry.payloads, "orders", own_spans=telemetry.own_spans)
     app = create_app(
         AuthClient(settings, chaos),
         Publisher(sender, settings.kafka_topic, chaos),
-        Measures(),
-        {"kafka": lambda: check_broker(sender, settings)},
+        OrderMetrics(),
+        {"kafka": lambda: check_broker(sender, settings), **telemetry.checks},
         settings.trace_url,
         chaos,
     )
     telemetry.instrument_flask(app)
+    carrier.read_requests(app)
+    flush.install(app, "orders", telemetry.flush)
     with HttpServer(app, settings.host, settings.orders_port):
-        ensure_topics(settings, stop)  # listening already: not ready until Kafka is, but alive
+        ensure_topics(settings, stop)  # the server listens already: alive, and not ready until Kafka is
         stop.wait()
     follower.stop()
     sender.close()
@@ -41,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_service(main, "orders")

@@ -1,31 +1,82 @@
-"""The HTTP surface of orders: ``POST /orders``."""
+"""The HTTP API of orders: ``POST /orders``."""
 
 import logging
 from collections.abc import Mapping
 
 import msgspec
-from flask import Flask, Response, jsonify, request
-from opentelemetry import trace
+from flask import Flask, Response, request
+from opentelemetry import metrics, trace
 
 from orders import pricing
 from orders.auth import AuthClient
-from orders.idempotency import Answers
-from orders.measures import Measures
+from orders.idempotency import IdempotencyStore
 from orders.publisher import Publisher
-from vshop.kit import health, openapi, problems
-from vshop.kit.chaos import NO_CHAOS, Switches
-from vshop.kit.events import OrderRequest, decode_request, order_id
-from vshop.kit.problems import Problem
+from vshop.kit.chaos.switches import NO_CHAOS, Switches
+from vshop.kit.http import health, openapi, problems
+from vshop.kit.http.problems import Problem
+from vshop.kit.order import OrderRequest, decode_request, make_order_id
 
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
 
 
+class OrderMetrics:
+    """The business metrics of orders."""
+
+    def __init__(self) -> None:
+        meter = metrics.get_meter("orders")
+        self._placed = meter.create_counter("shop.orders.placed", "{order}", "Orders accepted: Kafka has them")
+        self._items = meter.create_counter("shop.items.ordered", "{item}", "Pieces in accepted orders")
+        self._rejected = meter.create_counter("shop.orders.rejected", "{order}", "Orders that were not accepted")
+
+    def count_placed(self, item_id: int, quantity: int) -> None:
+        """Count an accepted order and its pieces."""
+        self._placed.add(1, {"shop.item.id": item_id})
+        self._items.add(quantity, {"shop.item.id": item_id})
+
+    def count_rejected(self, status: int) -> None:
+        """Count an order that was answered with an error status."""
+        self._rejected.add(1, {"http.response.status_code": status, "error.type": str(status)})
+
+
+def place_order(
+    auth: AuthClient, publisher: Publisher, counts: OrderMetrics, responses: IdempotencyStore, trace_url: str, chaos: Switches
+) -> dict[str, str]:
+    """Authenticate the shopper, price the order and publish it. An order's walk through the shop starts here.
+
+    Returns:
+        The body of the 202, sent once Kafka has acknowledged the record.
+
+    Raises:
+        Problem: the order was not accepted; the detail says why.
+    """
+    order = _read_order()
+    span = trace.get_current_span()
+    span.set_attributes({"shop.item.id": order.item_id, "shop.order.quantity": order.quantity, "enduser.id": order.username})
+    log.info("placing new order %s", order)
+    auth.authenticate(request.headers.get("Authorization"), order.username)
+    key = request.headers.get("Idempotency-Key")
+    first_response = responses.find(key, order) if key is not None else None
+    if first_response is not None:
+        return first_response
+    discounts = pricing.active_discounts(chaos, order.item_id)
+    total = pricing.total_cents(order.item_id, order.quantity, order.discount_code, discounts)
+    span.set_attribute("shop.order.total_cents", total)
+    record = publisher.publish(make_order_id(order, key), order)
+    span.set_attribute("shop.order.id", record.order_id)
+    counts.count_placed(order.item_id, order.quantity)
+    trace_id = trace.format_trace_id(span.get_span_context().trace_id)
+    response = {"orderId": record.order_id, "traceId": trace_id, "traceUrl": trace_url.replace("{traceId}", trace_id)}
+    if key is not None:
+        responses.save(key, order, response)
+    return response
+
+
 def create_app(
     auth: AuthClient,
     publisher: Publisher,
-    measures: Measures,
+    counts: OrderMetrics,
     checks: Mapping[str, health.Check],
     trace_url: str,
     chaos: Switches = NO_CHAOS,
@@ -33,49 +84,28 @@ def create_app(
     """Build the application.
 
     Args:
-        auth: asks who the shopper is.
+        auth: authenticates the shopper.
         publisher: sends the order to Kafka.
-        measures: the business metrics.
-        checks: what readiness means.
-        trace_url: where a person looks at a trace, with ``{traceId}`` to put in.
-        chaos: asked when an order is priced.
+        counts: the business metrics.
+        checks: readiness checks by name.
+        trace_url: URL of a trace's page, with the placeholder ``{traceId}``.
+        chaos: the incident switches.
     """
     app = Flask("orders")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     problems.install(app)
     app.register_blueprint(health.blueprint("orders", checks))
     app.register_blueprint(openapi.blueprint(__file__))
-    answers = Answers()
+    responses = IdempotencyStore()
 
     @app.post("/orders")
-    def place_order() -> tuple[Response, int]:
-        """Take an order: 202 once Kafka has it, or a problem that says why nothing was ordered."""
-        order = _read_order()
-        span = trace.get_current_span()
-        span.set_attributes({"shop.item.id": order.item_id, "shop.order.quantity": order.quantity, "enduser.id": order.username})
-        log.info("placing new order %s", order)
-        auth.authenticate(request.headers.get("Authorization"), order.username)
-        key = request.headers.get("Idempotency-Key")
-        earlier = answers.find(key, order) if key is not None else None
-        if earlier is not None:
-            return jsonify(earlier), 202
-        discounts = pricing.discounts(chaos, order.item_id)
-        total = pricing.total_cents(order.item_id, order.quantity, order.discount_code, discounts)
-        span.set_attribute("shop.order.total_cents", total)
-        accepted = publisher.publish(order_id(order, key), order)
-        span.set_attribute("shop.order.id", accepted.order_id)
-        measures.placed(order.item_id, order.quantity)
-        trace_id = trace.format_trace_id(span.get_span_context().trace_id)
-        answer = {"orderId": accepted.order_id, "traceId": trace_id, "traceUrl": trace_url.replace("{traceId}", trace_id)}
-        if key is not None:
-            answers.remember(key, order, answer)
-        return jsonify(answer), 202
+    def orders() -> tuple[dict[str, str], int]:
+        return place_order(auth, publisher, counts, responses, trace_url, chaos), 202
 
     @app.after_request
-    def count_rejections(response: Response) -> Response:
-        """Count every order that was not taken, by the status the shopper saw."""
+    def count_rejection(response: Response) -> Response:
         if request.path == "/orders" and response.status_code >= 400:
-            measures.rejected(response.status_code)
+            counts.count_rejected(response.status_code)
         return response
 
     return app
@@ -87,13 +117,13 @@ def _read_order() -> OrderRequest:
     try:
         return decode_request(request.get_data())
     except msgspec.ValidationError as error:
-        raise Problem(400, f"The order is not valid: {error}.", field=_field(str(error))) from error
+        raise Problem(400, f"The order is not valid: {error}.", field=_invalid_field(str(error))) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, f"The body is not JSON: {error}.") from error
 
 
-def _field(message: str) -> str | None:
-    """Find the field that a validation error names: at ``$.quantity``, or in backquotes at its end."""
+def _invalid_field(message: str) -> str | None:
+    """Return the field that msgspec's message names: as ``$.quantity``, or in backquotes at the end."""
     if "`$." in message:
         return message.rsplit("`$.", 1)[1].rstrip("`")
     return message.rsplit("`", 2)[1] if "field `" in message else None

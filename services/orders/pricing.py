@@ -1,17 +1,17 @@
-"""What an order costs, after its discount."""
+"""Prices an order, including its discount."""
 
 from collections.abc import Mapping
 
-from vshop.kit.chaos import Switches
-from vshop.kit.items import ITEMS
-from vshop.kit.problems import Problem
+from vshop.kit.chaos.switches import Switches
+from vshop.kit.demo_data import ITEMS
+from vshop.kit.http.problems import Problem
 
-# The price is divided by the code's entry: with 1.15 a shopper gets for 100 what costs 115 without.
+# The price is divided by the code's value: with 1.15, goods worth 115 cost 100.
 DISCOUNTS: Mapping[str, float] = {"DEL15": 1.15, "XMASSAVE30": 1.30}
 
 
-def discounts(chaos: Switches, item_id: int) -> Mapping[str, float]:
-    """Return the discounts in force for an order of an item."""
+def active_discounts(chaos: Switches, item_id: int) -> Mapping[str, float]:
+    """Return the discount table for an order of this item, with the faults that are switched on."""
     table = dict(DISCOUNTS)
     if chaos.on("pricing-division-by-zero", item=item_id):
         table["DEL15"] = 0
@@ -21,27 +21,18 @@ def discounts(chaos: Switches, item_id: int) -> Mapping[str, float]:
 
 
 def total_cents(item_id: int, quantity: int, discount_code: str | None, table: Mapping[str, float] = DISCOUNTS) -> int:
-    """Price an order.
-
-    Args:
-        item_id: the item's number.
-        quantity: how many pieces.
-        discount_code: one of ``DISCOUNTS``, or None.
-        table: the discounts in force.
-
-    Returns:
-        The price of all pieces, in cents.
+    """Return the price of all pieces, in cents. A fault may have changed the discount table.
 
     Raises:
-        Problem: 400, naming the field: no such item, no such code.
+        Problem: 400, the item or the code does not exist; ``field`` names it.
     """
     if item_id not in ITEMS:
         raise Problem(400, f"itemId: there is no item {item_id}; the shop sells {min(ITEMS)} to {max(ITEMS)}.", field="itemId")
-    full = ITEMS[item_id].price_cents * quantity
+    full_price = ITEMS[item_id].price_cents * quantity
     if discount_code is None:
-        return full
+        return full_price
     if discount_code not in DISCOUNTS:
         raise Problem(
             400, f"discountCode: there is no code {discount_code!r}; known are {', '.join(DISCOUNTS)}.", field="discountCode"
         )
-    return round(full / table.get(discount_code))  # type: ignore[operator] # every known code has its entry
+    return round(full_price / table.get(discount_code))  # type: ignore[operator] # only a fault removes a known code

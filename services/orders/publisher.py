@@ -3,31 +3,27 @@
 import logging
 from datetime import UTC, datetime
 
-from vshop.kit.chaos import NO_CHAOS, Switches
-from vshop.kit.events import NewOrder, OrderRequest
-from vshop.kit.kafka_sender import DeliveryError, Sender
-from vshop.kit.problems import Problem
+from vshop.kit.chaos.switches import NO_CHAOS, Switches
+from vshop.kit.http.problems import Problem
+from vshop.kit.kafka.sender import DeliveryError, Sender
+from vshop.kit.order import NewOrder, OrderRequest
 
 log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Turns a request into the record on the topic of new orders."""
+    """Converts an order request to a record on the topic of new orders."""
 
     def __init__(self, sender: Sender, topic: str, chaos: Switches = NO_CHAOS) -> None:
-        """Args: sender: the connection to Kafka. topic: the topic of new orders. chaos: asked before each order is sent."""
         self._chaos = chaos
         self._sender = sender
         self._topic = topic
 
     def publish(self, order_id: str, order: OrderRequest) -> NewOrder:
-        """Send the order and wait until Kafka has it.
-
-        Returns:
-            The order as it lies on the topic.
+        """Send the order, wait for Kafka's acknowledgement, and return the value of the record on the topic.
 
         Raises:
-            Problem: 503, Kafka did not take it.
+            Problem: 503, Kafka refused the record or did not acknowledge it.
         """
         record = NewOrder(
             order_id=order_id,
@@ -42,7 +38,7 @@ class Publisher:
         if self._chaos.on("orders-poison-message", item=order.item_id):
             value = value[: len(value) // 2]
         if self._chaos.on("orders-publish-failed", item=order.item_id):
-            value = value.ljust(2_000_000)  # still JSON, and more than the broker takes
+            value = value.ljust(2_000_000)  # still JSON, and larger than the broker accepts
         with_context = not self._chaos.on("orders-context-lost", item=order.item_id)
         try:
             self._sender.send(self._topic, value, record.key, with_context=with_context)
@@ -56,7 +52,7 @@ def _problem(error: DeliveryError, order_id: str) -> Problem:
     detail = (
         f"Kafka refused the order: {error}. It was not accepted."
         if error.refused
-        else f"Kafka did not acknowledge the order: {error}. It may have it."
+        else f"Kafka did not acknowledge the order: {error}. Kafka may have it."
     )
-    advice = "Retry with the same Idempotency-Key: the order then counts once, whether Kafka has it or not."
+    advice = "Retry with the same Idempotency-Key, so that the order counts once in either case."
     return Problem(503, f"{detail} {advice}", headers={"Retry-After": "5"}, hop="kafka", orderId=order_id)

@@ -1,6 +1,8 @@
-"""The small HTTP surface of stock-updater: health, the stock, the dead letters, and back to the beginning."""
+"""The HTTP API of stock-updater: the stock, the dead letters, and the reset."""
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,86 +10,108 @@ from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import KafkaException
 from flask import Flask, Response
 
-from stock_updater.dead_letters import DeadLetters, NoSuchLetterError
-from stock_updater.fresh_start import FreshStart, StillToHandleError
+from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters
 from stock_updater.item import StockItem
+from stock_updater.lag import ConsumerLag
 from stock_updater.table import StockTable
-from vshop.kit import failures, health, openapi, own_origin, problems
-from vshop.kit.events import InvalidRecordError
-from vshop.kit.kafka_sender import DeliveryError
-from vshop.kit.problems import Problem
+from vshop.kit.http import health, openapi, problems, same_origin
+from vshop.kit.http.problems import Problem
+from vshop.kit.kafka.sender import DeliveryError
+from vshop.kit.order import InvalidRecordError
+from vshop.kit.telemetry import errors
 
-PATIENCE_S = 10.0
-"""How long ``POST /reset`` waits for orders that are still to be handled."""
+RESET_TIMEOUT_S = 10.0
+"""How long ``POST /reset`` waits for unprocessed orders."""
 
 
-def create_app(table: StockTable, dead_letters: DeadLetters, fresh_start: FreshStart, checks: Mapping[str, health.Check]) -> Flask:
-    """Build the application.
+def show_item(item_id: int, table: StockTable) -> dict[str, Any]:
+    """Return one item as JSON."""
+    item = table.get(str(item_id))
+    if item is None:
+        raise Problem(404, f"There is no item {item_id}; GET /stock lists them.")
+    return _item_json(item)
 
-    Args:
-        table: the stock.
-        dead_letters: the dead-letter topic.
-        fresh_start: goes back to the initial stock.
-        checks: what readiness means.
+
+def reset(table: StockTable, dead_letters: DeadLetters, lag: ConsumerLag) -> dict[str, int]:
+    """Wait until all orders on the topic are processed, then restock the items and delete the dead letters.
+
+    Raises:
+        Problem: 409, orders were left at the timeout; nothing was reset.
     """
+    waiting = lag.wait_processed(None, time.monotonic() + RESET_TIMEOUT_S)
+    if waiting:
+        raise Problem(
+            409,
+            f"{waiting} orders on the topic were not handled within {RESET_TIMEOUT_S:g} s, so nothing was reset: they would be "
+            "taken from the new stock. Check whether an incident is on or DynamoDB is away.",
+            waiting=waiting,
+        )
+    return {"items": table.restock(), "deadLetters": dead_letters.remove_all()}
+
+
+def create_app(
+    table: StockTable,
+    dead_letters: DeadLetters,
+    lag: ConsumerLag,
+    checks: Mapping[str, health.Check],
+    allowed_hosts: Sequence[str] = (),
+) -> Flask:
+    """Build the application. ``checks`` are the readiness checks by name, ``allowed_hosts`` further names of this service."""
     app = Flask("stock_updater")
     app.config["MAX_CONTENT_LENGTH"] = 1024
     problems.install(app)
-    app.register_error_handler(KafkaException, lambda error: _away("kafka", f"Kafka did not answer: {error}", error))
-    for refusal in (BotoCoreError, ClientError):
-        app.register_error_handler(refusal, lambda error: _away("dynamodb", f"DynamoDB did not answer: {error}", error))
-    own_origin.guard(app, ())
+    _install_error_handlers(app)
+    same_origin.refuse_cross_origin(app, allowed_hosts)
     app.register_blueprint(health.blueprint("stock-updater", checks))
     app.register_blueprint(openapi.blueprint(__file__))
+    resetting = threading.Lock()
 
     @app.get("/stock")
     def stock() -> dict[str, Any]:
-        return {"items": [_shown(item) for item in table.all()]}
+        return {"items": [_item_json(item) for item in table.all()]}
 
     @app.get("/stock/<int:item_id>")
     def item(item_id: int) -> dict[str, Any]:
-        found = table.get(str(item_id))
-        if found is None:
-            raise Problem(404, f"There is no item {item_id}; GET /stock lists them.")
-        return _shown(found)
+        return show_item(item_id, table)
 
     @app.get("/dlq")
-    def letters() -> dict[str, Any]:
+    def list_dead_letters() -> dict[str, Any]:
         return {"letters": dead_letters.all()}
 
     @app.get("/dlq/<letter_id>")
-    def letter(letter_id: str) -> dict[str, Any]:
-        try:
-            return dead_letters.show(letter_id)
-        except NoSuchLetterError as error:
-            raise Problem(404, str(error)) from error
+    def show_dead_letter(letter_id: str) -> dict[str, Any]:
+        return dead_letters.show(letter_id)
 
     @app.post("/dlq/<letter_id>/replay")
-    def replay(letter_id: str) -> dict[str, Any]:
-        try:
-            return dead_letters.replay(letter_id)
-        except NoSuchLetterError as error:
-            raise Problem(404, str(error)) from error
-        except InvalidRecordError as error:
-            raise Problem(422, f"This can never be handled: {error}") from error
-        except DeliveryError as error:
-            raise Problem(503, f"Kafka did not take it: {error}", headers={"Retry-After": "5"}, hop="kafka") from error
+    def replay_dead_letter(letter_id: str) -> dict[str, Any]:
+        return dead_letters.replay(letter_id)
 
     @app.post("/reset")
-    def reset() -> dict[str, Any]:
-        try:
-            return fresh_start.make(PATIENCE_S)
-        except StillToHandleError as error:
-            raise Problem(409, str(error), waiting=error.count) from error
+    def reset_stock() -> dict[str, int]:
+        with resetting:
+            return reset(table, dead_letters, lag)
 
     return app
 
 
-def _away(hop: str, detail: str, error: Exception) -> Response:
-    failures.count(error)
+def _install_error_handlers(app: Flask) -> None:
+    app.register_error_handler(DeadLetterNotFoundError, lambda error: problems.answer(404, str(error)))
+    app.register_error_handler(InvalidRecordError, lambda error: problems.answer(422, f"This can never be handled: {error}"))
+    for kind, hop, reason in (
+        (DeliveryError, "kafka", "Kafka did not acknowledge the record"),
+        (KafkaException, "kafka", "Kafka did not answer"),
+        (BotoCoreError, "dynamodb", "DynamoDB did not answer"),
+        (ClientError, "dynamodb", "DynamoDB did not answer"),
+    ):
+        app.register_error_handler(kind, lambda error, hop=hop, reason=reason: _unavailable(hop, f"{reason}: {error}", error))
+
+
+def _unavailable(hop: str, detail: str, error: Exception) -> Response:
+    errors.count(error)
     return problems.answer(503, detail, {"Retry-After": "5"}, hop=hop)
 
 
-def _shown(item: StockItem) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.to_builtins(item)
-    return {**shown, "id": int(item.id)}
+def _item_json(item: StockItem) -> dict[str, Any]:
+    shown = {**msgspec.to_builtins(item), "id": int(item.id)}
+    del shown["earlier"]  # not for readers
+    return shown

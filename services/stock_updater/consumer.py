@@ -1,34 +1,40 @@
-"""The consumer loop: one record at a time, committed after it was written or dead-lettered, never before."""
+"""The consumer loop: processes one record at a time. A record is retried, applied or dead-lettered, and then committed."""
 
+import contextlib
 import logging
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from botocore.exceptions import BotoCoreError, ClientError
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from opentelemetry.trace import Span
 
+from stock_updater.dead_letter_record import replay_of
 from stock_updater.dead_letters import DeadLetters
-from stock_updater.failure import may_pass
-from stock_updater.item import Position
-from stock_updater.lag import Lag
-from stock_updater.letter import replay_of
-from stock_updater.measures import Measures
-from stock_updater.stock import Stock
-from vshop.kit import failures
-from vshop.kit.chaos import NO_CHAOS, Switches
-from vshop.kit.events import decode_record
-from vshop.kit.kafka_connection import connection
-from vshop.kit.kafka_processing import Processing
-from vshop.kit.kafka_record import Record, read
+from stock_updater.item import OrderOutcome
+from stock_updater.lag import ConsumerLag
+from stock_updater.membership import Membership
+from stock_updater.metrics import StockMetrics
+from stock_updater.positions import Positions
+from stock_updater.stock import Stock, TableRolledBackError, UnknownItemError
+from stock_updater.waiting import WaitingRecords
+from vshop.kit.chaos.switches import NO_CHAOS, Switches
+from vshop.kit.kafka.processing import Processing
+from vshop.kit.kafka.record import Record, to_record
+from vshop.kit.order import InvalidRecordError, decode_record
 from vshop.kit.settings import Settings
+from vshop.kit.telemetry import errors
 
 log = logging.getLogger(__name__)
 
-_AWAY_S = 1.5
+_OUT_OF_GROUP_S = 1.5
+
+_TURN_S = 20.0
+"""How long one record is retried before the consumer polls again, so that it stays in its group and learns what was revoked."""
 
 
 class OrderConsumer:
-    """Takes orders from Kafka until it is told to stop."""
+    """Processes orders from Kafka. A record's walk starts in :meth:`run`."""
 
     def __init__(
         self,
@@ -36,157 +42,211 @@ class OrderConsumer:
         processing: Processing,
         stock: Stock,
         dead_letters: DeadLetters,
-        measures: Measures,
-        lag: Lag,
+        counts: StockMetrics,
+        lag: ConsumerLag,
+        positions: Positions,
+        membership: Membership,
         stop: threading.Event,
         chaos: Switches = NO_CHAOS,
     ) -> None:
-        """Make the consumer; it joins its group in :meth:`run`.
-
-        Args:
-            settings: Kafka's, and ``outage_patience_s``.
-            processing: wraps each record in its span.
-            stock: what an order is applied to.
-            dead_letters: takes what can never be applied.
-            measures: the business metrics.
-            lag: told what is assigned and handled.
-            stop: set when the process is to end.
-            chaos: asked before each record.
-        """
-        self._topic = settings.kafka_topic
-        self._patience_s = settings.outage_patience_s
+        """Make the consumer; it joins its group in :meth:`run`. ``stop`` is set when the process stops."""
         self._processing = processing
         self._stock = stock
         self._dead_letters = dead_letters
-        self._measures = measures
+        self._counts = counts
+        self._positions = positions
         self._stop = stop
         self._chaos = chaos
-        self._away = False  # whether the group has been left once since the incident was switched on
-        self._redelivered: dict[int, int] = {}  # partition -> the last offset that was gone back to
-        self._joined = threading.Event()
+        self._rebalanced = False  # since the incident was switched on
+        self._redelivered: dict[int, int] = {}  # the last offset by partition
+        self._redelivery_pending = False
+        self._only_on_topic = False  # the last record was sold out or dead-lettered: its item does not show it
+        self._waiting = WaitingRecords(settings.outage_patience_s)
         self._lag = lag
-        self._consumer = Consumer(
-            {
-                **connection(settings),
-                "group.id": settings.kafka_group,
-                "client.id": "stock-updater",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,  # else the commit at hand-over would take the record in hand with it
-                "auto.offset.reset": "earliest",
-                # As long as a record may wait in hand: a coordinator that was killed may wait this long for members of old.
-                "max.poll.interval.ms": int(settings.outage_patience_s * 1000) + 30_000,
-                "session.timeout.ms": 6000,
-                "heartbeat.interval.ms": 1500,
-                "reconnect.backoff.max.ms": 500,
-                "fetch.wait.max.ms": 100,
-                "log_level": 2,
-            },
-            logger=logging.getLogger("librdkafka"),
-        )
+        self._membership = membership
+        membership.on_partitions_gone = self._waiting.remove
+        self.check_waiting = self._waiting.check
 
     def run(self) -> None:
-        """Handle records until ``stop`` is set; then commit and leave the group."""
-        self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
+        """Process records until ``stop`` is set; then commit and leave the group."""
+        self._membership.subscribe()
         try:
             while not self._stop.is_set():
                 message = self._consumer.poll(0.2)
-                self._stand_still()
-                if self._left_group() or message is None:
+                self._stall_while_switched_on()
+                if self._rebalance_once():
                     continue
-                problem = message.error()
-                if problem is not None:
-                    log.warning("Kafka says: %s", problem.str())
-                    continue
-                record = read(message)
-                if self._handle(record):
-                    self._commit(record)
+                if message is not None:
+                    self._take(message)
+                if self._positions.is_due():
+                    self._save_positions()
         finally:
             self._consumer.close()
 
-    def _handle(self, record: Record) -> bool:
-        """Handle one record, again and again while what it needs is away; False when told to stop before it was done."""
-        deadline, delay_s = time.monotonic() + self._patience_s, 0.2
+    @property
+    def _consumer(self) -> Consumer:
+        """The client; there is another one after each :meth:`_rejoin`."""
+        return self._membership.consumer
+
+    def _take(self, message: Message) -> None:
+        kafka_error = message.error()
+        if kafka_error is not None and kafka_error.name() == "_PARTITION_EOF":
+            self._reach_end(message)
+        elif kafka_error is not None:
+            # The topic was created a moment ago, and the broker that was asked does not know it yet.
+            is_new = kafka_error.name() == "UNKNOWN_TOPIC_OR_PART" and not self._membership.joined.is_set()
+            log.log(logging.INFO if is_new else logging.WARNING, "Kafka reports an error: %s", kafka_error.str())
+        else:
+            self._take_record(to_record(message))
+
+    def _reach_end(self, message: Message) -> None:
+        """Count control records and aborted records before the end as processed."""
+        partition, end = message.partition(), message.offset()
+        if partition is not None and end is not None and self._lag.skip_to(partition, end):
+            with contextlib.suppress(KafkaException):  # the next record is committed anyway
+                self._consumer.commit(offsets=[TopicPartition(message.topic() or "", partition, end)], asynchronous=True)
+
+    def _take_record(self, record: Record) -> None:
+        if self._positions.is_forgotten(record):
+            log.info("record %d-%d waits for the next assignment", record.partition, record.offset)
+        elif self._positions.is_repeated(record):
+            log.warning("record %d-%d comes again: Kafka's data may have been replaced", record.partition, record.offset)
+            self._rejoin()
+        elif self._positions.is_reread(record) and self._is_in_table(record):
+            self._lag.mark_processed(record.partition, record.offset)
+            self._positions.advance(record)
+        elif self._process(record):
+            self._commit(record)
+
+    def _save_positions(self) -> None:
+        if self._positions.is_topic_replaced() or not self._positions.save():
+            self._rejoin()
+
+    def _rejoin(self) -> None:
+        """Get the partitions assigned again, each with a new start. What is not stored yet may be missing from the table, too."""
+        self._positions.forget()
+        self._membership.rejoin()
+
+    def _is_in_table(self, record: Record) -> bool:
+        """Compare a committed record with the table, without spans. If the table lacks it, the table was rolled back."""
+        try:
+            found = self._is_included(record, if_invalid=True)  # it became a dead letter before it was committed
+        except (BotoCoreError, ClientError) as error:
+            log.info("record %d-%d cannot be compared with the table: %s", record.partition, record.offset, error)
+            return False
+        if not found:
+            log.warning("record %d-%d was committed, but the table lacks it: processing it again", record.partition, record.offset)
+        return found
+
+    def _is_included(self, record: Record, *, if_invalid: bool) -> bool:
+        """Return whether the stock includes the record, or ``if_invalid`` for one that can never be included."""
+        try:
+            return self._stock.includes(decode_record(record.value), self._positions.of(record, replay_of(record)))
+        except (InvalidRecordError, UnknownItemError):
+            return if_invalid
+
+    def _process(self, record: Record) -> bool:
+        """Process one record, with retries. Returns False if it is not done: ``stop`` was set, or its turn is over."""
+        turn_ends = time.monotonic() + _TURN_S
         while not self._stop.is_set():
+            self._only_on_topic = False
             try:
                 with self._processing.span(record) as span:
-                    self._try_once(record, span, last_try=time.monotonic() > deadline)
-            except Exception as error:  # noqa: BLE001 - this loop is where a record's failures end
+                    self._try_once(record, span)
+            except TableRolledBackError:
+                self._rejoin()
+                break
+            except Exception as error:  # noqa: BLE001 - this loop ends every failure of a record
+                delay_s = self._waiting.add(record, error)
                 log.warning("record %d-%d has to wait %.1f s: %s", record.partition, record.offset, delay_s, error)
                 self._stop.wait(delay_s)
-                delay_s = min(delay_s * 2, 5.0)
             else:
+                self._waiting.remove([record.partition])
                 return True
+            if time.monotonic() > turn_ends:
+                self._poll_again(record)
+                break
         return False
 
-    def _try_once(self, record: Record, span: Span, *, last_try: bool) -> None:
-        """Apply the record, or dead-letter it; raises what may pass, so that the span shows it and the loop tries again."""
+    def _poll_again(self, record: Record) -> None:
+        """Make the next poll return the record again, unless its partition was revoked."""
+        try:
+            self._consumer.seek(TopicPartition(record.topic, record.partition, record.offset))
+        except KafkaException as error:
+            log.info("record %d-%d is not assigned any more: %s", record.partition, record.offset, error)
+            self._waiting.remove([record.partition])
+
+    def _try_once(self, record: Record, span: Span) -> None:
+        """Apply the record or dead-letter it. A retryable error is raised, so that the span shows it."""
+        position = self._positions.of(record, replay_of(record))
         try:
             order = decode_record(record.value)
             span.set_attributes(
                 {"shop.order.id": order.order_id, "shop.item.id": order.item_id, "shop.order.quantity": order.quantity}
             )
-            position = Position(record.partition, record.offset, replay_of(record))
-            forgetful = self._chaos.on("stock-double-decrement", item=order.item_id)
-            self._measures.handled(self._stock.apply(order, position, forgetful=forgetful))
-            if forgetful:
+            skip_duplicate_check = self._chaos.on("stock-double-decrement", item=order.item_id)
+            outcome = self._stock.apply(order, position, skip_duplicate_check=skip_duplicate_check)
+            self._only_on_topic = outcome == OrderOutcome.SOLD_OUT
+            self._counts.count_handled(outcome)
+            if skip_duplicate_check:
                 self._redeliver_once(record)
+        except TableRolledBackError:
+            log.exception("the table was rolled back")
+            raise
         except Exception as error:
             log.exception("the order cannot be handled")
-            if may_pass(error) and not last_try:
+            if self._waiting.must_wait(record, error):
                 raise
-            failures.record(span, error)
-            self._dead_letters.write(record, error)  # a DeliveryError goes up: Kafka is away, and the record waits
-            self._measures.dead_lettered(error)
+            if self._is_written(record):
+                self._counts.count_handled(OrderOutcome.DUPLICATE)
+                return
+            errors.record(span, error)
+            self._dead_letters.write(record, error)  # if Kafka is away, the record is tried again
+            self._only_on_topic = True
+            self._counts.count_dead_lettered(error)
+
+    def _is_written(self, record: Record) -> bool:
+        """Return whether an earlier try whose response was lost, or another consumer during a pause, has applied the record."""
+        try:
+            return self._is_included(record, if_invalid=False)
+        except (BotoCoreError, ClientError) as error:
+            if self._waiting.must_wait(record, error):
+                raise
+            return False  # the table cannot be read; if it includes the order, a replay finds that
 
     def _commit(self, record: Record) -> None:
-        # Asynchronous: the offset stands in the table with the stock, so a commit that gets lost costs a look, not a double count.
-        self._lag.handled(record.partition, record.offset)
-        done = [TopicPartition(record.topic, record.partition, record.offset + 1)]
+        if not self._redelivery_pending:
+            self._lag.mark_processed(record.partition, record.offset)
+            self._positions.advance(record, at_once=self._only_on_topic)
+        self._redelivery_pending = False
+        next_offset = [TopicPartition(record.topic, record.partition, record.offset + 1)]
         try:
-            self._consumer.store_offsets(offsets=done)
-            self._consumer.commit(offsets=done, asynchronous=True)
+            self._consumer.store_offsets(offsets=next_offset)
+            # Asynchronous, because a lost commit costs only a read: the table stores the offset with the stock.
+            self._consumer.commit(offsets=next_offset, asynchronous=True)
         except KafkaException as error:
             log.warning("commit failed: %s", error)
 
     def _redeliver_once(self, record: Record) -> None:
-        """Go back by one record, as a consumer does that lost its commit."""
+        """Seek back by one record, like a consumer that lost its commit."""
         if record.offset > self._redelivered.get(record.partition, -1):
             self._redelivered[record.partition] = record.offset
+            self._redelivery_pending = True
             self._consumer.seek(TopicPartition(record.topic, record.partition, record.offset))
 
-    def _stand_still(self) -> None:
-        """Neither poll nor handle while the incident is on."""
+    def _stall_while_switched_on(self) -> None:
+        """Stop polling and processing while the incident is on."""
         while self._chaos.on("stock-consumer-stalled") and not self._stop.is_set():
             self._stop.wait(0.05)
 
-    def _left_group(self) -> bool:
-        """Leave the group for a while and join it again, once each time the incident is switched on; what was read comes again."""
+    def _rebalance_once(self) -> bool:
+        """Leave the group and join it again, once while the incident is on. Kafka redelivers the polled record."""
         if not self._chaos.on("stock-rebalance"):
-            self._away = False
-        elif not self._away:
-            self._away = True
+            self._rebalanced = False
+        elif not self._rebalanced:
+            self._rebalanced = True
             self._consumer.unsubscribe()
-            self._stop.wait(_AWAY_S)
-            self._consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
+            self._stop.wait(_OUT_OF_GROUP_S)
+            self._membership.subscribe()
             return True
         return False
-
-    def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        log.info("assigned %s", sorted(part.partition for part in partitions))
-        self._lag.assigned(partitions)
-        self._joined.set()
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        log.info("revoked %s", sorted(part.partition for part in partitions))
-        self._lag.revoked(partitions)
-        try:
-            consumer.commit(asynchronous=False)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError._NO_OFFSET:  # noqa: SLF001 - the library's own name for it
-                log.warning("commit at hand-over failed: %s", error)
-
-    def check_group(self) -> str:
-        """Tell what this consumer is assigned: a readiness check; raises LookupError before it has joined its group."""
-        if not self._joined.is_set():
-            raise LookupError("not in its consumer group yet")
-        return f"partitions {self._lag.partitions}"

@@ -1,65 +1,132 @@
-"""How far stock-updater is behind, asked from the broker on a connection of its own.
+"""The consumer lag: how many records of the topic are not processed yet.
 
-confluent-kafka lets one thread at a time use a consumer, and polling takes most of it; a consumer that stands still
-must be seen to stand still, so the one who looks may not need it.
+It is read on a separate connection, because a consumer that has stopped polling must still show its lag.
 """
 
-from confluent_kafka import Consumer, TopicPartition
+import threading
+import time
+from collections.abc import Iterable, Mapping
 
-from vshop.kit.kafka_connection import connection
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from vshop.kit.kafka.connection import client_properties
 from vshop.kit.settings import Settings
 
+_TIMEOUT_S = 1.0
+_OTHERS_EVERY_S = 0.02
+"""How often to read the commits of other replicas."""
 
-class Lag:
-    """Knows which partitions are assigned and which record is next in each, and compares that with the topic's end."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Args: settings: ``kafka_bootstrap``, ``kafka_group`` and ``kafka_topic`` are read. Never joins the group."""
+class ConsumerLag:
+    """Compares the next offset of each partition with the end of the topic. Methods raise KafkaException."""
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        """Make the connection; it never joins the group. ``stop`` ends every wait when it is set."""
+        self._stop = stop
         self._topic = settings.kafka_topic
-        self._next: dict[int, int | None] = {}  # partition -> next offset; None until the first record is handled
+        self._group = settings.kafka_group
+        self._next: dict[int, int | None] = {}  # partition -> next offset; None until the first record is processed
+        self._processed = threading.Condition()
         self._observer = Consumer(
             {
-                **connection(settings),
+                **client_properties(settings),
                 "group.id": settings.kafka_group,
                 "enable.auto.commit": False,
-                "log_level": 2,
+                "log_level": 0,
             }
         )
+        self._observing = threading.Lock()
 
     @property
     def partitions(self) -> list[int]:
-        """The partitions assigned at the moment."""
+        """The partitions that are assigned to this process."""
         return sorted(self._next)
 
-    def next_offsets(self) -> dict[int, int | None]:
-        """Return, by assigned partition, the record that is handled next; None until the first one is."""
-        return dict(self._next)
+    def observe(self) -> None:
+        """Report the lag as a gauge from now on."""
+        gauge = "shop.consumer.lag"
+        metrics.get_meter("stock_updater").create_observable_gauge(
+            gauge, [self._observations], "{message}", "Records not handled yet"
+        )
 
-    def assigned(self, partitions: list[TopicPartition]) -> None:
-        """Note what the group's assignment is."""
-        self._next = dict.fromkeys(part.partition for part in partitions)
+    def _observations(self, _options: CallbackOptions) -> Iterable[Observation]:
+        attributes = {"messaging.destination.name": self._topic, "messaging.consumer.group.name": self._group}
+        try:
+            lags = self.read()
+        except (KafkaException, RuntimeError):  # the broker is away, or the consumer is closed: nothing to report
+            return []
+        return [Observation(count, {**attributes, "messaging.destination.partition.id": str(part)}) for part, count in lags.items()]
 
-    def revoked(self, partitions: list[TopicPartition]) -> None:
-        """Note what was taken away."""
+    def add_assigned(self, partitions: list[TopicPartition]) -> None:
+        """Add partitions that are assigned to this process, each with the offset at which it starts."""
+        self._next = self._next | {part.partition: part.offset if part.offset >= 0 else None for part in partitions}
+
+    def remove_revoked(self, partitions: list[TopicPartition]) -> None:
+        """Remove partitions that were revoked."""
         gone = {part.partition for part in partitions}
         self._next = {partition: offset for partition, offset in self._next.items() if partition not in gone}
 
-    def handled(self, partition: int, offset: int) -> None:
-        """Note a handled record."""
-        self._next[partition] = offset + 1
+    def mark_processed(self, partition: int, offset: int) -> None:
+        """Note that a record is processed: its span has ended, its counts are final."""
+        with self._processed:
+            self._next[partition] = offset + 1
+            self._processed.notify_all()
+
+    def skip_to(self, partition: int, end: int) -> bool:
+        """Note that nothing is left before the end of a partition. Returns whether more than records were skipped."""
+        skipped = (self._next.get(partition) or 0) < end
+        if skipped and partition in self._next:
+            self.mark_processed(partition, end - 1)
+        return skipped
 
     def read(self) -> dict[int, int]:
-        """Return, by assigned partition, how many records are still to be handled.
+        """Return the number of unprocessed records by assigned partition."""
+        own = dict(self._next)
+        bounds = {number: self._watermarks(number) for number in own}
+        reached = self._reached(own)
+        return {number: high - max(reached[number], low) for number, (low, high) in bounds.items()}
 
-        Raises:
-            KafkaException: the broker did not answer within a second.
+    def wait_processed(self, offsets: Mapping[int, int] | None, deadline: float) -> int:
+        """Wait until the group has processed records of the topic; return how many are unprocessed at the deadline.
+
+        Args:
+            offsets: by partition, the next offset to reach; None for everything on the topic now.
+            deadline: on the monotonic clock.
         """
-        known = dict(self._next)
-        fresh = [TopicPartition(self._topic, partition) for partition, offset in known.items() if offset is None]
-        committed = {part.partition: part.offset for part in self._observer.committed(fresh, timeout=1)} if fresh else {}
-        lags = {}
-        for partition, offset in known.items():
-            low, high = self._observer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=1)
-            at = committed.get(partition, low) if offset is None else offset
-            lags[partition] = high - max(at, low)  # a negative offset says that nothing was committed yet
-        return lags
+        ends = dict(offsets) if offsets is not None else self._ends()
+        begins: dict[int, int] = {}
+        while True:
+            own = {number: self._next.get(number) for number in ends}
+            unknown = [number for number, offset in own.items() if offset is None and number not in begins]
+            begins |= {number: self._watermarks(number)[0] for number in unknown}
+            reached = self._reached(own)
+            waiting = sum(max(0, end - max(reached[number], begins.get(number, 0))) for number, end in ends.items())
+            left = deadline - time.monotonic()
+            if not waiting or left <= 0 or self._stop.is_set():
+                return waiting
+            with self._processed:
+                changed = any(self._next.get(number) != offset for number, offset in own.items())
+                if not changed:
+                    self._processed.wait(min(_OTHERS_EVERY_S, left))
+
+    def _ends(self) -> dict[int, int]:
+        with self._observing:
+            partitions = self._observer.list_topics(self._topic, _TIMEOUT_S).topics[self._topic].partitions
+        return {number: self._watermarks(number)[1] for number in partitions}
+
+    def _watermarks(self, partition: int) -> tuple[int, int]:
+        with self._observing:
+            low, high = self._observer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_TIMEOUT_S)
+            return low, high
+
+    def _reached(self, own: Mapping[int, int | None]) -> dict[int, int]:
+        """Return the next offset of each partition, from the group's commits if no record was processed here."""
+        unknown = [TopicPartition(self._topic, number) for number, offset in own.items() if offset is None]
+        known = {number: offset for number, offset in own.items() if offset is not None}
+        if not unknown:
+            return known
+        with self._observing:
+            committed = self._observer.committed(unknown, timeout=_TIMEOUT_S)
+        return known | {part.partition: part.offset for part in committed}  # negative where nothing was committed

@@ -1,75 +1,84 @@
-"""Applies an order to the stock: read, decide, one conditional write; a lost race is run again."""
+"""Applies an order to the stock: read, decide, one conditional write. A write that loses a race is repeated."""
 
 import logging
 import threading
 
 from opentelemetry import trace
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from stock_updater.item import Outcome, Position
+from stock_updater.item import OrderOutcome, RecordPosition, StockItem
 from stock_updater.table import StockTable, WriteRefusedError
-from vshop.kit.events import NewOrder
+from vshop.kit.order import NewOrder
 
 log = logging.getLogger(__name__)
 
 
 class UnknownItemError(LookupError):
-    """The order is for an item that the table does not hold."""
+    """The table does not contain the ordered item."""
+
+
+class TableRolledBackError(Exception):
+    """An item is older than this process has seen it: the table was restored, so orders that were committed are missing."""
 
 
 class Stock:
-    """The stock that orders are taken from."""
+    """The stock, reduced by each order once."""
 
     def __init__(self, table: StockTable, write_attempts: int, stop: threading.Event) -> None:
-        """Build it.
-
-        Args:
-            table: where it is kept.
-            write_attempts: tries at a write that loses a race.
-            stop: set when the process is to end.
-        """
         self._table = table
         self._write_attempts = write_attempts
         self._stop = stop
+        self._versions: dict[str, int] = {}  # by item, the last one that was read or written
 
-    def apply(self, order: NewOrder, position: Position, *, forgetful: bool = False) -> Outcome:
+    def apply(self, order: NewOrder, position: RecordPosition, *, skip_duplicate_check: bool = False) -> OrderOutcome:
         """Take an order's pieces from the stock, once, however often it is called.
 
-        Args:
-            order: the order.
-            position: where its record lies.
-            forgetful: whether to apply it though it is in the stock already.
-
-        Returns:
-            What became of it.
-
         Raises:
-            UnknownItemError: there is no such item.
-            botocore.exceptions.ClientError: DynamoDB refused, also when another writer was faster at every try.
-            botocore.exceptions.BotoCoreError: DynamoDB did not answer.
+            UnknownItemError: the table does not contain the item.
+            TableRolledBackError: start again at the table's position.
+            ClientError, BotoCoreError: DynamoDB refused or did not answer, or every try lost its race.
         """
-        outcome = self._apply(order, position, forgetful=forgetful)
+        outcome = self._apply(order, position, skip_duplicate_check=skip_duplicate_check)
         trace.get_current_span().set_attribute("shop.order.outcome", outcome)
         log.info("order %s for item %d: %s", order.order_id, order.item_id, outcome)
         return outcome
 
-    def _apply(self, order: NewOrder, position: Position, *, forgetful: bool) -> Outcome:
+    def includes(self, order: NewOrder, position: RecordPosition) -> bool:
+        """Read the item, without spans, and return whether it includes the order. Raises UnknownItemError."""
+        with suppress_instrumentation():
+            item = self._table.get(str(order.item_id))
+        if item is None:
+            raise UnknownItemError(f"there is no item {order.item_id} in table {self._table.name}")
+        return item.includes(order, position)
+
+    def _apply(self, order: NewOrder, position: RecordPosition, *, skip_duplicate_check: bool) -> OrderOutcome:
         for attempt in range(1, self._write_attempts + 1):
             item = self._table.get(str(order.item_id))
             if item is None:
                 raise UnknownItemError(f"there is no item {order.item_id} in table {self._table.name}")
-            if item.has_seen(order, position) and not forgetful:
-                return Outcome.DUPLICATE
+            self._check_version(item)
+            if item.includes(order, position) and not skip_duplicate_check:
+                return OrderOutcome.DUPLICATE
             try:
                 self._table.put(item.after(order, position), seen=item)
             except WriteRefusedError as refused:
                 if refused.current.version == item.version:
-                    return Outcome.SOLD_OUT  # nobody was faster: what is left does not suffice
-                if refused.current.has_seen(order, position):
-                    return Outcome.APPLIED  # our own write got through, its answer was lost
+                    return OrderOutcome.SOLD_OUT  # no other writer was faster, so the stock is too small
+                if refused.current.includes(order, position):
+                    # It was our own write whose response was lost, or another consumer's.
+                    return OrderOutcome.APPLIED if refused.is_repeated else OrderOutcome.DUPLICATE
                 log.warning("lost the race for item %s (try %d of %d): %s", item.id, attempt, self._write_attempts, refused)
                 if attempt == self._write_attempts:
                     raise refused.refusal from None
                 self._stop.wait(0.01 * 2**attempt)
             else:
-                return Outcome.APPLIED
+                self._versions[item.id] = item.version + 1
+                return OrderOutcome.APPLIED
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _check_version(self, item: StockItem) -> None:
+        """Compare an item with the last one that was read: its offsets must not grow while the table lacks earlier orders."""
+        if item.version < self._versions.get(item.id, 0):
+            self._versions.clear()
+            raise TableRolledBackError(f"item {item.id} is at version {item.version}: the table was restored")
+        self._versions[item.id] = item.version

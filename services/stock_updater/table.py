@@ -1,4 +1,4 @@
-"""The DynamoDB table ``item-stock``: created and filled when it is not there, read and written one item at a time."""
+"""The DynamoDB table ``item-stock``: created if it is missing, read and written one item at a time."""
 
 import contextlib
 import logging
@@ -13,18 +13,20 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from stock_updater.item import StockItem
-from stock_updater.sabotage import Detour, Rival
-from vshop.kit.chaos import NO_CHAOS, Switches
-from vshop.kit.items import ITEMS
+from stock_updater.fault_mechanisms import CompetingWriter, SlowClients
+from stock_updater.item import StockItem, TablePosition
+from vshop.kit.chaos.switches import NO_CHAOS, Switches
+from vshop.kit.demo_data import ITEMS
 from vshop.kit.settings import Settings
 
 log = logging.getLogger(__name__)
+_POSITION = "position-"
+"""Prefix of the keys under which the table keeps its own position on each partition."""
 _Answer = TypeVar("_Answer")
 
 
 class _WholeNumbers(TypeDeserializer):  # type: ignore[misc]
-    """Reads numbers as int: the table holds no other."""
+    """Reads numbers as int."""
 
     def _deserialize_n(self, value: str) -> int:
         return int(value)
@@ -34,37 +36,33 @@ _serialize, _deserialize = TypeSerializer().serialize, _WholeNumbers().deseriali
 
 
 class WriteRefusedError(Exception):
-    """The conditional write was refused; ``current`` is the item as the table holds it, ``refusal`` what DynamoDB said."""
+    """The conditional write was refused. ``current`` is the item in the table, ``refusal`` is botocore's exception."""
 
     def __init__(self, current: StockItem, refusal: ClientError) -> None:
-        """Args: current: the item that the condition was checked against. refusal: botocore's exception."""
         super().__init__(f"item {current.id} is at version {current.version} with {current.stock} in stock")
         self.current = current
         self.refusal = refusal
+        # botocore sends a write again whose response was lost, and the second one may meet the first.
+        self.is_repeated = refusal.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
 
 
 class StockTable:
-    """The table, through one thread-safe client."""
+    """The table, through one thread-safe client. Methods raise botocore's exceptions."""
 
     def __init__(self, settings: Settings, chaos: Switches = NO_CHAOS) -> None:
-        """Make the client; nothing connects yet. Credentials and region are AWS's own ``AWS_*`` variables.
-
-        Args:
-            settings: ``dynamodb_endpoint`` and ``dynamodb_table`` are read.
-            chaos: asked before each write.
-        """
+        """Make the client; it connects on first use. Credentials and region come from the ``AWS_*`` variables."""
         self.name = settings.dynamodb_table
+        self._created = False  # or found
         self._chaos = chaos
         self._client = _client(settings.dynamodb_endpoint)
-        self._rival = Rival(self._client, self.name)
-        self._detour = Detour(settings.dynamodb_endpoint, _client)
+        self._competing_writer = CompetingWriter(self._client, self.name)
+        self._slow_clients = SlowClients(settings.dynamodb_endpoint, _client)
 
     def ensure(self, stop: threading.Event) -> None:
-        """Create and fill the table unless it is there; tries until DynamoDB answers or ``stop`` is set. Leaves no spans."""
+        """Create and fill the table if it is missing, without spans. Retries until DynamoDB answers or ``stop`` is set."""
         while not stop.is_set():
             try:
-                with suppress_instrumentation():
-                    self._create()
+                self._create()
             except (BotoCoreError, ClientError) as error:
                 log.info("waiting for DynamoDB: %s", error)
                 stop.wait(0.2)
@@ -72,41 +70,33 @@ class StockTable:
                 return
 
     def _create(self) -> None:
-        with contextlib.suppress(self._client.exceptions.ResourceInUseException):  # it is there
-            self._client.create_table(
-                TableName=self.name,
-                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        self._client.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-        for item in ITEMS.values():
-            fresh = StockItem(id=str(item.id), name=item.name, stock=item.stock)
-            try:
-                self._client.put_item(TableName=self.name, Item=_attributes(fresh), ConditionExpression="attribute_not_exists(id)")
-            except self._client.exceptions.ConditionalCheckFailedException:
-                continue  # another replica, or an earlier life, put it there
+        known = self._client.exceptions
+        with suppress_instrumentation():
+            with contextlib.suppress(known.ResourceInUseException):  # the table exists
+                self._client.create_table(
+                    TableName=self.name,
+                    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                    KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                    BillingMode="PAY_PER_REQUEST",
+                )
+            self._client.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+            for item in ITEMS.values():
+                initial = _attributes(StockItem(id=str(item.id), name=item.name, stock=item.stock))
+                with contextlib.suppress(known.ConditionalCheckFailedException):  # another replica or an earlier start wrote it
+                    self._client.put_item(TableName=self.name, Item=initial, ConditionExpression="attribute_not_exists(id)")
+        self._created = True
 
     def get(self, item_id: str) -> StockItem | None:
-        """Read one item, strongly consistent; None when there is none.
-
-        Raises:
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB refused or did not answer.
-        """
+        """Read one item with strong consistency. Returns None if it does not exist."""
         key = {"id": {"S": item_id}}
         found = self._read(lambda: self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)).get("Item")
         return None if found is None else _item(found)
 
     def put(self, item: StockItem, *, seen: StockItem) -> None:
-        """Write the whole item, if it is still as it was seen and its stock suffices.
-
-        Args:
-            item: the item to write.
-            seen: the item it was made from.
+        """Write the whole item if its version is still that of the item ``seen``, and the stock is large enough.
 
         Raises:
-            WriteRefusedError: another writer was faster, or the stock does not suffice.
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB refused or did not answer.
+            WriteRefusedError: another writer was faster, or the stock is too small.
         """
         request = {
             "TableName": self.name,
@@ -115,52 +105,90 @@ class StockTable:
             "ExpressionAttributeValues": {":seen": {"N": str(seen.version)}, ":taken": {"N": str(seen.stock - item.stock)}},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        write = self._sabotaged(int(item.id), request)
+        write = self._inject_faults(int(item.id), request)
         try:
             write(**request)
         except self._client.exceptions.ConditionalCheckFailedException as error:
             if "Item" not in error.response:
-                raise  # there is no such item any more
+                raise  # the item was deleted
             raise WriteRefusedError(_item(error.response["Item"]), error) from error
 
-    def _sabotaged(self, item_id: int, request: dict[str, Any]) -> Callable[..., Any]:
-        """Return what sends the write; the chaos sites of the write all stand here, each spoils one thing about it."""
+    def _inject_faults(self, item_id: int, request: dict[str, Any]) -> Callable[..., Any]:
+        """Return the client method that sends the write. Each incident changes the request or the client."""
         client = self._client
         if self._chaos.on("stock-put-missing-key", item=item_id):
             del request["Item"]["id"]
         if self._chaos.on("stock-table-missing", item=item_id):
             request["TableName"] = f"{self.name}-archive"
         if self._chaos.on("stock-conditional-check-failed", item=item_id):
-            self._rival.write(str(item_id))
+            self._competing_writer.write(str(item_id))
         if self._chaos.on("stock-slow-write", item=item_id):
-            client = self._detour.client(delay_s=1.3)
+            client = self._slow_clients.client(delay_s=1.3)
         if self._chaos.on("stock-slow-but-healthy", item=item_id):
-            client = self._detour.client(delay_s=0.4)
+            client = self._slow_clients.client(delay_s=0.4)
         if self._chaos.on("stock-update-wrong-parameters", item=item_id):
             return cast("Callable[..., Any]", client.update_item)
         return cast("Callable[..., Any]", client.put_item)
 
     def all(self) -> list[StockItem]:
-        """Read every item, in the order of their numbers."""
+        """Read all items, sorted by number."""
         scan = self._client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
-        found = self._read(lambda: [_item(attributes) for page in scan for attributes in page["Items"]])
+        found = self._read(
+            lambda: [
+                _item(attributes)
+                for page in scan
+                for attributes in page["Items"]
+                if not attributes["id"]["S"].startswith(_POSITION)
+            ]
+        )
         return sorted(found, key=lambda item: int(item.id))
 
-    def fill_up(self) -> int:
-        """Give every item its initial stock again. What it has seen it keeps, or a record that comes again would count twice.
+    def read_position(self, partition: int) -> TablePosition | None:
+        """Return how far the table is on a partition, without spans; None if it has no position yet."""
+        key = {"id": {"S": f"{_POSITION}{partition}"}}
+        with suppress_instrumentation():
+            answer = self._read(lambda: self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True))
+        if "Item" not in answer:
+            return None
+        plain = {name: _deserialize(value) for name, value in answer["Item"].items()}
+        return TablePosition(plain["topicId"], plain["logId"], plain["offset"])
 
-        Leaves no spans.
+    def has_order_of(self, partition: int) -> bool:
+        """Return whether an item includes an order of a partition, without spans."""
+        with suppress_instrumentation():
+            return any(key.partition("@")[0] == str(partition) for item in self.all() for key in item.applied)
 
-        Returns:
-            How many items were not as they were in the beginning.
+    def write_position(self, partition: int, position: TablePosition, *, seen: TablePosition | None) -> bool:
+        """Store how far the table is on a partition, without spans, if its position is still ``seen``; return whether it was.
 
-        Raises:
-            botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB refused or did not answer.
+        If it is not, the table was rolled back, or another consumer has the partition.
+        """
+        plain = {"id": f"{_POSITION}{partition}", "topicId": position.topic_id, "logId": position.log_id, "offset": position.offset}
+        request: dict[str, Any] = {"TableName": self.name, "Item": {name: _serialize(value) for name, value in plain.items()}}
+        if seen is None:
+            request["ConditionExpression"] = "attribute_not_exists(id)"
+        else:
+            request |= {
+                "ConditionExpression": "#offset = :seen AND logId = :log",
+                "ExpressionAttributeNames": {"#offset": "offset"},
+                "ExpressionAttributeValues": {":seen": {"N": str(seen.offset)}, ":log": {"S": seen.log_id}},
+            }
+        with suppress_instrumentation():
+            try:
+                self._client.put_item(**request)
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return self.read_position(partition) == position  # our own write, if its response was lost
+        return True
+
+    def restock(self) -> int:
+        """Give every item its initial stock, without spans, and return how many items changed.
+
+        The items keep their offsets and order ids, so that a redelivered record does not count twice.
         """
         with suppress_instrumentation():
-            return sum(self._fill_up(item) for item in self.all())
+            return sum(self._restock(item) for item in self.all())
 
-    def _fill_up(self, item: StockItem) -> bool:
+    def _restock(self, item: StockItem) -> bool:
         initial = ITEMS[int(item.id)].stock if int(item.id) in ITEMS else item.stock + item.ordered
         if (item.stock, item.ordered) == (initial, 0):
             return False
@@ -173,34 +201,37 @@ class StockTable:
                 ExpressionAttributeValues={":seen": {"N": str(item.version)}},
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            current = self.get(item.id)  # an order came in between
-            return current is not None and self._fill_up(current)
+            current = self.get(item.id)  # an order changed the item in between
+            return current is not None and self._restock(current)
         return True
 
     def check(self) -> str:
-        """Read the table's description: a readiness check; raises what botocore raises. Leaves no span."""
+        """Read the table's description, without spans: the readiness check. Raises LookupError before :meth:`ensure` is done."""
+        if not self._created:
+            raise LookupError(f"table {self.name} is not created yet")
         with suppress_instrumentation():
             table = self._read(lambda: self._client.describe_table(TableName=self.name))["Table"]
         return f"table {self.name} is {table['TableStatus']}"
 
     def _read(self, read: Callable[[], _Answer]) -> _Answer:
-        """Read; from a new table when it is gone, as after a DynamoDB that keeps its tables in memory was killed."""
+        """Call ``read``. If the table is gone, create it first: a restarted in-memory DynamoDB has lost its tables."""
+        if not self._created:
+            self._create()  # a request that arrives before `ensure` has finished: no table was lost
         try:
             return read()
         except self._client.exceptions.ResourceNotFoundException:
-            log.exception("table %s is gone: it is made anew, with the stock of the beginning", self.name)
-            with suppress_instrumentation():
-                self._create()
+            log.exception("table %s is gone: creating it again with the initial stock", self.name)
+            self._create()
             return read()
 
 
 def _client(endpoint: str) -> Any:
-    patience = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    return boto3.client("dynamodb", endpoint_url=endpoint or None, config=patience)
+    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+    return boto3.client("dynamodb", endpoint_url=endpoint or None, config=config)
 
 
 def _attributes(item: StockItem) -> dict[str, Any]:
-    """Write an item as DynamoDB takes it; its order ids as one text (docs/adr/0006-order-ids-in-one-attribute.md)."""
+    """Convert an item to attributes; its order ids become one string (docs/adr/0006-order-ids-in-one-attribute.md)."""
     plain = msgspec.to_builtins(item) | {"recent": " ".join(item.recent)}
     return {name: _serialize(value) for name, value in plain.items()}
 

@@ -21,6 +21,6 @@ def load_corpus(path: "Path | str | None" = None) -> "Corpus":
     Raises:
         CorpusError: there is none.
     """
-    from vshop.corpus import load_corpus as load  # noqa: PLC0415 - who imports vshop for its version, or as a plugin, pays nothing
+    from vshop.corpus import load_corpus as load  # noqa: PLC0415 - importing vshop stays cheap
 
     return load(path)

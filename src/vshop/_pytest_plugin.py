@@ -1,39 +1,55 @@
-"""The pytest plugin: ``virtual_shop_process`` (session) is a shop that runs, ``virtual_shop`` (function) a test's view of it.
+"""The pytest plugin: ``virtual_shop_process`` (session) is a running shop, ``virtual_shop`` (function) one test's view of it.
 
-It is loaded in every pytest run of an environment, so it imports nothing of the shop until a test asks for it. ``-p no:vshop``
-leaves it out altogether. docs/fixture.md tells how to use it.
+Every pytest run of the environment loads the plugin, so it imports nothing of the shop until a test uses it. ``-p no:vshop``
+disables it. docs/fixture.md is its manual.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
     from vshop.fixture import ShopProcess, VirtualShop
 
+_FAILED = pytest.StashKey[bool]()
+"""Whether the shop did not start: one test fails with the reason, and the others are skipped."""
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "url",
         {
             "action": "append",
             "metavar": "URL",
-            "help": "Attach to a shop that runs: http://host for default ports, or part=http://host:port; may be repeated.",
+            "help": "Attach to a running shop: http://host for default ports, or part=http://host:port (repeatable)",
         },
     ),
-    ("home", {"metavar": "DIR", "help": "Attach to the embedded shop that runs in this home folder (vshop up --home)."}),
-    ("mode", {"choices": ["embedded", "compose"], "help": "Processes (the default), or containers."}),
-    ("shared", {"action": "store_true", "help": "One shop for all workers of pytest-xdist; without it each has its own."}),
+    ("home", {"metavar": "DIR", "help": "Attach to the embedded shop with this home folder (vshop up --home)"}),
+    ("mode", {"choices": ["embedded", "compose"], "help": "Run the shop as processes or in containers (default: embedded)"}),
+    (
+        "shared",
+        {"action": "store_true", "help": "Share one shop between all pytest-xdist workers"},
+    ),
+    (
+        "telemetry",
+        {"metavar": "MODE", "help": "Instrument the services with: sdk (default), none, zero-code, or your agent's command"},
+    ),
     (
         "otlp-endpoint",
         {
             "metavar": "URL",
-            "help": "The tool under test: gets all signals, beside the shop's own store. http://host:port or grpc://host:port.",
+            "help": "Forward all signals to this OTLP receiver: http://host:port or grpc://host:port",
         },
     ),
-    ("export-dir", {"metavar": "DIR", "help": "Folder that gets all signals as OTLP JSON lines."}),
-    ("env", {"action": "append", "metavar": "NAME=VALUE", "help": "A variable for the services, e.g. SHOP_KAFKA_TRACE=link."}),
-    ("timeout", {"type": float, "metavar": "S", "help": "Seconds the shop gets to become ready; 120 unless told."}),
+    ("export-dir", {"metavar": "DIR", "help": "Write all signals to this folder as OTLP JSON lines"}),
+    (
+        "env",
+        {
+            "action": "append",
+            "metavar": "NAME=VALUE",
+            "help": "Set a variable, e.g. SHOP_KAFKA_TRACE=link (repeatable)",
+        },
+    ),
+    ("timeout", {"type": float, "metavar": "S", "help": "Seconds to wait for the shop to become ready (default: 120)"}),
 )
 
 
@@ -46,7 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def virtual_shop_options() -> dict[str, Any]:
-    """What to start the shop with, beside the command line; override it in a conftest.py.
+    """Options of the shop in addition to the command line; override this fixture in a conftest.py.
 
     The keys are those of ``vshop.fixture.Wanted``, such as ``{"env": {"SHOP_KAFKA_TRACE": "link"}}``.
     """
@@ -57,55 +73,63 @@ def virtual_shop_options() -> dict[str, Any]:
 def virtual_shop_process(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, virtual_shop_options: dict[str, Any]
 ) -> "Iterator[ShopProcess]":
-    """A shop that runs, for the whole session: started on free ports, in containers, shared with other workers, or attached to."""
-    from vshop.fixture import Wanted, WrongOptionError, open_shop  # noqa: PLC0415 - only a test that asks for it loads it
-    from vshop.kit.settings import SettingsError  # noqa: PLC0415
-    from vshop.runtime.errors import RuntimeProblem  # noqa: PLC0415
+    """A running shop for the whole session: started as processes or containers, shared with other workers, or attached to."""
+    from vshop.fixture import START_ERRORS, Wanted, open_shop  # noqa: PLC0415 - loaded only by tests that use it
 
     given = {name.replace("-", "_"): request.config.getoption(f"vshop_{name.replace('-', '_')}") for name, _ in _OPTIONS}
     given["urls"] = tuple(given.pop("url") or ())
     given["timeout_s"] = given.pop("timeout")
-    given["env"] = _variables(given.pop("env") or [])
-    together = given.pop("shared")
+    try:
+        given["env"] = _variables(given.pop("env") or [])
+    except ValueError as error:
+        _fail_once(request.config, error)
+    shared = given.pop("shared")
     wanted = _merged(given, virtual_shop_options)
-    # Containers have their ports on this machine once: workers can only share them.
+    # Containers use fixed ports, so workers can only share them.
     worker = hasattr(request.config, "workerinput")
-    if together or (wanted.get("mode") == "compose" and worker):
+    if shared or (wanted.get("mode") == "compose" and worker):
         wanted["shared"] = _shared_folder(tmp_path_factory, worker=worker)
     home = tmp_path_factory.mktemp("vshop")
     try:
         with open_shop(Wanted(**wanted), home) as process:
             yield process
-    except (RuntimeProblem, SettingsError, WrongOptionError) as error:
-        # Its text is meant for a person; the stack trace would bury it.
-        pytest.fail(str(error), pytrace=False)
+    except START_ERRORS as error:
+        _fail_once(request.config, error)
 
 
 @pytest.fixture
-def virtual_shop(virtual_shop_process: "ShopProcess") -> "Iterator[VirtualShop]":
-    """A test's view of the shop; what it switches on is off again when the test is over."""
+def virtual_shop(request: pytest.FixtureRequest) -> "Iterator[VirtualShop]":
+    """One test's view of the shop; incidents that the test switches on are off after the test."""
     from vshop.fixture import VirtualShop  # noqa: PLC0415 - as above
 
-    shop = VirtualShop(virtual_shop_process)
+    if request.config.stash.get(_FAILED, False):
+        pytest.skip("There is no virtual shop: see the error of the first test that uses it.")
+    shop = VirtualShop(request.getfixturevalue("virtual_shop_process"))
     yield shop
     shop.reset()
 
 
+def _fail_once(config: pytest.Config, error: Exception) -> NoReturn:
+    """Fail the first test with the message alone, because a stack trace would hide it."""
+    config.stash[_FAILED] = True
+    raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
 def _merged(given: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Put the command line over what a conftest.py says; variables are added up."""
-    said = {name: value for name, value in given.items() if value}
-    env = {"env": {**overrides.get("env", {}), **said.get("env", {})}}
-    return {**overrides, **said, **env}
+    """Merge the options; the command line takes precedence over conftest.py, and variables are combined."""
+    options = {name: value for name, value in given.items() if value}
+    env = {"env": {**overrides.get("env", {}), **options.get("env", {})}}
+    return {**overrides, **options, **env}
 
 
 def _variables(pairs: list[str]) -> dict[str, str]:
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
-        pytest.fail(f"--vshop-env {wrong[0]!r} is not written as NAME=VALUE.", pytrace=False)
+        raise ValueError(f"--vshop-env {wrong[0]!r} is not written as NAME=VALUE.")
     return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _shared_folder(factory: pytest.TempPathFactory, *, worker: bool) -> str:
-    # pytest-xdist gives each worker a folder inside the one that all have in common.
+    # pytest-xdist gives each worker a subfolder of a common folder.
     base = factory.getbasetemp()
     return str((base.parent if worker else base) / "vshop-shared")

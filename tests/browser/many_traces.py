@@ -1,4 +1,4 @@
-"""Makes traces as the shop does, by the thousand, for the observatory alone."""
+"""Sends thousands of traces like the shop's to the observatory."""
 
 import os
 import time
@@ -16,7 +16,7 @@ _AT_ONCE = 500
 _PAYLOAD = '{"itemId": 1, "padding": "' + "x" * 200 + '"}'
 _DB = {"db.collection.name": "item-stock", "db.system": "dynamodb", "shop.dynamodb.request": _PAYLOAD}
 _KAFKA = {"messaging.destination.name": TOPIC, "shop.kafka.value": _PAYLOAD}
-# service, parent's place, name, kind, begin and duration in ms, attributes
+# service, index of the parent, name, kind, start and duration in ms, attributes
 _SPANS: tuple[tuple[str, int | None, str, int, int, int, dict[str, Any]], ...] = (
     ("orders", None, "POST /orders", 2, 0, 20, {"http.response.status_code": 202, "shop.http.request.body": _PAYLOAD}),
     ("orders", 0, "GET", 3, 1, 5, {"http.response.status_code": 200}),
@@ -29,12 +29,7 @@ _SPANS: tuple[tuple[str, int | None, str, int, int, int, dict[str, Any]], ...] =
 
 
 def send(url: str, count: int) -> None:
-    """Send traces over OTLP.
-
-    Args:
-        url: the observatory's.
-        count: how many; the last of them ends about now. Every twentieth has an error.
-    """
+    """Send ``count`` traces over OTLP. The last one ends about now; every twentieth has an error."""
     began = time.time_ns()
     for first in range(0, count, _AT_ONCE):
         spans: dict[str, list[Span]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Map, time, insights, alerts and the old way."""
+"""Map, self time, insights, alerts and classic monitoring."""
 
 import itertools
 import re
@@ -6,8 +6,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from vshop.client import ShopClient
-from vshop.traces import TraceReader
+from vshop.shop.client import ShopClient
+from vshop.shop.traces import TraceReader
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,31 +35,55 @@ def test_the_map_has_topic_and_table_as_nodes_and_figures_on_its_edges(page: Pag
     expect(page.get_by_role("heading", name="Where it failed")).to_be_visible()
 
 
-def test_time_is_added_up_by_service_and_operation_over_chosen_orders(page: Page) -> None:
+def test_self_time_is_summed_over_selected_orders(page: Page) -> None:
     page.goto("/time")
     expect(page.locator("table.time")).to_contain_text("DynamoDB.PutItem")
     shares = [float(text.rstrip("%")) for text in page.locator("table.time td:nth-child(4)").all_inner_texts()]
     assert sum(shares) == pytest.approx(100, abs=1)
 
-    page.get_by_label("only with errors").check()
+    page.get_by_label("Only with errors").check()
     page.get_by_role("button", name="Search").click()
 
     expect(page.locator("table.time")).to_contain_text("new_orders.dlq")
 
 
-def test_insights_count_what_the_business_counts(page: Page, client: ShopClient) -> None:
+def test_insights_show_totals_and_charts(page: Page, client: ShopClient) -> None:
     page.goto("/insights")
-    expect(page.locator('[data-total="items"]')).not_to_have_text("0")
-    expect(page.locator('[data-total="errors"]')).not_to_have_text("0")
+    expect(page.locator('[data-recent="items"]')).not_to_have_text("0")
+    expect(page.locator('[data-recent="errors"]')).not_to_have_text("0")
     items = sum(series["points"][-1]["value"] for series in client.metrics("shop.items.ordered"))
-    expect(page.locator('[data-total="items"]')).to_have_text(str(round(items)))
+    expect(page.locator('[data-total="items"]')).to_have_text(f"{round(items)} since the start")
     expect(page.locator(".chart canvas")).to_have_count(3)
     expect(page.locator(".chart", has_text="Errors by exception.type")).to_contain_text(
-        re.compile(r"botocore\.exceptions\.ClientError: [1-9]\d* in this time")
+        re.compile(r"botocore\.exceptions\.ClientError: [1-9]\d* in this period")
     )
 
 
-def test_an_alert_that_fires_leads_to_its_trace(page: Page) -> None:
+def test_tiles_and_charts_show_the_same_period(page: Page, client: ShopClient) -> None:
+    page.goto("/insights")
+    chart = page.locator(".chart", has_text="Orders accepted and handled").locator(".words")
+    expect(chart).to_contain_text("accepted: ")
+
+    pair = """() => [document.querySelector('[data-recent="accepted"]').textContent,
+        /accepted: ([0-9,.]+)/.exec(document.querySelectorAll('.chart .words')[1].textContent)[1]]"""
+    page.wait_for_function(f"() => {{ const [tile, chart] = ({pair})(); return tile === chart && tile !== '0'; }}")
+
+
+def test_an_alert_names_the_unit_of_its_value(page: Page) -> None:
+    page.goto("/insights")
+
+    expect(page.locator("table.alerts tr", has_text="Orders are slow")).to_contain_text("fires above 1 second")
+    expect(page.locator("table.alerts tr", has_text="not handled")).to_contain_text("fires from 1 order")
+
+
+def test_the_map_says_which_traces_its_figures_are_from(page: Page) -> None:
+    page.goto("/map")
+
+    expect(page.get_by_text(re.compile(r"From \d+ traces? of the last"))).to_be_visible()
+    expect(page.locator("svg")).not_to_contain_text("None")
+
+
+def test_a_firing_alert_links_to_its_trace(page: Page) -> None:
     page.goto("/insights")
     row = page.locator("table.alerts tr", has_text="botocore.exceptions.ClientError")
     expect(row).to_contain_text("✖ firing")
@@ -68,7 +92,7 @@ def test_an_alert_that_fires_leads_to_its_trace(page: Page) -> None:
     expect(page.get_by_role("heading", name="Where it failed")).to_be_visible()
 
 
-def test_the_old_way_correlates_nothing_and_leads_to_the_three_questions(page: Page) -> None:
+def test_classic_monitoring_has_no_trace_links_and_shows_the_three_questions(page: Page) -> None:
     page.goto("/old-way")
     expect(page.locator(".logs.raw")).to_contain_text("sending new order=")
     expect(page.locator(".chart canvas")).to_have_count(4)

@@ -1,4 +1,4 @@
-"""Every page: axe finds nothing serious, in light and dark; it fits a phone; the keyboard alone will do."""
+"""Accessibility, small screens and keyboard use."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from vshop.client import Placed, ShopClient
-from vshop.traces import TraceReader
+from vshop.shop.client import Placed, ShopClient
+from vshop.shop.traces import TraceReader
 
 PAGES = {
     "/": ".item [data-stock][data-value]",
@@ -20,6 +20,7 @@ PAGES = {
     "/time": "table.time",
     "/insights": ".chart canvas",
     "/old-way": ".question",
+    "/dead-letters": "table.letters",
 }
 LAPTOP = {"width": 1280, "height": 720}
 PHONE = {"width": 390, "height": 844}
@@ -27,7 +28,7 @@ PHONE = {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module")
 def orders(client: ShopClient) -> dict[str, Placed]:
-    """A clean order and a broken one, whose traces are there."""
+    """A clean and a broken order with complete traces."""
     reader = TraceReader(client.addresses.traces)
     clean = client.place_order(item_id=3)
     broken = client.place_order(item_id=3, headers={"baggage": "shop.chaos=stock-put-missing-key"})
@@ -52,8 +53,7 @@ def _serious(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious_and_the_page_fits(page: Page, orders: dict[str, Placed], path: str) -> None:
-    """In light and dark, on a laptop and on a phone."""
+def test_axe_finds_nothing_serious_in_both_themes_and_the_page_fits(page: Page, orders: dict[str, Placed], path: str) -> None:
     _open(page, path, orders)
     found = {}
     for scheme in ("light", "dark"):
@@ -69,7 +69,6 @@ def test_axe_finds_nothing_serious_and_the_page_fits(page: Page, orders: dict[st
 
 
 def test_the_shop_can_be_used_without_a_mouse(page: Page) -> None:
-    """Skip link, item by arrow key, order by Enter, and the focus is seen."""
     page.goto("/")
     expect(page.locator(".item [data-stock][data-value]").first).to_be_visible()
     page.keyboard.press("Tab")
@@ -92,7 +91,24 @@ def test_a_new_page_gets_the_focus_and_its_title_is_announced(page: Page) -> Non
     expect(page).to_have_title("Incidents · Virtual shop")
 
 
-def test_the_theme_that_is_chosen_stays(page: Page) -> None:
+def test_the_current_page_is_visible_in_the_navigation_of_a_phone(page: Page) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto("/old-way")
+
+    expect(page.locator("#nav a[aria-current]")).to_be_in_viewport(ratio=1)
+
+
+def test_the_header_is_aligned_with_the_page_on_a_wide_screen(page: Page) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.goto("/exercise")
+    left = [page.locator(part).bounding_box() for part in (".brand", "main h1")]
+
+    assert left[0] is not None
+    assert left[1] is not None
+    assert left[0]["x"] == left[1]["x"]
+
+
+def test_the_selected_theme_is_kept(page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="Dark").click()
     page.reload()

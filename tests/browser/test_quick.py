@@ -1,7 +1,6 @@
-"""With 10,000 traces held, what a page asks for is there in under 200 ms."""
+"""With 10,000 stored traces, each request of a page takes under 200 ms."""
 
 import importlib.util
-import os
 import time
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from vshop.client import ShopClient
+from tests.timing import Budget
+from vshop.shop.client import ShopClient
 
 _spec = importlib.util.spec_from_file_location("many_traces", Path(__file__).with_name("many_traces.py"))
 assert _spec is not None
@@ -17,21 +17,17 @@ assert _spec.loader is not None
 many_traces = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(many_traces)
 
+pytestmark = pytest.mark.timing
+
 TRACES = 10_000
 LIMIT_S = 0.2
-
-
-def allowed_s() -> float:
-    """Return the limit on a machine that has nothing else to do; where more runs than there are cores, so much longer."""
-    return LIMIT_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 TRIES = 15
+"""The fastest one counts, because other processes share the machine."""
 
 
 @pytest.fixture(scope="module")
 def many(client: ShopClient) -> str:
-    """Fill the observatory; return the id of a trace in the midst."""
+    """Fill the observatory and return the id of a trace."""
     many_traces.send(client.addresses.observatory, TRACES)
     answer = requests.get(f"{client.addresses.console}/api/traces?order=made-5000", timeout=60).json()
     return str(answer["traces"][0]["traceId"])
@@ -55,8 +51,7 @@ def many(client: ShopClient) -> str:
         "/api/incidents",
     ],
 )
-def test_a_request_of_the_page_is_answered_in_time(client: ShopClient, many: str, path: str) -> None:
-    """The quickest of some tries: what else the machine does is not measured."""
+def test_a_request_of_the_page_is_answered_in_time(client: ShopClient, many: str, budget: Budget, path: str) -> None:
     url = client.addresses.console + path.format(trace=many)
     took = []
     with requests.Session() as session:
@@ -64,14 +59,13 @@ def test_a_request_of_the_page_is_answered_in_time(client: ShopClient, many: str
             began = time.perf_counter()
             assert session.get(url, timeout=60).status_code == 200
             took.append(time.perf_counter() - began)
-            if took[-1] < allowed_s():
+            if took[-1] < budget(LIMIT_S):
                 break
 
-    assert min(took) < allowed_s()
+    assert min(took) < budget(LIMIT_S)
 
 
-def test_the_list_of_traces_is_drawn_in_time(page: Page, many: str) -> None:
-    """From the click to the last row."""
+def test_the_list_of_traces_is_drawn_in_time(page: Page, many: str, budget: Budget) -> None:
     page.goto("/")
     expect(page.locator(".item [data-stock][data-value]").first).to_be_visible()
     took = []
@@ -92,9 +86,9 @@ def test_the_list_of_traces_is_drawn_in_time(page: Page, many: str) -> None:
             )
             / 1000
         )
-        if took[-1] < allowed_s():
+        if took[-1] < budget(LIMIT_S):
             break
         page.get_by_role("link", name="Shop", exact=True).click()
         expect(page.locator(".item [data-stock][data-value]").first).to_be_visible()
 
-    assert min(took) < allowed_s()
+    assert min(took) < budget(LIMIT_S)

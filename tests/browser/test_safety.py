@@ -1,4 +1,4 @@
-"""Nothing that an order carries runs in the page, and no other page can act on the shop."""
+"""Orders cannot inject scripts, and other web pages cannot use the console."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from vshop.client import ShopClient
+from vshop.shop.client import ShopClient
 
 ATTACK = '<script>window.owned=1</script><img src=x onerror="window.owned=1">'
 TIMEOUT_S = 30
@@ -14,7 +14,7 @@ TIMEOUT_S = 30
 
 @pytest.fixture(scope="module")
 def attacked(client: ShopClient) -> str:
-    """Send script tags in every field and header of an order that takes text; return the trace id of one that is refused."""
+    """Send script tags in all text fields and headers of orders; return the trace id of the accepted one."""
     body = {"itemId": 1, "username": ATTACK, "discountCode": ATTACK, "quantity": 1, ATTACK: ATTACK}
     headers = {"User-Agent": ATTACK, "Idempotency-Key": ATTACK, "baggage": "x=%3Cscript%3E", "X-Attack": ATTACK}
     token = client.token()
@@ -75,13 +75,15 @@ def test_every_answer_has_a_strict_policy(client: ShopClient, path: str) -> None
         ("POST", "/api/shop/orders"),
         ("POST", "/api/shop/customers"),
         ("POST", "/api/exercise"),
+        ("POST", "/api/shop/reset"),
+        ("POST", "/api/shop/dead-letters/replay"),
         ("POST", "/api/exercise/answer"),
         ("DELETE", "/api/exercise"),
         ("DELETE", "/chaos"),
         ("PUT", "/chaos/auth-token-expired"),
     ],
 )
-def test_a_page_from_elsewhere_changes_nothing(client: ShopClient, method: str, path: str) -> None:
+def test_another_origin_changes_nothing(client: ShopClient, method: str, path: str) -> None:
     answer = requests.request(
         method, client.addresses.console + path, json={}, headers={"Origin": "http://evil.example"}, timeout=TIMEOUT_S
     )
@@ -90,14 +92,14 @@ def test_a_page_from_elsewhere_changes_nothing(client: ShopClient, method: str, 
     assert client.switched_on() == []
 
 
-def test_a_name_that_was_made_to_point_here_reads_nothing(client: ShopClient) -> None:
+def test_a_foreign_host_name_reads_nothing(client: ShopClient) -> None:
     answer = requests.get(f"{client.addresses.console}/api/traces", headers={"Host": "evil.example"}, timeout=TIMEOUT_S)
 
     assert answer.status_code == 403
 
 
-def test_a_form_cannot_order(client: ShopClient) -> None:
-    """A browser sends forms without asking first; JSON it does not."""
+def test_a_form_cannot_place_an_order(client: ShopClient) -> None:
+    """Browsers send forms to other origins without a preflight request."""
     answer = requests.post(f"{client.addresses.console}/api/shop/orders", data={"itemId": 1}, timeout=TIMEOUT_S)
 
     assert answer.status_code == 415
@@ -110,8 +112,7 @@ def test_nothing_of_the_page_is_inline(client: ShopClient) -> None:
     assert re.findall(r'(?:src|href)="(?!/|#)', document) == []
 
 
-def test_the_page_takes_no_address_from_the_programs(client: ShopClient) -> None:
-    """What others ask the console for is still JSON."""
+def test_endpoints_for_programs_return_json(client: ShopClient) -> None:
     for path in ("/chaos", "/incidents", "/healthz"):
         answer = requests.get(client.addresses.console + path, timeout=TIMEOUT_S)
         assert answer.headers["Content-Type"].startswith("application/json"), path

@@ -1,10 +1,10 @@
-"""The shop front."""
+"""The shop page."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from vshop.client import ShopClient
-from vshop.kit.items import ITEMS
+from vshop.kit.demo_data import ITEMS
+from vshop.shop.client import ShopClient
 
 
 def test_every_item_has_its_picture_price_and_stock(page: Page) -> None:
@@ -18,7 +18,7 @@ def test_every_item_has_its_picture_price_and_stock(page: Page) -> None:
     assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
 
 
-def test_the_stock_moves_when_somebody_orders(page: Page, client: ShopClient) -> None:
+def test_an_order_of_another_client_updates_the_stock(page: Page, client: ShopClient) -> None:
     page.goto("/")
     stock = page.locator('[data-stock="7"]')
     expect(stock).to_have_attribute("data-value", str(client.item(7)["stock"]))
@@ -30,7 +30,7 @@ def test_the_stock_moves_when_somebody_orders(page: Page, client: ShopClient) ->
 
 
 @pytest.mark.parametrize(("shopper", "code"), [("Ada", "DEL15"), ("Grace", "XMASSAVE30"), ("Edsger", "none")])
-def test_an_order_is_followed_hop_by_hop_with_its_trace_beside_it(page: Page, shopper: str, code: str) -> None:
+def test_an_order_is_shown_with_its_hops_and_trace(page: Page, shopper: str, code: str) -> None:
     page.goto("/")
     page.get_by_role("radio", name="Desk lamp").check()
     page.get_by_label("Shopper").select_option(shopper)
@@ -44,38 +44,38 @@ def test_an_order_is_followed_hop_by_hop_with_its_trace_beside_it(page: Page, sh
     expect(page.get_by_role("row", name="2 × Desk lamp")).to_contain_text("✓ yes")  # noqa: RUF001 - as the page writes it
 
 
-def test_an_order_that_is_refused_says_by_whom_and_why(page: Page) -> None:
+def test_a_rejected_order_shows_the_service_and_the_reason(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Quantity").fill("1000000000")
     page.get_by_role("button", name="Place the order").click()
 
-    expect(page.locator(".verdict")).to_contain_text("Refused: orders answered 400")
+    expect(page.locator(".verdict")).to_contain_text("Rejected: orders returned 400")
     expect(page.locator(".progress .message")).to_contain_text("quantity")
 
 
-def test_an_incident_for_one_order_touches_no_other(page: Page, client: ShopClient) -> None:
+def test_an_incident_in_one_order_affects_no_other(page: Page, client: ShopClient) -> None:
     page.goto("/?item=1&chaos=stock-put-missing-key")
     page.get_by_role("button", name="Place the order").click()
     expect(page.locator(".verdict")).to_contain_text("Accepted, but not handled")
     assert client.switched_on() == []
 
-    page.get_by_label("What goes wrong").select_option("nothing")
+    page.get_by_label("Fault").select_option("none")
     page.get_by_role("button", name="Place the order").click()
 
     expect(page.locator(".verdict")).to_contain_text("Accepted and handled")
 
 
-def test_an_order_that_nobody_takes_is_told_as_such(page: Page, client: ShopClient) -> None:
+def test_an_order_that_is_not_consumed_is_shown_as_such(page: Page, client: ShopClient) -> None:
     client.switch_on("stock-consumer-stalled")
     page.goto("/?item=8")
     page.get_by_role("button", name="Place the order").click()
 
     expect(page.locator(".hops li.wait")).to_have_count(2)
-    expect(page.locator(".verdict")).to_contain_text("nobody has handled it yet")
+    expect(page.locator(".verdict")).to_contain_text("not handled within 10 s")
 
 
-def test_customers_order_by_themselves(page: Page) -> None:
+def test_simulated_customers_place_orders(page: Page) -> None:
     page.goto("/")
-    page.get_by_role("button", name="Let 6 customers order").click()
+    page.get_by_role("button", name="Simulate 6 customers").click()
 
-    expect(page.get_by_text("6 orders were placed; 6 were accepted.")).to_be_visible()
+    expect(page.get_by_text("6 orders placed, 6 accepted.")).to_be_visible()

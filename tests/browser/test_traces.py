@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from vshop.client import USERS, Placed, ShopClient
-from vshop.traces import TraceReader
+from vshop.shop.client import USERS, Placed, ShopClient
+from vshop.shop.traces import TraceReader
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def orders(client: ShopClient) -> dict[str, Placed]:
 
 
 def _rows(page: Page) -> str:
-    expect(page.locator("#announce")).to_have_text(re.compile(r"\d+ traces"))
+    expect(page.locator("#announce")).to_have_text(re.compile(r"\d+ traces?"))
     return page.locator("table.traces").inner_text()
 
 
@@ -37,7 +37,7 @@ def _rows(page: Page) -> str:
         ("item=5&minMs=0.1&maxMs=60000", "clean", None),
     ],
 )
-def test_a_search_finds_what_it_should(page: Page, orders: dict[str, Placed], query: str, found: str, missed: str | None) -> None:
+def test_search_criteria(page: Page, orders: dict[str, Placed], query: str, found: str, missed: str | None) -> None:
     page.goto(f"/traces?{query}")
     rows = _rows(page)
 
@@ -46,7 +46,7 @@ def test_a_search_finds_what_it_should(page: Page, orders: dict[str, Placed], qu
         assert orders[missed].trace_id[:8] not in rows
 
 
-def test_the_form_searches_by_order_and_the_address_keeps_it(page: Page, orders: dict[str, Placed]) -> None:
+def test_a_search_by_order_is_kept_in_the_address(page: Page, orders: dict[str, Placed]) -> None:
     page.goto("/traces")
     page.get_by_label("Order id").fill(str(orders["broken"].order_id))
     page.get_by_role("button", name="Search").click()
@@ -59,7 +59,7 @@ def test_the_form_searches_by_order_and_the_address_keeps_it(page: Page, orders:
 def test_a_search_that_finds_nothing_says_so(page: Page) -> None:
     page.goto("/traces?order=there-is-no-such-order")
 
-    expect(page.get_by_text("No trace fits.")).to_be_visible()
+    expect(page.get_by_text("No matching traces.")).to_be_visible()
 
 
 def test_a_trace_shows_its_spans_payloads_logs_and_critical_path(page: Page, orders: dict[str, Placed]) -> None:
@@ -74,38 +74,85 @@ def test_a_trace_shows_its_spans_payloads_logs_and_critical_path(page: Page, ord
     expect(page.locator(".detail")).to_contain_text("placing new order")
 
 
-def test_traces_that_belong_together_lead_to_each_other(page: Page, client: ShopClient) -> None:
+def test_a_trace_shows_related_traces(page: Page, client: ShopClient) -> None:
     placed = client.place_order(item_id=6, headers={"baggage": "shop.chaos=orders-context-lost"})
     TraceReader(client.addresses.traces).wait(placed.trace_id, lambda trace: len(trace.spans) >= 4, 20)
     page.goto(f"/traces/{placed.trace_id}")
 
-    expect(page.get_by_role("heading", name="Belongs to it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Related trace")).to_be_visible()
     expect(page.get_by_text("same order, no link")).to_be_visible()
 
 
-def test_two_chosen_traces_are_compared_span_by_span(page: Page, orders: dict[str, Placed]) -> None:
+def test_two_selected_traces_are_compared_span_by_span(page: Page, orders: dict[str, Placed]) -> None:
     page.goto("/traces?item=5")
     for placed in orders.values():
-        page.get_by_label(f"Choose trace {placed.trace_id[:8]}").check()
-    page.get_by_role("button", name="Compare two").click()
+        page.get_by_label(f"Select trace {placed.trace_id[:8]}").check()
+    page.get_by_role("button", name="Compare selected").click()
 
     row = page.locator("table.sides tr", has_text="DynamoDB.PutItem")
     expect(row).to_contain_text("ValidationException")
     expect(row).to_contain_text("fails")
     expect(page.locator("table.sides tr", has_text=".dlq")).to_contain_text("only in the broken order")
     key = page.get_by_role("row", name="shop.dynamodb.request › Item.id.S")  # noqa: RUF001 - as the page writes it
-    expect(key).to_contain_text("– not there")  # noqa: RUF001 - as the page writes it
+    expect(key).to_contain_text("– missing")  # noqa: RUF001 - as the page writes it
 
 
-def test_a_comparison_finds_its_orders_by_itself(page: Page, orders: dict[str, Placed]) -> None:
+def test_a_comparison_chooses_a_clean_order(page: Page, orders: dict[str, Placed]) -> None:
     page.goto(f"/compare?b={orders['broken'].trace_id}")
 
     expect(page.locator("table.sides")).to_be_visible()
     expect(page.locator("table.sides tr", has_text="process queuing")).to_contain_text("fails")
 
 
-def test_a_trace_that_is_not_held_is_told(page: Page, tolerated: list[str]) -> None:
+def test_a_missing_trace_is_reported(page: Page, tolerated: list[str]) -> None:
     tolerated.append("404")
     page.goto(f"/traces/{'ab' * 16}")
 
     expect(page.get_by_text("No span of the trace")).to_be_visible()
+
+
+def test_the_trace_of_an_unprocessed_order_is_not_finished(page: Page, client: ShopClient) -> None:
+    client.switch_on("stock-consumer-stalled")
+    placed = client.place_order(item_id=4)
+    page.goto(f"/traces/{placed.trace_id}")
+
+    expect(page.locator(".head")).to_contain_text("not finished")
+    page.goto("/traces?item=4")
+    expect(page.locator("table.traces")).to_contain_text("202 ends at Kafka")
+
+
+def test_more_traces_can_be_shown(page: Page, client: ShopClient) -> None:
+    for _ in range(22):
+        client.place_order(item_id=7)
+    client.flush()
+    page.goto("/traces?item=7")
+    rows = page.locator("table.traces tbody tr")
+    expect(rows).to_have_count(20)
+    expect(page.get_by_text("stored in all")).to_be_visible()
+
+    page.get_by_role("button", name="Show 20 older traces").click()
+
+    expect(rows).to_have_count(22)
+    ids = page.locator("table.traces input").evaluate_all("boxes => boxes.map((box) => box.value)")
+    assert len(set(ids)) == 22
+
+
+def test_different_status_codes_are_a_difference(page: Page, client: ShopClient) -> None:
+    clean = client.place_order(item_id=5)
+    refused = client.place_order(item_id=5, token="wrong")
+    client.flush()
+    page.goto(f"/compare?a={clean.trace_id}&b={refused.trace_id}")
+
+    expect(page.locator("table.sides tr", has_text="POST /orders")).to_contain_text("202 → 401")
+
+
+def test_a_comparison_fits_a_phone(page: Page, orders: dict[str, Placed]) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/compare?a={orders['clean'].trace_id}&b={orders['broken'].trace_id}")
+    name = page.locator("table.sides .what", has_text="DynamoDB.PutItem")
+    expect(name).to_be_visible()
+    box = name.bounding_box()
+
+    assert box is not None
+    assert box["height"] < 100
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

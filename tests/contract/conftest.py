@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Module:
-    """One source file: its dotted name, its tree, what it imports."""
+    """A source file, parsed."""
 
     def __init__(self, path: Path, root: Path) -> None:
         self.path = path.relative_to(ROOT)
@@ -21,13 +21,14 @@ class Module:
 
     @property
     def top(self) -> str:
-        """The package it belongs to: a service's, or vshop."""
+        """The top package: a service, or vshop."""
         return self.name.split(".")[0]
 
     def imports(self, known: set[str]) -> set[str]:
-        """Return the dotted names it imports, anywhere in the file; submodules where ``from`` names one of the known.
+        """Return the imported dotted names, without those for the type checker only.
 
-        What only a type checker sees is left out.
+        Args:
+            known: names of modules, to tell ``from package import module`` from a name in the package.
         """
         found: set[str] = set()
         unseen = {id(node) for part in ast.walk(self.tree) if _is_for_types(part) for node in ast.walk(part)}
@@ -61,13 +62,20 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def modules() -> dict[str, Module]:
-    """Every module of both source roots, by dotted name."""
+    """Every module of src and services, by dotted name."""
     found = [Module(path, ROOT / base) for base in ("src", "services") for path in sorted((ROOT / base).rglob("*.py"))]
     return {module.name: module for module in found}
 
 
 @pytest.fixture(scope="session")
+def programs() -> dict[str, Module]:
+    """Every module of ``bench`` and ``loadtest``, by dotted name."""
+    found = [Module(path, ROOT) for base in ("bench", "loadtest") for path in sorted((ROOT / base).rglob("*.py"))]
+    return {module.name: module for module in found}
+
+
+@pytest.fixture(scope="session")
 def graph(modules: dict[str, Module]) -> dict[str, set[str]]:
-    """Which of our modules imports which of ours."""
+    """The project's modules that each module imports."""
     known = set(modules)
     return {name: {target for target in module.imports(known) if target in known} for name, module in modules.items()}

@@ -1,4 +1,4 @@
-"""What the wheel asks for can be had by any pip."""
+"""Any pip can install the wheel."""
 
 import tomllib
 from pathlib import Path
@@ -12,7 +12,7 @@ IN_STEP = [one for one in PROJECT["dependencies"] if one.startswith(("openteleme
 
 
 @pytest.mark.parametrize("requirement", IN_STEP)
-def test_what_goes_in_step_is_pinned(requirement):
-    """A new version of one of them, with the others' not out yet, must not be looked for: older pips end without an answer."""
+def test_packages_released_together_are_pinned(requirement):
+    """Older pips find no solution while only some of them have a new version."""
     name, _, version = requirement.partition("==")
     assert version == PINNED[name]

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 SERVICES = {"auth_stub", "console", "observatory", "orders", "stock_updater"}
-# The runtime starts programs and speaks HTTP; what the programs need is theirs.
+PROGRAMS = {"bench", "loadtest"}
 NOT_IN_THE_RUNTIME = {"flask", "boto3", "botocore", "confluent_kafka", "opentelemetry"}
 
 
@@ -14,9 +14,9 @@ def _is_within(name, package):
 
 
 def _wrong(modules, whose, allowed):
-    """List the imports, by the modules ``whose`` holds for, of ours that ``allowed`` does not hold for."""
+    """List the project's imports in modules selected by ``whose`` that ``allowed`` rejects."""
     known = set(modules)
-    ours = {"vshop", *SERVICES}
+    ours = {"vshop", *SERVICES, *PROGRAMS}
     return sorted(
         f"{module.path} imports {target}"
         for module in modules.values()
@@ -27,8 +27,8 @@ def _wrong(modules, whose, allowed):
 
 
 def test_a_service_imports_itself_and_the_kit(modules):
-    """The console the incidents too; nothing else of ours."""
-    may = {"console": ("vshop.kit", "vshop.incidents")}
+    """The console is a client, and imports more (docs/adr/0008)."""
+    may = {"console": ("vshop.kit", "vshop.shop", "vshop.incidents")}
 
     def allowed(module, target):
         return any(_is_within(target, package) for package in (module.top, *may.get(module.top, ("vshop.kit",))))
@@ -37,12 +37,11 @@ def test_a_service_imports_itself_and_the_kit(modules):
 
 
 def test_the_package_imports_no_service(modules):
-    """They are run, not imported."""
     assert _wrong(modules, lambda module: module.top == "vshop", lambda _, target: _is_within(target, "vshop")) == []
 
 
 def test_the_kit_imports_nothing_else_of_the_package(modules):
-    """But its version."""
+    """Except the version."""
     assert (
         _wrong(
             modules,
@@ -55,12 +54,31 @@ def test_the_kit_imports_nothing_else_of_the_package(modules):
 
 @pytest.mark.parametrize("edge", ["vshop.cli", "vshop._pytest_plugin"])
 def test_nothing_imports_an_edge(modules, edge):
-    """The command line and the plugin use the others, never the other way round."""
     assert _wrong(modules, lambda module: not _is_within(module.name, edge), lambda _, target: not _is_within(target, edge)) == []
 
 
+def test_bench_and_loadtest_import_neither_services_nor_the_command_line(modules, programs):
+    """``bench`` may use ``loadtest``; nothing else imports either of them."""
+
+    def allowed(module, target):
+        is_edge = any(_is_within(target, edge) for edge in ("vshop.cli", "vshop._pytest_plugin"))
+        return target.split(".")[0] in {"vshop", "loadtest", module.top} and not is_edge
+
+    everything = modules | programs
+
+    assert _wrong(everything, lambda module: module.top in PROGRAMS, allowed) == []
+    assert _wrong(everything, lambda module: module.top not in PROGRAMS, lambda _, name: name.split(".")[0] not in PROGRAMS) == []
+
+
+def test_locustfile_imports_nothing_of_the_project(modules, programs):
+    """Locust runs it without the project."""
+    imported = programs["loadtest.locustfile"].imports({*modules, *programs})
+
+    assert {name.split(".")[0] for name in imported} & {"vshop", *SERVICES, *PROGRAMS} == set()
+
+
 def test_the_runtime_needs_no_library_of_the_services(modules, graph):
-    """Neither by itself nor through another module."""
+    """Neither directly nor through another module."""
     reached = {name for name in modules if _is_within(name, "vshop.runtime")}
     todo = list(reached)
     while todo:
@@ -78,7 +96,6 @@ def test_the_runtime_needs_no_library_of_the_services(modules, graph):
 
 
 def test_there_are_no_cycles(graph):
-    """Anything can be read from its imports upwards."""
     done, path, cycles = set(), [], []
 
     def visit(name):
@@ -98,9 +115,9 @@ def test_there_are_no_cycles(graph):
 
 
 def test_the_rules_see_the_imports(modules, graph):
-    """Some that are known to be there, so that an empty list above means something."""
+    """Known imports are found, so an empty list above means something."""
     assert "vshop.kit.settings" in graph["orders.auth"]
-    assert "vshop.kit.health" in graph["orders.app"]
+    assert "vshop.kit.http.health" in graph["orders.app"]
     assert "flask" in modules["orders.app"].imports(set(modules))
     assert {module.top for module in modules.values()} - {"vshop"} == SERVICES
     assert set(sys.stdlib_module_names).isdisjoint(SERVICES)

@@ -1,4 +1,4 @@
-"""Nothing connects, reads the environment or starts a thread at import: things are built in ``__main__``."""
+"""Nothing connects, reads the environment or starts a thread at import."""
 
 import ast
 import json
@@ -10,7 +10,7 @@ import pytest
 
 SERVICES = ("auth_stub", "console", "observatory", "orders", "stock_updater")
 
-# Imports the modules it is told, and prints what each left behind.
+# Prints the threads, sockets and processes that each module leaves.
 PROBE = """
 import importlib, json, sys, threading
 import psutil
@@ -27,7 +27,6 @@ print(json.dumps(left))
 
 
 def test_an_import_leaves_neither_thread_nor_socket_nor_process(root, modules):
-    """Every module of the kit and the services, one after the other; also what they import."""
     names = [name for name in modules if name.startswith("vshop.kit") or name.split(".")[0] in SERVICES]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "OTEL_", "AWS_"))}
     env["PYTHONPATH"] = os.pathsep.join([str(root / "services"), str(root / "src")])
@@ -42,7 +41,7 @@ def test_an_import_leaves_neither_thread_nor_socket_nor_process(root, modules):
 
 
 def _at_import(tree):
-    """Yield the nodes that run when a module is imported: not the bodies of functions."""
+    """Yield the nodes that run at import."""
     todo = list(tree.body)
     while todo:
         node = todo.pop()
@@ -61,7 +60,6 @@ def _reads_environment(node):
 
 @pytest.mark.parametrize("package", ["vshop", *SERVICES])
 def test_an_import_reads_no_environment(modules, package):
-    """Settings are loaded in ``main`` and passed on."""
     wrong = sorted(
         f"{module.path}:{node.lineno}: {ast.unparse(node)}"
         for module in modules.values()
@@ -74,7 +72,6 @@ def test_an_import_reads_no_environment(modules, package):
 
 
 def test_the_rule_sees_what_runs_at_import():
-    """In a class, a default, a condition; not in a function, nor under ``__main__``."""
     text = """
 class A:
     b = os.environ["1"]

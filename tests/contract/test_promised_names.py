@@ -1,4 +1,4 @@
-"""docs/contract.md holds what the code does, and nothing that was promised once is gone from it."""
+"""docs/contract.md agrees with the code, and no promised name is gone."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from vshop import _pytest_plugin
 from vshop.corpus.otlp import rows
 from vshop.incidents import load_catalogue
 from vshop.kit.settings import Settings
-from vshop.spans import attributes
+from vshop.shop.spans import attributes
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ def section(title):
 
 
 def names(text):
-    """Return what is named in backticks."""
+    """Return the inline code."""
     return re.findall(r"`([^`]+)`", text)
 
 
@@ -36,20 +36,19 @@ def table(title):
 
 
 def emitted(signal):
-    """Yield everything that the golden corpus holds of a signal."""
+    """Yield a signal's rows in the golden corpus."""
     for case in CORPUS.values():
         yield from rows(case.otlp(signal), signal)
 
 
 def test_the_services_are_those_that_emit():
-    """Every signal's ``service.name``."""
-    promised = {names(row[0])[0] for row in table("Services")}
+    promised = set(names(section("Services"))) - {"service.name"}
 
     assert promised == {row.service for signal in ("traces", "logs", "metrics") for row in emitted(signal)}
 
 
 def test_every_span_is_on_the_page_and_every_one_on_the_page_is_emitted():
-    """A login's span is in a trace of its own, which is no case's."""
+    """Except a login's span, which is in a separate trace."""
     promised = {
         (names(row[0])[0], row[1], names(row[2])[0].replace("{topic}", topic))
         for row in table("Spans")
@@ -65,7 +64,6 @@ def test_every_span_is_on_the_page_and_every_one_on_the_page_is_emitted():
 
 
 def test_the_shops_own_attributes_are_those_on_the_spans():
-    """None more, none fewer."""
     promised = {name for row in table("Attributes") for name in names(row[0])}
     seen = {name for row in emitted("traces") for name in attributes(row.item["attributes"]) if name.startswith("shop.")}
 
@@ -73,50 +71,43 @@ def test_the_shops_own_attributes_are_those_on_the_spans():
 
 
 def test_the_outcomes_are_those_of_the_code():
-    """As stock-updater names them."""
-    from stock_updater.item import Outcome  # noqa: PLC0415 - only this test looks into a service
+    from stock_updater.item import OrderOutcome  # noqa: PLC0415 - only this test looks into a service
 
     cell = next(row[2] for row in table("Attributes") if "shop.order.outcome" in row[0])
-    assert names(cell) == [one.value for one in Outcome]
+    assert names(cell) == [one.value for one in OrderOutcome]
 
 
 def test_the_metrics_are_emitted():
-    """All that are promised, in some incident."""
     promised = set(names(section("Metrics")))
 
     assert promised == {row.item["name"] for row in emitted("metrics")}
 
 
 def test_topics_and_table_are_the_defaults():
-    """Whoever changes a setting changes them."""
     settings = Settings()
 
     promised = [names(row[0])[0] for row in table("Topics and tables")]
     assert promised == [settings.kafka_topic, f"{settings.kafka_topic}.dlq", settings.dynamodb_table]
 
 
-@pytest.mark.parametrize("row", table("Endpoints"), ids=lambda row: row[0])
-def test_an_endpoint_is_served(row):
-    """As a route in the sources of its service."""
-    service = row[1].partition(",")[0].replace("-", "_")
-    folder = ROOT / "src" / "vshop" / "kit" if service == "every service" else ROOT / "services" / service
+@pytest.mark.parametrize(("endpoint", "service"), [(name, row[1]) for row in table("Endpoints") for name in names(row[0])])
+def test_endpoint_is_a_route_of_its_service(endpoint, service):
+    service = service.partition(",")[0].replace("-", "_")
+    folder = ROOT / "src" / "vshop" / "kit" if service.startswith("every service") else ROOT / "services" / service
     sources = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
 
-    for endpoint in names(row[0]):
-        method, path = endpoint.split(" ")
-        short = path.removeprefix("/v1").removeprefix("/api/v3")
-        assert re.search(rf'\.{method.lower()}\("(/api|/v1|/api/v3)?{re.escape(short.removeprefix("/api"))}"', sources), endpoint
+    method, path = endpoint.split(" ")
+    short = path.removeprefix("/v1").removeprefix("/api/v3").removeprefix("/api")
+    assert re.search(rf'\.{method.lower()}\("(/api|/v1|/api/v3)?{re.escape(short)}"', sources)
 
 
 def test_the_incidents_are_those_of_the_catalogue():
-    """Each with what it is."""
-    promised = {names(row[0])[0]: row[1] for row in table("Incidents")}
+    promised = {name: row[0] for row in table("Incidents") for name in names(row[1])}
 
     assert promised == {one.id: "fault" if one.fault else "twin" for one in load_catalogue().values()}
 
 
 def test_the_fixtures_and_options_are_the_plugins():
-    """All of them."""
     fixtures = [name for name in vars(_pytest_plugin) if name.startswith("virtual_shop")]
     options = [f"--vshop-{name}" for name, _ in _pytest_plugin._OPTIONS]
 
@@ -124,7 +115,7 @@ def test_the_fixtures_and_options_are_the_plugins():
 
 
 def test_nothing_that_was_promised_in_version_1_is_gone():
-    """A name that must go needs version 2 of the page, and a file of its own here."""
+    """Removing a name needs version 2 of the page, with its own file here."""
     promised = set(V1.read_text(encoding="utf-8").split("\n")) - {""}
 
     assert "**Version 1.**" in PAGE

@@ -1,4 +1,4 @@
-"""Every setting is documented, and each service's README lists the settings it reads and the incidents it has sites for."""
+"""Every setting is documented; each service's README lists its settings and chaos sites."""
 
 import ast
 import re
@@ -10,17 +10,17 @@ from vshop.kit.settings import Settings, table
 
 SERVICES = ("auth_stub", "console", "observatory", "orders", "stock_updater")
 FIELDS = {field.name for field in msgspec.structs.fields(Settings)}
-HOLDERS = {"settings", "_settings", "wanted"}  # the names that Settings go by in the code
+HOLDERS = {"settings", "_settings", "wanted", "load()"}  # names of Settings in the code
 
 
 def _settings_read(module):
-    """Return the fields of Settings that a module takes from them."""
+    """Return the fields of Settings that a module reads."""
     holders = (node for node in ast.walk(module.tree) if isinstance(node, ast.Attribute) and node.attr in FIELDS)
     return {node.attr for node in holders if (ast.unparse(node.value).split(".")[-1]) in HOLDERS}
 
 
 def _reached(graph, service):
-    """Return the modules a service is made of: its own, and what they import."""
+    """Return a service's modules and all that they import."""
     reached, todo = set(), [name for name in graph if name.split(".")[0] == service]
     while todo:
         name = todo.pop()
@@ -36,7 +36,7 @@ def _table_column(text, pattern):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_readme_lists_the_settings_its_service_reads(root, modules, graph, service):
-    """No more and no fewer; the kit's modules that it uses read some for it."""
+    """Including those that the kit reads for it."""
     readme = (root / "services" / service / "README.md").read_text(encoding="utf-8")
     read = {f"SHOP_{field.upper()}" for name in _reached(graph, service) for field in _settings_read(modules[name])}
 
@@ -47,7 +47,6 @@ def test_a_readme_lists_the_settings_its_service_reads(root, modules, graph, ser
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_readme_shows_the_defaults_that_hold(root, service):
-    """In the second column."""
     readme = (root / "services" / service / "README.md").read_text(encoding="utf-8")
     shown = dict(re.findall(r"^\| `(SHOP_\w+)` \| *`?([^|`]*?)`? *\|", readme, re.MULTILINE))
     defaults = {variable: default for variable, _, default, _ in table()}
@@ -58,7 +57,6 @@ def test_a_readme_shows_the_defaults_that_hold(root, service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_readme_lists_the_chaos_sites_of_its_service(root, modules, service):
-    """By the ids of the incidents."""
     readme = (root / "services" / service / "README.md").read_text(encoding="utf-8")
     sites = {
         node.args[0].value
@@ -72,7 +70,6 @@ def test_a_readme_lists_the_chaos_sites_of_its_service(root, modules, service):
 
 
 def test_every_setting_is_documented(root):
-    """In docs/settings.md, with its default and what it is."""
     text = (root / "docs" / "settings.md").read_text(encoding="utf-8")
     rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `SHOP_")}
 
@@ -83,14 +80,13 @@ def test_every_setting_is_documented(root):
 
 
 def test_every_setting_is_read_by_something(root, modules):
-    """One that nobody reads is taken out again."""
     read = {field for module in modules.values() for field in _settings_read(module)}
 
     assert FIELDS - read == set()
 
 
 def test_every_client_of_kafka_takes_its_login(root):
-    """By the one function that reads SHOP_KAFKA_PROPERTIES: no service names Kafka's address itself."""
+    """Only one function configures Kafka's address, and it reads SHOP_KAFKA_PROPERTIES."""
     naming = [
         str(path.relative_to(root))
         for folder in ("services", "src/vshop/kit")
@@ -98,4 +94,4 @@ def test_every_client_of_kafka_takes_its_login(root):
         if "bootstrap.servers" in path.read_text(encoding="utf-8")
     ]
 
-    assert naming == ["src/vshop/kit/kafka_connection.py"]
+    assert naming == ["src/vshop/kit/kafka/connection.py"]

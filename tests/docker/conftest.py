@@ -5,22 +5,22 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 import docker
 import pytest
 import requests
-from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 
+from tests.docker.engine import problem as engine_problem
 from tests.waiting import wait_until
-from vshop.addresses import Addresses, find
-from vshop.client import USERS, ShopClient, ShopError
-from vshop.runtime import ports
-from vshop.runtime.options import Options
-from vshop.runtime.shop import Shop
-from vshop.traces import TraceReader
+from vshop.runtime.local import ports
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.options import Options
+from vshop.shop.addresses import Addresses, find
+from vshop.shop.client import USERS, ShopClient, ShopError
+from vshop.shop.traces import TraceReader
 
 KAFKA, DYNAMODB, JAEGER = "apache/kafka:4.3.1", "amazon/dynamodb-local:3.1.0", "jaegertracing/jaeger:2.13.0"
 AWS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -29,24 +29,21 @@ SERVICES = ("observatory", "auth-stub", "orders", "stock-updater", "console")
 
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> Iterator[docker.DockerClient]:
-    """The container engine: where DOCKER_HOST says, else at the default socket."""
-    try:
-        client = docker.from_env()
-        client.ping()
-    except DockerException as error:
-        pytest.skip(f"no container engine answers: {error}")
-    yield client
-    client.close()
+    """The container engine at DOCKER_HOST or the default socket."""
+    if problem := engine_problem():
+        pytest.skip(f"Start Docker, or set DOCKER_HOST, to run this test: {problem}.")
+    with closing(docker.from_env()) as client:
+        yield client
 
 
 class Server(NamedTuple):
-    """A container that runs, and the ports of loopback on which it is published; they stay when it is restarted."""
+    """A running container, and its loopback ports, which stay the same after a restart."""
 
     container: Any
     ports: tuple[int, ...]
 
     def kill_and_start(self) -> None:
-        """End it as a power cut would, and start it again with its data."""
+        """Kill the container, and start it again with its data."""
         self.container.kill()
         self.container.start()
 
@@ -61,7 +58,7 @@ def _running(image: str, published: dict[int, int], command: list[str], env: dic
 
 @contextmanager
 def broker(published: int, advertised: int) -> Iterator[Server]:
-    """Run Kafka in a container while the block runs, published at one port of loopback; clients are told to come to another."""
+    """Run Kafka in a container, published at one port; clients are told to use another."""
     env = {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
@@ -87,7 +84,6 @@ def broker(published: int, advertised: int) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def kafka(engine) -> Iterator[Server]:
-    """Kafka in a container."""
     (port,) = ports.free(1)
     with broker(published=port, advertised=port) as server:
         yield server
@@ -95,7 +91,6 @@ def kafka(engine) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def dynamodb(engine) -> Iterator[Server]:
-    """DynamoDB Local in a container, its data on disk."""
     (port,) = ports.free(1)
     command = ["-jar", "DynamoDBLocal.jar", "-disableTelemetry", "-sharedDb", "-dbPath", "/tmp"]  # noqa: S108 - inside the container
     with _running(DYNAMODB, {8000: port}, command, {}) as server:
@@ -105,7 +100,7 @@ def dynamodb(engine) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def jaeger(engine) -> Iterator[Server]:
-    """Jaeger in a container as it comes, in memory; its ports are those of its page and of OTLP."""
+    """A real Jaeger."""
     page, otlp = ports.free(2)
     with _running(JAEGER, {16686: page, 4318: otlp}, [], {"OTEL_TRACES_SAMPLER": "always_off"}) as server:
         wait_until(lambda: requests.get(f"http://127.0.0.1:{page}/api/services", timeout=2).ok)
@@ -117,7 +112,7 @@ Started = Callable[..., Shop]
 
 @pytest.fixture(scope="session")
 def on_servers(kafka: Server, dynamodb: Server, jaeger: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """Start a shop's services as processes on the containers, with a topic, group and table of their own."""
+    """Run the services as processes on the containers, with their own topic, group and table."""
     begun: list[Shop] = []
 
     def start(**env: str) -> Shop:
@@ -146,30 +141,26 @@ def on_servers(kafka: Server, dynamodb: Server, jaeger: Server, tmp_path_factory
 
 @pytest.fixture(scope="session")
 def shop(on_servers: Started) -> Shop:
-    """A shop of processes on the real servers, in default settings."""
     return on_servers()
 
 
 @pytest.fixture(scope="session")
 def addresses(shop: Shop) -> Addresses:
-    """Where it is."""
     return find(shop.state.home, {})
 
 
 @pytest.fixture(scope="session")
 def client(addresses: Addresses) -> ShopClient:
-    """A shopper."""
     return ShopClient(addresses)
 
 
 @pytest.fixture(scope="session")
 def reader(jaeger: Server) -> TraceReader:
-    """Reads from the real Jaeger."""
     return TraceReader(f"http://127.0.0.1:{jaeger.ports[0]}")
 
 
 class Shoppers:
-    """Order all the time, each order again under its key until it is accepted; count what was accepted."""
+    """Place orders, each until it is accepted, and count them."""
 
     def __init__(self, addresses: Addresses) -> None:
         """Args: addresses: where to order."""
@@ -180,7 +171,7 @@ class Shoppers:
 
     @contextmanager
     def ordering(self, shoppers: int = 3, at_least: int = 20) -> Iterator[None]:
-        """Order while the block runs, and until that many more orders were accepted after it."""
+        """Order inside the block, and until this many more orders are accepted after it."""
         with ThreadPoolExecutor(shoppers) as pool:
             done = [pool.submit(self._shop, number) for number in range(shoppers)]
             try:
@@ -215,5 +206,4 @@ class Shoppers:
 
 @pytest.fixture
 def shoppers(addresses: Addresses) -> Shoppers:
-    """Shoppers of the shop on the real servers, who have not ordered yet."""
     return Shoppers(addresses)

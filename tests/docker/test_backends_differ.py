@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from vshop.runtime.options import Options
-from vshop.runtime.shop import Shop
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.options import Options
 
 PAGE = (Path(__file__).parents[2] / "docs/backends.md").read_text(encoding="utf-8")
 TABLE = "item-stock"
@@ -22,17 +22,14 @@ Case = Callable[[Any], Any]
 
 
 def put(**options: Any) -> Case:
-    """Make a PutItem."""
     return lambda db: db.put_item(**({"TableName": TABLE} | options))
 
 
 def get(**key: Any) -> Case:
-    """Make a GetItem."""
     return lambda db: db.get_item(TableName=TABLE, Key=key)
 
 
 def update(expression: str, **values: Any) -> Case:
-    """Make an UpdateItem of the item that is there."""
     named = {f":{name}": value for name, value in values.items()}
     return lambda db: db.update_item(
         TableName=TABLE, Key={"id": {"S": "1"}}, UpdateExpression=expression, ExpressionAttributeValues=named
@@ -40,7 +37,6 @@ def update(expression: str, **values: Any) -> Case:
 
 
 def create(db: Any, name: str = TABLE) -> Any:
-    """Create a table as the shop's is."""
     return db.create_table(
         TableName=name,
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
@@ -72,7 +68,7 @@ CASES: dict[str, Case] = {
 
 
 def connected(url: str) -> Any:
-    """Connect to a server that holds nothing but item 1 of the table."""
+    """Connect to a server that holds only item 1."""
     db = boto3.client(
         "dynamodb",
         endpoint_url=url,
@@ -89,7 +85,7 @@ def connected(url: str) -> Any:
 
 
 def answer(case: Case, db: Any) -> str:
-    """Say how a server answers, as the page does."""
+    """Format a server's answer as the page does."""
     try:
         case(db)
     except ClientError as error:
@@ -100,7 +96,6 @@ def answer(case: Case, db: Any) -> str:
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Kafka and moto as processes."""
     home = str(tmp_path_factory.mktemp("moto"))
     with Shop.start(Options(home=home, free_ports=True, parts=("kafka", "dynamodb"), aot=False, timeout_s=100)) as shop:
         yield shop
@@ -108,7 +103,6 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """DynamoDB Local as a process."""
     home = str(tmp_path_factory.mktemp("local"))
     with Shop.start(Options(home=home, free_ports=True, parts=("dynamodb",), dynamodb="local", aot=False, timeout_s=100)) as shop:
         yield shop
@@ -116,13 +110,13 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def servers(embedded: Shop, local: Shop, dynamodb) -> dict[str, Any]:
-    """A client of each server that plays DynamoDB."""
+    """A client of each DynamoDB server."""
     urls = {"moto": embedded.addresses["dynamodb"], "process": local.addresses["dynamodb"]}
     return {name: connected(url) for name, url in (urls | {"container": f"http://127.0.0.1:{dynamodb.ports[0]}"}).items()}
 
 
 def row(case: str) -> tuple[str, str]:
-    """Read what the page says that moto and DynamoDB Local answer."""
+    """Read both answers from the page."""
     found = re.search(rf"^\| {re.escape(case)} \| (.*?) \| (.*?) \|", PAGE, re.MULTILINE)
     assert found, f"docs/backends.md has no row {case!r}"
     moto, local = (cell.replace("`", "") for cell in found.groups())
@@ -131,20 +125,18 @@ def row(case: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_both_answer_as_the_page_says(case: str, servers: dict[str, Any]):
-    """The code and the text of each; DynamoDB Local's are the same in its container and as a process."""
     said = {name: answer(CASES[case], db) for name, db in servers.items()}
     moto, local = row(case)
     assert said == {"moto": moto, "process": local, "container": local}
 
 
 def test_the_page_has_no_case_that_is_not_tested():
-    """Every row of the table of answers is one of the cases above."""
     table = PAGE.partition("| case | moto | DynamoDB Local |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| ([^|-][^|]*?) \|", table, re.MULTILINE) == list(CASES)
 
 
 def joins(bootstrap: str, protocol: str) -> bool:
-    """Say whether a consumer of a group protocol gets its partitions."""
+    """Return whether a consumer with this group protocol gets its partitions."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": protocol, "group.protocol": protocol, "log_level": 0})
     assigned: list[Any] = []
     consumer.subscribe(["joined"], on_assign=lambda _, partitions: assigned.extend(partitions))
@@ -163,7 +155,7 @@ def joins(bootstrap: str, protocol: str) -> bool:
 
 
 def test_only_the_containers_kafka_knows_the_new_group_protocol(embedded: Shop, kafka):
-    """Embedded storage is formatted by hand, which leaves KIP-848 off; the classic protocol, which the shop uses, works in both."""
+    """Embedded storage is formatted by hand, without KIP-848. The shop uses the classic protocol."""
     found = {}
     for name, bootstrap in {"embedded": embedded.addresses["kafka"], "container": f"127.0.0.1:{kafka.ports[0]}"}.items():
         admin = AdminClient({"bootstrap.servers": bootstrap})

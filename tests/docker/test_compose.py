@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import requests
 
-from vshop.addresses import Addresses
-from vshop.client import ShopClient
 from vshop.incidents.loader import load_catalogue
-from vshop.runtime import ports
-from vshop.traces import Trace, TraceReader, missing_hop
-from vshop.verify import TraceFinder, verify
+from vshop.incidents.verify import verify
+from vshop.runtime.local import ports
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import ShopClient
+from vshop.shop.traces import Trace, TraceReader, missing_hop
 
 pytestmark = pytest.mark.timeout(420)  # whichever test comes first also waits for what it needs to be built or started
 
@@ -31,20 +31,20 @@ LOCUST = "locustio/locust:2.47.0"
 
 @pytest.fixture(scope="module")
 def env(engine) -> dict[str, str]:
-    """A project, an image tag and ports of its own, so that a shop in containers that runs already is left alone."""
+    """An own project, image tag and ports, so that a running shop is left alone."""
     moved = {f"VSHOP_{name}_PORT": str(port) for name, port in zip(PUBLISHED, ports.free(len(PUBLISHED)), strict=True)}
     return os.environ | moved | {"COMPOSE_PROJECT_NAME": PROJECT, "VSHOP_IMAGE_TAG": "test"}
 
 
 def compose(env: dict[str, str], *arguments: str) -> str:
-    """Run ``docker compose`` and return what it printed."""
+    """Run ``docker compose`` and return its output."""
     return subprocess.run(
         ["docker", "compose", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=240, check=True
     ).stdout
 
 
 def vshop(env: dict[str, str], *arguments: str) -> Any:
-    """Run a command of ``vshop`` and return the JSON that it printed."""
+    """Run ``vshop`` and return its JSON."""
     ran = subprocess.run([VSHOP, *arguments, "--json"], env=env, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, f"{arguments}: {ran.stdout}\n{ran.stderr}"
     return json.loads(ran.stdout)
@@ -61,29 +61,26 @@ def up(env) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def addresses(up) -> Addresses:
-    """Where the parts are."""
     return Addresses(**up["addresses"])
 
 
 @pytest.fixture(scope="module")
 def client(addresses: Addresses) -> ShopClient:
-    """A shopper."""
     return ShopClient(addresses)
 
 
 @pytest.fixture(scope="module")
 def attached(env, addresses: Addresses) -> dict[str, str]:
-    """An environment in which every command finds this shop."""
+    """Variables with which every command finds this shop."""
     return env | {f"VSHOP_{name.upper()}_URL": getattr(addresses, name) for name in Addresses.__struct_fields__}
 
 
 def shape(trace: Trace) -> list[tuple[Any, ...]]:
-    """Describe every span by what it is and where it belongs."""
+    """Describe every span by its name, kind and place."""
     return [(span.span_id, span.parent_id, span.service, span.kind, span.name, span.status) for span in trace.spans]
 
 
-def test_the_file_is_sound(env):
-    """Compose has nothing to complain of."""
+def test_compose_file_is_valid(env):
     ran = subprocess.run(
         ["docker", "compose", "config", "--quiet"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
     )
@@ -91,22 +88,19 @@ def test_the_file_is_sound(env):
 
 
 def test_one_command_and_the_first_order_is_one_whole_trace(up, addresses: Addresses):
-    """The synthetic order's trace is whole in the real Jaeger; up names every address."""
     trace = TraceReader(addresses.traces).get(up["traceId"])
     assert missing_hop(trace) is None
     assert len(trace.spans) == 7
     assert requests.get(f"{addresses.traces}/", timeout=10).headers["Content-Type"].startswith("text/html"), "Jaeger's page"
 
 
-def test_it_is_as_small_as_promised(up):
-    """Seven or eight containers, less than 1.5 GB resident in all."""
+def test_memory_and_number_of_containers_are_bounded(up):
     assert 7 <= len(up["containers"]) <= 8
     assert all(one["residentBytes"] > 5e6 for one in up["containers"])
     assert sum(one["residentBytes"] for one in up["containers"]) < 1.5e9
 
 
 def test_commands_work_unchanged(attached, up):
-    """status, order, trace, stock and logs find it by its addresses."""
     status = vshop(attached, "status")
     assert status["ready"]
     assert set(status["parts"]) == set(up["addresses"])
@@ -118,7 +112,6 @@ def test_commands_work_unchanged(attached, up):
 
 
 def test_the_consoles_page_reaches_every_part(addresses: Addresses):
-    """It is served, places orders, and reads stock, traces and alerts; its links lead to the real Jaeger."""
     assert "<html" in requests.get(f"{addresses.console}/", timeout=10).text
     assert requests.get(f"{addresses.console}/api/shop", timeout=10).json()["jaeger"] == f"{addresses.traces}/trace/{{traceId}}"
     placed = requests.post(f"{addresses.console}/api/shop/customers", json={"count": 3}, timeout=30)
@@ -128,7 +121,6 @@ def test_the_consoles_page_reaches_every_part(addresses: Addresses):
 
 
 def test_no_span_is_lost_on_either_way(client: ShopClient, addresses: Addresses):
-    """Of 100 orders, placed by eight at a time, every trace is whole in Jaeger, and the same in the observatory."""
     token = client.token()
     with ThreadPoolExecutor(8) as pool:
         placed = list(pool.map(lambda number: client.place_order(number % 9, token=token), range(100)))
@@ -141,8 +133,7 @@ def test_no_span_is_lost_on_either_way(client: ShopClient, addresses: Addresses)
     assert [shape(trace) for trace in handed_on] == [shape(trace) for trace in whole]
 
 
-def test_containers_can_do_no_more_than_they_must(up, engine):
-    """No root, nothing to write to but volumes, no capability, bounded memory; published on loopback only."""
+def test_containers_have_no_needless_rights(up, engine):
     found = engine.containers.list(filters={"label": f"com.docker.compose.project={PROJECT}"})
     assert len(found) == len(up["containers"])
     for container in found:
@@ -157,15 +148,13 @@ def test_containers_can_do_no_more_than_they_must(up, engine):
 
 @pytest.mark.parametrize("incident", CATALOGUE.values(), ids=list(CATALOGUE))
 def test_incident_is_verified(incident, client: ShopClient, addresses: Addresses):
-    """Everything the incident's file says is seen on real Kafka, DynamoDB Local and Jaeger."""
-    verdict = verify(incident, client, TraceFinder(addresses.traces))
+    verdict = verify(incident, client, TraceReader(addresses.traces))
     assert verdict.verified, "\n".join(map(str, verdict.failed))
 
 
-def test_shoppers_in_containers_are_reckoned_up(env, attached, engine):
-    """Locust's master and worker, with the profile `load`; stopped again with all the rest."""
+def test_profile_load_accounts_for_its_orders(env, attached, engine):
     if not engine.images.list(LOCUST):
-        pytest.skip(f"there is no image {LOCUST} here")
+        pytest.skip(f"Run `docker pull {LOCUST}` to run this test.")
     url = f"http://127.0.0.1:{env['VSHOP_LOCUST_PORT']}"
     compose(env, "--profile", "load", "up", "--detach", "--no-build", "--wait", "--wait-timeout", "120", "locust", "locust-worker")
     command = [sys.executable, "-m", "loadtest", "load", "--locust", url, "--users=4", "--rate=5", "--time=8s", "--json"]
@@ -177,7 +166,6 @@ def test_shoppers_in_containers_are_reckoned_up(env, attached, engine):
 
 
 def test_orders_stock_and_traces_outlive_a_restart(env, up, attached, client: ShopClient, addresses: Addresses):
-    """What the servers and the console stored is there when they are back, and the services, which went on, find them again."""
     before = {item["id"]: item["stock"] for item in client.stock()}
     for turn in (requests.put, requests.delete):
         assert turn(f"{addresses.console}/chaos/pricing-type-error", timeout=10).ok

@@ -1,4 +1,4 @@
-"""The services' image: small, and nothing in it that is nobody's business."""
+"""The services' image: small, without secrets or development files."""
 
 import re
 import subprocess
@@ -27,14 +27,13 @@ _TOLD = re.compile(r"(password|passwd|secret|token|api_?key|credential)\w*\s*=|h
 
 @pytest.fixture(scope="module")
 def image(engine) -> Any:
-    """The image, built."""
     subprocess.run(["docker", "build", "--quiet", "--tag", TAG, str(ROOT)], capture_output=True, timeout=400, check=True)
     return engine.images.get(TAG)
 
 
 @pytest.fixture(scope="module")
 def files(image, engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tarfile.TarFile]:
-    """Every file of a container made of it, the base image's included."""
+    """Return every file of a container of the image."""
     container = engine.containers.create(image.id)
     path = tmp_path_factory.mktemp("image") / "files.tar"
     try:
@@ -48,7 +47,7 @@ def files(image, engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 
 
 def ours(files: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield what this project's Dockerfile put there."""
+    """Yield the files that the Dockerfile adds."""
     for member in files:
         if member.isfile() and member.name.startswith(("opt/shop/", "var/lib/shop", "src/")):
             content = files.extractfile(member)
@@ -57,33 +56,29 @@ def ours(files: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def test_what_it_adds_to_its_base_is_small(image, engine):
-    """Less than 110 MB; the JRE, moto and the other services of AWS are left out."""
     added = image.attrs["Size"] - engine.images.get(BASE).attrs["Size"]
     assert added < 110e6, f"{added / 1e6:.0f} MB"
 
 
-def test_it_is_nobodys_and_needs_no_writing(image):
-    """A user without rights; one program that the command chooses."""
+def test_image_needs_no_root_and_no_write_access(image):
     config = image.attrs["Config"]
     assert (config["User"], config["Cmd"]) == ("10001:10001", ["python", "-P", "-m", "orders"])
 
 
-def test_a_role_can_be_taken_on(image, engine):
-    """A cluster's ServiceAccount gets its credentials from STS: botocore must still know that service."""
+def test_image_can_assume_a_role(image, engine):
+    """A cluster's ServiceAccount gets its credentials from STS, so botocore must still know that service."""
     program = "import botocore.session as s; print(s.get_session().create_client('sts', 'eu-central-1').meta.endpoint_url)"
     said = engine.containers.run(image.id, ["python", "-P", "-c", program], remove=True)
 
     assert said.decode().strip() == "https://sts.eu-central-1.amazonaws.com"
 
 
-def test_its_history_and_environment_tell_no_secret(image):
-    """Neither a layer's command nor a variable holds what looks like one."""
+def test_history_and_environment_hold_no_secret(image):
     told = [layer["CreatedBy"] for layer in image.history()] + image.attrs["Config"]["Env"]
     assert [line for line in told if _TOLD.search(line)] == []
 
 
-def test_no_file_of_a_workplace_is_in_it(files: tarfile.TarFile):
-    """No repository, no .env, no key file, no tool's credentials, no bytecode-less source tree of tests."""
+def test_image_holds_no_development_files(files: tarfile.TarFile):
     names = [name for name, _ in ours(files)]
     assert len(names) > 1000, "there must be something to look at"
     assert [name for name in names if _NAMES.search(name)] == []
@@ -92,13 +87,13 @@ def test_no_file_of_a_workplace_is_in_it(files: tarfile.TarFile):
 
 
 def test_no_file_holds_a_key_or_token(files: tarfile.TarFile):
-    """Private keys and the tokens of well-known services have a form of their own. Libraries bring OpenSSL's own test keys."""
+    """Libraries bring OpenSSL's own test keys, which do not count."""
     text = ((name, content) for name, content in ours(files) if not re.search(r"\.so(\.|$)", name))
     assert [name for name, content in text if _CONTENT.search(content.read())] == []
 
 
-def test_a_service_of_it_that_cannot_start_ends_with_a_sentence(image):
-    """And nothing after it: this Python starts no more threads at its end, which a log handler's flush once tried."""
+def test_service_that_cannot_start_ends_with_a_message(image):
+    """Nothing follows the message: Python starts no threads at exit, which the flush of a log handler once tried."""
     env = ["--env", "SHOP_TOKEN_KEY=/proc/key.pem", "--env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9"]
     command = ["docker", "run", "--rm", *env, TAG, "python", "-P", "-m", "auth_stub"]
 

@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from vshop.client import ShopClient
-from vshop.runtime.shop import Shop
-from vshop.traces import TraceReader
+from vshop.runtime.local.shop import Shop
+from vshop.shop.client import ShopClient
+from vshop.shop.traces import TraceReader
 
 pytestmark = pytest.mark.timeout(300)  # whichever test comes first also waits for what it needs to be built or started
 
@@ -15,9 +15,9 @@ ITEMS = range(9)
 
 
 def exact(client: ShopClient, reader: TraceReader, before: dict[int, int], accepted: dict[int, int]) -> None:
-    """Fail unless the stock has gone down by what was accepted and by nothing else.
+    """Fail unless the stock fell by exactly the accepted orders.
 
-    A last order for each item comes after all others in its partition: when it is in the stock, so is whatever was before it.
+    The last order for each item is the last in its partition: once it is in the stock, so are all others.
     """
     last = [client.place_order(item, 1) for item in ITEMS]
     for placed in last:
@@ -28,7 +28,6 @@ def exact(client: ShopClient, reader: TraceReader, before: dict[int, int], accep
 
 
 def stocks(client: ShopClient) -> dict[int, int]:
-    """Read the stock of every item."""
     return {item["id"]: item["stock"] for item in client.stock()}
 
 
@@ -36,7 +35,6 @@ def stocks(client: ShopClient) -> dict[int, int]:
 def test_a_server_is_killed_and_comes_back(
     server: str, shoppers, client: ShopClient, reader: TraceReader, eventually, request: pytest.FixtureRequest
 ):
-    """Orders under way wait, are answered 503 and sent again, or lie in Kafka until DynamoDB is back."""
     before = stocks(client)
     with shoppers.ordering():
         request.getfixturevalue(server).kill_and_start()
@@ -45,7 +43,7 @@ def test_a_server_is_killed_and_comes_back(
 
 
 def test_stock_updater_is_killed_twice(shoppers, client: ShopClient, reader: TraceReader, shop: Shop):
-    """Killed between write and commit, as often as not: what is delivered again is recognised."""
+    """Between write and commit as often as not: a record that is delivered again is recognized."""
     before = stocks(client)
     with shoppers.ordering():
         for _ in range(2):

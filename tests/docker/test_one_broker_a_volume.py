@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.docker.conftest import KAFKA
 from tests.waiting import wait_until
-from vshop.runtime import ports
+from vshop.runtime.local import ports
 
 BASE = Path(__file__).parents[2] / "deploy" / "k8s" / "base"
 VOLUME = "/var/lib/kafka/data"
@@ -24,7 +24,6 @@ def _arguments() -> list[str]:
 
 
 def _environment(port: int) -> dict[str, str]:
-    """Return what the pod is given, with this machine's names."""
     lines = (line for line in (BASE / "kafka.env").read_text().splitlines() if not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines) | {
         "KAFKA_NODE_ID": "0",
@@ -35,7 +34,7 @@ def _environment(port: int) -> dict[str, str]:
 
 @pytest.fixture
 def start(engine: docker.DockerClient) -> Iterator[Callable[[int], Any]]:
-    """Start a broker published at a port of loopback; all share one volume."""
+    """Start a broker at a loopback port; all share one volume."""
     volume, begun = engine.volumes.create(), list[Any]()
     mount = {volume.name: {"bind": VOLUME, "mode": "rw"}}
     engine.containers.run(KAFKA, ["-R", "1000:1000", VOLUME], entrypoint="chown", user="0", volumes=mount, remove=True)
@@ -55,7 +54,7 @@ def start(engine: docker.DockerClient) -> Iterator[Callable[[int], Any]]:
 
 
 def test_the_second_broker_waits_for_the_first(start: Callable[[int], Any]):
-    """And has all of it then: side by side, each writes over what the other wrote."""
+    """Side by side, each would overwrite the records of the other."""
     here, there = ports.free(2)
     first = start(here)
     wait_until(lambda: STARTED in first.logs(), 90)

@@ -10,16 +10,16 @@ import psutil
 import pytest
 import requests
 
-from vshop.addresses import Addresses, find
-from vshop.client import ShopClient
-from vshop.first_order import Followed, follow
 from vshop.incidents.loader import load_catalogue
-from vshop.runtime import jaeger
-from vshop.runtime.options import Options
-from vshop.runtime.progress import silent
-from vshop.runtime.shop import Shop
-from vshop.traces import TraceReader
-from vshop.verify import TraceFinder, verify
+from vshop.incidents.verify import verify
+from vshop.runtime.backends import jaeger
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.options import Options
+from vshop.runtime.model.progress import silent
+from vshop.shop.addresses import Addresses, find
+from vshop.shop.client import ShopClient
+from vshop.shop.first_order import Followed, follow
+from vshop.shop.traces import TraceReader
 
 JAEGER = "jaegertracing/jaeger:2.13.0"
 CATALOGUE = load_catalogue()
@@ -27,7 +27,7 @@ CATALOGUE = load_catalogue()
 
 @pytest.fixture(scope="module")
 def program(engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program out of Jaeger's image, named as it is where it is installed."""
+    """Jaeger's program, copied from its image."""
     container = engine.containers.create(JAEGER)
     try:
         packed = b"".join(container.get_archive("/cmd/jaeger/jaeger-linux")[0])
@@ -41,7 +41,6 @@ def program(engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shop(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The whole shop on both."""
     home = str(tmp_path_factory.mktemp("real"))
     options = Options(home=home, free_ports=True, dynamodb="local", jaeger=str(program), aot=False, timeout_s=100)
     with Shop.start(options) as running:
@@ -50,18 +49,15 @@ def shop(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
 
 @pytest.fixture(scope="module")
 def addresses(shop: Shop) -> Addresses:
-    """Where its parts are."""
     return find(shop.state.home, {})
 
 
 @pytest.fixture(scope="module")
 def followed(addresses: Addresses) -> Followed:
-    """An order that went end to end."""
     return follow(ShopClient(addresses), TraceReader(addresses.traces), timeout_s=60)
 
 
 def test_traces_are_jaegers_and_the_observatorys(followed: Followed, shop: Shop, addresses: Addresses, eventually: Any):
-    """The answer leads to Jaeger's page, commands read from Jaeger, and the observatory holds the same spans."""
     assert followed.placed.trace_url == f"{shop.addresses['jaeger']}/trace/{followed.placed.trace_id}"
     assert (addresses.traces, addresses.observatory) == (shop.addresses["jaeger"], shop.addresses["observatory"])
     assert "html" in requests.get(addresses.traces, timeout=10).headers["Content-Type"]
@@ -71,7 +67,7 @@ def test_traces_are_jaegers_and_the_observatorys(followed: Followed, shop: Shop,
 
 
 def test_nothing_listens_beyond_loopback(shop: Shop):
-    """DynamoDB Local's own main class would; neither it nor Jaeger does here."""
+    """DynamoDB Local's own main class would listen everywhere."""
     for part in ("dynamodb", "jaeger"):
         process = psutil.Process(shop.state.processes[part].pid)
         bound = {c.laddr.ip for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
@@ -80,7 +76,6 @@ def test_nothing_listens_beyond_loopback(shop: Shop):
 
 
 def test_each_is_restarted_with_its_data(followed: Followed, shop: Shop, addresses: Addresses):
-    """Table and traces are on disk."""
     before = ShopClient(addresses).item(0)
     shop.restart("dynamodb")
     shop.restart("jaeger")
@@ -90,16 +85,14 @@ def test_each_is_restarted_with_its_data(followed: Followed, shop: Shop, address
 
 @pytest.mark.parametrize("name", ["stock-put-missing-key", "orders-context-lost"])
 def test_incidents_are_verified_on_them(name: str, addresses: Addresses):
-    """One that DynamoDB words otherwise than moto, one of two traces."""
-    verdict = verify(CATALOGUE[name], ShopClient(addresses), TraceFinder(addresses.traces))
+    verdict = verify(CATALOGUE[name], ShopClient(addresses), TraceReader(addresses.traces))
     assert verdict.verified, "\n".join(map(str, verdict.failed))
 
 
 def test_auto_finds_the_program_on_the_path(program: Path, monkeypatch: pytest.MonkeyPatch):
-    """It becomes one of the parts; without one nothing changes."""
     wanted = Options(jaeger="auto")
     monkeypatch.setenv("PATH", str(program.parent))
-    settled = jaeger.settle(wanted, silent)
+    settled = jaeger.resolve(wanted, silent)
     assert (settled.jaeger, settled.parts) == (str(program), (*wanted.parts, "jaeger"))
     monkeypatch.setenv("PATH", "/nowhere")
-    assert jaeger.settle(wanted, silent) == Options(jaeger="none")
+    assert jaeger.resolve(wanted, silent) == Options(jaeger="none")

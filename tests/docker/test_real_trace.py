@@ -5,9 +5,9 @@ import json
 import pytest
 import requests
 
-from vshop.addresses import Addresses, find
-from vshop.client import ShopClient
-from vshop.traces import Trace, TraceReader
+from vshop.shop.addresses import Addresses, find
+from vshop.shop.client import ShopClient
+from vshop.shop.traces import Trace, TraceReader
 
 TOPIC = "queuing.retail_site.new_orders"
 TREE = [
@@ -23,13 +23,11 @@ TREE = [
 
 @pytest.fixture(scope="module")
 def placed(client: ShopClient):
-    """An order for two pieces of item 5, accepted."""
     return client.place_order(5, 2, discount_code="DEL15")
 
 
 @pytest.fixture(scope="module")
 def trace(placed, reader: TraceReader) -> Trace:
-    """Its trace, through ``/api/v3``."""
     return reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=60)
 
 
@@ -39,14 +37,12 @@ def tree(trace: Trace) -> list[tuple[str, str, str, str | None]]:
     return [(span.service, span.kind, span.name, names.get(span.parent_id or "")) for _, span in trace.walk()]
 
 
-def test_the_tree_is_exactly_the_designs(placed, trace: Trace):
-    """Nothing more, nothing less, through ``/api/v3``; no error."""
+def test_trace_has_exactly_the_designed_spans(placed, trace: Trace):
     assert tree(trace) == TREE
     assert {span.status for span in trace.spans} == {"UNSET"}
 
 
 def test_jaegers_own_json_has_the_same_tree(placed, trace: Trace, reader: TraceReader):
-    """``/api/traces/{id}``, which Jaeger's page reads, shows the same spans, services and parents."""
     (seen,) = requests.get(f"{reader.url}/api/traces/{placed.trace_id}", timeout=10).json()["data"]
     names = {span["spanID"]: span["operationName"] for span in seen["spans"]}
     shown = []
@@ -60,12 +56,10 @@ def test_jaegers_own_json_has_the_same_tree(placed, trace: Trace, reader: TraceR
 
 
 def test_the_answer_leads_to_jaegers_page(placed, reader: TraceReader):
-    """``traceUrl`` is the trace's page in the real Jaeger."""
     assert placed.trace_url == f"{reader.url}/trace/{placed.trace_id}"
 
 
 def test_payloads_are_there_and_secrets_are_not(placed, trace: Trace, client: ShopClient, reader: TraceReader):
-    """Bodies, the Kafka value and DynamoDB's request are on the spans; nowhere is a token."""
     spans = {span.name: span for span in trace.spans}
     assert json.loads(spans["POST /orders"].attributes["shop.http.request.body"])["quantity"] == 2
     assert json.loads(spans["POST /orders"].attributes["shop.http.request.headers"])["authorization"] == "[REDACTED]"
@@ -77,12 +71,10 @@ def test_payloads_are_there_and_secrets_are_not(placed, trace: Trace, client: Sh
 
 
 def test_the_observatory_holds_the_same_trace(placed, trace: Trace, addresses: Addresses):
-    """What Jaeger got was handed on by the observatory, whole."""
     assert tree(TraceReader(addresses.observatory).get(placed.trace_id)) == tree(trace)
 
 
 def test_in_link_mode_processing_is_a_trace_of_its_own(on_servers, reader: TraceReader):
-    """``SHOP_KAFKA_TRACE=link``: its root is linked to the span that sent the record."""
     linking = on_servers(SHOP_KAFKA_TRACE="link")
     placed = ShopClient(find(linking.state.home, {})).place_order(4)
     trace = reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=60)

@@ -1,4 +1,4 @@
-"""A machine or a network that goes closes no connection: whoever waits for an answer on one must give it up and go on."""
+"""A machine or network that disappears closes no connection, so clients must give up silent ones."""
 
 import select
 import socket
@@ -10,13 +10,13 @@ import pytest
 
 from tests.docker.conftest import Started, broker
 from tests.waiting import wait_until
-from vshop.addresses import find
-from vshop.client import ShopClient, ShopError
-from vshop.runtime import ports
+from vshop.runtime.local import ports
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient, ShopError
 
 
 class Network:
-    """Forwards a port of loopback to another one, until the connections that there are fall silent."""
+    """Forwards a loopback port until its connections are cut."""
 
     def __init__(self, near: int, far: int) -> None:
         """Args: near, far: the ports."""
@@ -25,7 +25,7 @@ class Network:
         self._threads: list[threading.Thread] = []
 
     def run(self) -> None:
-        """Forward, each connection from a thread of its own, until ``close``."""
+        """Forward each connection in a thread, until ``close``."""
         while True:
             near, _ = self._listener.accept()
             if self._stop.is_set():
@@ -45,12 +45,11 @@ class Network:
             self._stop.wait()  # open to the end: nobody is told that nothing comes any more
 
     def cut(self) -> None:
-        """Let all present connections fall silent; later ones work."""
+        """Stop forwarding on the present connections; later ones work."""
         self._cut.set()
         self._cut = threading.Event()
 
     def close(self) -> None:
-        """End, and close them all."""
         self._stop.set()
         self.cut()
         socket.create_connection(self._listener.getsockname()).close()  # the one that ``run`` waits for
@@ -61,7 +60,7 @@ class Network:
 
 @pytest.fixture
 def network(engine) -> Iterator[tuple[int, Network]]:
-    """A broker of its own behind a network that can be cut; yields the port to come to, too."""
+    """A broker behind a network that can be cut, and the port to connect to."""
     near, far = ports.free(2)
     with broker(published=far, advertised=near):
         made = Network(near, far)
@@ -74,7 +73,7 @@ def network(engine) -> Iterator[tuple[int, Network]]:
 
 @pytest.mark.timeout(300)
 def test_orders_go_on_after_connections_fell_silent(network: tuple[int, Network], on_servers: Started):
-    """Once, and once more: the second time a consumer of librdkafka's defaults stayed away for good."""
+    """Twice: after the second time, a consumer with the defaults of librdkafka stayed away."""
     port, net = network
     client = ShopClient(find(on_servers(SHOP_KAFKA_BOOTSTRAP=f"127.0.0.1:{port}").state.home, {}))
 

@@ -1,4 +1,4 @@
-"""Compares what a page shows with what was printed: what differs from run to run is left out on both sides."""
+"""Compares the output on a page with printed output, without ids, times and bars."""
 
 import re
 
@@ -14,14 +14,14 @@ _DIFFERS = (
 
 
 def normalised(text: str) -> list[str]:
-    """Return a text's lines without bars, ids, times and superfluous space."""
+    """Return a text's lines, with placeholders for ids and times."""
     for pattern, instead in _DIFFERS:
         text = pattern.sub(instead, text)
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def pattern(shown: str) -> re.Pattern[str]:
-    """Make the pattern of what a page shows: ``…`` stands for anything in its line, and alone in a line for any lines."""
+    """Return a page's output as a pattern; ``…`` matches anything in its line, and alone in a line any lines."""
     lines = [
         "(?:.*\n)*?" if line == "…" else ".*?".join(re.escape(part.strip()) + " ?" for part in re.split(" ?… ?", line)) + "\n"
         for line in normalised(shown)
@@ -30,5 +30,5 @@ def pattern(shown: str) -> re.Pattern[str]:
 
 
 def matches(shown: str, printed: str) -> bool:
-    """Tell whether what was printed is what a page shows."""
+    """Return whether the printed output matches the page."""
     return bool(pattern(shown).fullmatch("".join(f"{line}\n" for line in normalised(printed))))

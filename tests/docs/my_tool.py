@@ -1,11 +1,11 @@
-"""What the pages call ``my_tool``: blames the deepest span that is an error."""
+"""The pages' ``my_tool``: blames the deepest failed span."""
 
-from vshop.addresses import find
-from vshop.traces import TraceReader
+from vshop.shop.addresses import find
+from vshop.shop.traces import TraceReader
 
 
 def root_cause(trace_id: str) -> str:
-    """Return the id of the span to blame."""
+    """Return the span id of the culprit."""
     trace = TraceReader(find().traces).get(trace_id)
     red = [(depth, span.span_id) for depth, span in trace.walk() if span.status == "ERROR" and span.kind == "CLIENT"]
     return max(red)[1]

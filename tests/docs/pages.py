@@ -1,4 +1,4 @@
-"""What the pages for people hold that can be run: fenced blocks, and commands named in a line of text."""
+"""Extracts fenced blocks and inline commands from the pages."""
 
 import re
 from pathlib import Path
@@ -18,24 +18,24 @@ class Block(NamedTuple):
     language: str
     text: str
     not_run: str
-    """Why it is not run: what the comment before it says; empty when it is."""
+    """The reason in the comment before it; empty if it is run."""
     before: str
-    """A command that stands for what the reader has done by himself until here; from a comment, too."""
+    """A command to run first, from a comment."""
 
     def __str__(self) -> str:
-        """Where it stands."""
+        """Return page and line."""
         return f"{self.page}:{self.line}"
 
 
 class Step(NamedTuple):
-    """A command of a console block, and what the page shows of its output."""
+    """A command of a console block, and its output on the page."""
 
     command: str
     shown: str
 
 
 def pages() -> list[str]:
-    """List the pages whose blocks are run. Decisions are history, and docs/incidents.md is made from what `vshop verify` proves."""
+    """List the pages whose blocks are run: not decisions, nor docs/incidents.md, which `vshop verify` covers."""
     found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     names = [str(path.relative_to(ROOT)) for path in found]
     return [name for name in names if not name.startswith("docs/adr/") and name != "docs/incidents.md"]
@@ -56,14 +56,14 @@ def blocks(page: str) -> list[Block]:
 
 
 def inline_commands(page: str) -> list[str]:
-    """Return the commands of ours that a page names in backticks within its text."""
+    """Return the vshop and make commands in a page's inline code."""
     tokens = MarkdownIt().enable("table").parse((ROOT / page).read_text(encoding="utf-8"))
     codes = [child.content for token in tokens for child in token.children or () if child.type == "code_inline"]
     return [code for code in codes if re.match(r"(vshop|make) \w", code)]
 
 
 def steps(block: Block) -> list[Step]:
-    """Split a console block at its prompts; a comment after a command is for the reader."""
+    """Split a console block at its prompts, without comments."""
     found: list[Step] = []
     for line in block.text.splitlines():
         if line.startswith("$ "):

@@ -1,4 +1,4 @@
-"""What counts as the same output."""
+"""Which outputs match a page."""
 
 import importlib.util
 from pathlib import Path
@@ -23,8 +23,7 @@ _SPEC.loader.exec_module(matching)
         ("one\n\ntwo", "one\ntwo\n\n"),
     ],
 )
-def test_the_same(shown, printed):
-    """But for what differs from run to run."""
+def test_output_that_differs_only_in_ids_times_and_bars_matches(shown, printed):
     assert matching.matches(shown, printed)
 
 
@@ -39,6 +38,5 @@ def test_the_same(shown, printed):
         ("", "surprise"),
     ],
 )
-def test_not_the_same(shown, printed):
-    """Nothing else."""
+def test_other_output_does_not_match(shown, printed):
     assert not matching.matches(shown, printed)

@@ -1,17 +1,18 @@
-"""A real shop for the session, and what the tests read it with."""
+"""The real shop, and clients of it."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
 import requests
 
-from vshop.addresses import Addresses, find
-from vshop.client import Placed, ShopClient
-from vshop.runtime.options import Options
-from vshop.runtime.shop import Shop
-from vshop.traces import Trace, TraceReader
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.options import Options
+from vshop.shop.addresses import Addresses, find
+from vshop.shop.client import Placed, ShopClient
+from vshop.shop.traces import Trace, TraceReader
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ Ordered = Callable[..., tuple[Placed, Trace]]
 
 
 class Observatory:
-    """What the observatory holds, as JSON."""
+    """Reads the observatory."""
 
     def __init__(self, url: str) -> None:
         """Args: url: its base address."""
@@ -29,13 +30,13 @@ class Observatory:
         self._session.trust_env = False
 
     def text(self, path: str, **query: str | int) -> str:
-        """Ask, and return the answer as it came."""
+        """Return the body of an answer."""
         response = self._session.get(self._url + path, params=query, timeout=30)
         assert response.status_code == 200, f"{response.url}: {response.text[:300]}"
         return response.text
 
     def json(self, path: str, **query: str | int) -> Any:
-        """Ask, and return the answer's JSON."""
+        """Return the JSON of an answer."""
         return json.loads(self.text(path, **query))
 
     def trace(self, trace_id: str) -> dict[str, Any]:
@@ -50,47 +51,38 @@ class Observatory:
         return sum(point.get("value", point.get("count")) for point in points)
 
 
-@pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The session's shop: default settings, never stopped or broken by a test."""
-    home = str(tmp_path_factory.mktemp("shop"))
-    with Shop.start(Options(free_ports=True, home=home, aot=False, timeout_s=100)) as running:
-        yield running
+@pytest.fixture(scope="module")
+def shop(shared_shop: Shop) -> Shop:
+    return shared_shop
 
 
-@pytest.fixture(scope="session")
-def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Another whole shop, whose parts are stopped, frozen and killed."""
-    home = str(tmp_path_factory.mktemp("breakable"))
-    with Shop.start(Options(free_ports=True, home=home, aot=False, timeout_s=100)) as running:
-        yield running
+@pytest.fixture(scope="module")
+def breakable(breakable_shop: Shop) -> Shop:
+    """A shop whose parts a test may stop, freeze and kill."""
+    return breakable_shop
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def addresses(shop: Shop) -> Addresses:
-    """Where the session's shop is."""
     return find(shop.state.home, {})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(addresses: Addresses) -> ShopClient:
-    """A shopper of the session's shop."""
     return ShopClient(addresses)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader(addresses: Addresses) -> TraceReader:
-    """Reads the session's traces."""
     return TraceReader(addresses.traces)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def observatory(addresses: Addresses) -> Observatory:
-    """The session's observatory."""
     return Observatory(addresses.observatory)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ordered(client: ShopClient, reader: TraceReader) -> Ordered:
     """Place an order as ``ShopClient.place_order`` does, and wait until its trace is whole."""
 
@@ -101,16 +93,16 @@ def ordered(client: ShopClient, reader: TraceReader) -> Ordered:
     return place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def beside(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    """Start some services again beside the session's, on its backends, with a topic, group and table of their own.
+    """Start some services a second time, on the Kafka and DynamoDB of the shared shop, with their own topic, group and table.
 
-    ``beside("orders", "stock-updater", SHOP_KAFKA_TRACE="link")`` returns their shop; what is not named is the session's.
+    ``beside("orders", "stock-updater", SHOP_KAFKA_TRACE="link")`` returns a shop of these two; the other parts are shared.
     """
     begun: list[Shop] = []
 
     def start(*parts: str, **env: str) -> Shop:
-        mark = f"beside-{len(begun)}"
+        mark = f"beside-{secrets.token_hex(4)}"
         shared = {
             "SHOP_KAFKA_BOOTSTRAP": shop.addresses["kafka"],
             "SHOP_DYNAMODB_ENDPOINT": shop.addresses["dynamodb"],

@@ -1,4 +1,4 @@
-"""The real Kafka and moto's DynamoDB, started and stopped as a shop does it."""
+"""Kafka and moto as a shop starts and stops them."""
 
 import threading
 import time
@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
+import msgspec
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from vshop.runtime import aot, aot_maker, processes
-from vshop.runtime.errors import PartDiedError
-from vshop.runtime.options import Options
-from vshop.runtime.progress import Event
-from vshop.runtime.shop import Shop
+from vshop.runtime.local import aot, processes
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.errors import PartDiedError
+from vshop.runtime.model.options import Options
+from vshop.runtime.model.progress import Event
 
 TOPIC = "orders"
 TABLE = {
@@ -29,19 +30,17 @@ TABLE = {
 
 @pytest.fixture
 def options(tmp_path: Path) -> Options:
-    """A shop without services."""
     return Options(home=str(tmp_path), free_ports=True, parts=("kafka", "dynamodb"), aot=False)
 
 
 @pytest.fixture
 def shop(options: Options) -> Iterator[Shop]:
-    """Kafka and DynamoDB, running."""
     with Shop.start(options) as running:
         yield running
 
 
 def client(shop: Shop):
-    """A client of the shop's DynamoDB; boto3 does not retry, so that each answer is seen."""
+    """A client of DynamoDB that does not retry."""
     return boto3.client(
         "dynamodb",
         endpoint_url=shop.addresses["dynamodb"],
@@ -53,7 +52,7 @@ def client(shop: Shop):
 
 
 def produce(shop: Shop, count: int) -> None:
-    """Create the topic where it is missing, and write records that Kafka acknowledges."""
+    """Create the topic if it is missing, and send records."""
     admin = AdminClient({"bootstrap.servers": shop.addresses["kafka"]})
     if TOPIC not in admin.list_topics(timeout=10).topics:
         admin.create_topics([NewTopic(TOPIC, 4, 1)])[TOPIC].result(10)
@@ -66,7 +65,6 @@ def produce(shop: Shop, count: int) -> None:
 
 
 def consume(shop: Shop, count: int) -> set[bytes]:
-    """Read that many records in a group."""
     consumer = Consumer({"bootstrap.servers": shop.addresses["kafka"], "group.id": "g", "auto.offset.reset": "earliest"})
     consumer.subscribe([TOPIC])
     values: set[bytes] = set()
@@ -80,7 +78,6 @@ def consume(shop: Shop, count: int) -> set[bytes]:
 
 
 def in_parallel(work: Callable[[int], None], count: int) -> None:
-    """Do the same from several threads at once."""
     threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
@@ -89,7 +86,6 @@ def in_parallel(work: Callable[[int], None], count: int) -> None:
 
 
 def test_kafka_and_dynamodb(shop: Shop):
-    """What is written to Kafka can be read by a group; a PutItem without its key is refused in AWS's words."""
     produce(shop, 20)
     assert len(consume(shop, 20)) == 20
     db = client(shop)
@@ -100,7 +96,6 @@ def test_kafka_and_dynamodb(shop: Shop):
 
 
 def test_one_conditional_write_wins(shop: Shop):
-    """Of many writers that race on one condition, exactly one wins each round."""
     db = client(shop)
     db.create_table(**TABLE)
     wins: list[int] = []
@@ -119,7 +114,7 @@ def test_one_conditional_write_wins(shop: Shop):
 
 
 def test_keep(options: Options):
-    """With keep, orders and stock are there again after an orderly stop; without, the next shop is empty."""
+    """Only with keep does the next shop have the orders and the stock."""
     with Shop.start(options) as shop:
         produce(shop, 5)
         db = client(shop)
@@ -138,42 +133,39 @@ def test_keep(options: Options):
         assert TOPIC not in AdminClient({"bootstrap.servers": shop.addresses["kafka"]}).list_topics(timeout=10).topics
 
 
+@pytest.mark.slow
 def test_keep_after_a_crash(options: Options):
-    """After a crash the orders are kept, and it is said that the stock was not saved."""
+    """Orders and stock are kept; without its file, a message says that the stock is missing."""
     crashed = Shop.start(options)
     produce(crashed, 5)
-    processes.sweep(crashed.state.run)
+    client(crashed).create_table(**TABLE)
+    client(crashed).put_item(TableName="item-stock", Item={"id": {"S": "1"}})
+    processes.kill_run(crashed.state.run)
     events: list[Event] = []
     kept = Options(home=options.home, free_ports=True, parts=options.parts, aot=False, keep=True)
     with Shop.start(kept, events.append) as shop:
         assert len(consume(shop, 5)) == 5
-    assert [event.part for event in events if "without saving its stock" in event.detail] == ["dynamodb"]
+        assert client(shop).scan(TableName="item-stock")["Items"] == [{"id": {"S": "1"}}]
+    assert not [event for event in events if "missing" in event.detail]
     crashed.stop()
+
+    Path(crashed.state.home, "dynamodb.json").unlink()
+    with Shop.start(kept, events.append) as shop:
+        assert client(shop).list_tables()["TableNames"] == []
+    assert [event.part for event in events if "stock of the last run is missing" in event.detail] == ["dynamodb"]
 
 
 def test_a_saved_stock_that_cannot_be_read(options: Options):
-    """It is not thrown away: the start fails, and says which file it is and what to do."""
+    """The start fails and names the file."""
     saved = Path(options.home) / "dynamodb.json"
     saved.write_text('[{"definition"')
     kept = Options(home=options.home, free_ports=True, parts=("dynamodb",), aot=False, keep=True)
-    with pytest.raises(PartDiedError, match=r"dynamodb\.json cannot be read: .* Remove the file, or start without keeping"):
+    with pytest.raises(PartDiedError, match=r"the saved stock in .*dynamodb\.json .* Remove the files, or start without --keep"):
         Shop.start(kept)
     assert saved.read_text() == '[{"definition"'
 
 
-def test_a_stock_that_could_not_be_saved_is_told(options: Options, tmp_path: Path):
-    """The shop stops all the same; where the reason stands is said."""
-    events: list[Event] = []
-    shop = Shop.start(Options(home=options.home, free_ports=True, parts=("dynamodb",), aot=False))
-    (tmp_path / "dynamodb.partial").mkdir()
-    shop.stop(events.append)
-    (told,) = [event for event in events if event.state == "note"]
-    assert told.detail.startswith("the stock was not saved")
-    assert "dynamodb.partial" in (tmp_path / "logs" / "dynamodb.log").read_text()
-
-
 def test_restart_of_dynamodb(shop: Shop):
-    """The table, which lives in memory, survives a restart of its server."""
     client(shop).create_table(**TABLE)
     client(shop).put_item(TableName="item-stock", Item={"id": {"S": "1"}})
     shop.restart("dynamodb")
@@ -181,7 +173,7 @@ def test_restart_of_dynamodb(shop: Shop):
 
 
 def test_restart_of_dynamodb_keeps_every_write_it_acknowledged(shop: Shop, eventually):
-    """Writers go on while the server is restarted: what was acknowledged is there, and nobody meets a server without its table."""
+    """No writer meets a server without its table."""
     client(shop).create_table(**TABLE)
     written: list[str] = []
     refusals: list[ClientError] = []
@@ -218,20 +210,30 @@ def test_restart_of_dynamodb_keeps_every_write_it_acknowledged(shop: Shop, event
 
 
 def test_restart_of_kafka(shop: Shop):
-    """Records survive Kafka being killed and started again."""
     produce(shop, 50)
     shop._children["kafka"].process.kill()
     shop.restart("kafka")
     assert len(consume(shop, 50)) == 50
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_start_cache(options: Options):
     """Once the cache is made, Kafka starts with it, without a complaint in its log."""
-    assert aot_maker.make() == aot.cache_file()
+    assert aot.make() == aot.cache_file()
     assert aot.make_in_background({}) is False
     with Shop.start(options) as shop:
         log = Path(shop.status()["parts"]["kafka"]["log"]).read_text()
     assert aot.flags()[0] == f"-XX:AOTCache={aot.cache_file()}"
     assert "[warning]" not in log
     assert "[error]" not in log
+
+
+def test_kafka_starts_in_a_home_folder_with_any_name(tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    home = tmp_path / "a, b" / "back\\slash ü"
+
+    with Shop.start(msgspec.structs.replace(options, home=str(home), parts=("kafka",))) as running:
+        assert running.status()["ready"]
+
+    assert (home / "kafka" / "data" / "meta.properties").exists()

@@ -1,4 +1,4 @@
-"""``vshop`` as a person or a script runs it: a program of its own, against a shop that runs."""
+"""``vshop`` as its own process, against a running shop."""
 
 import json
 import os
@@ -11,15 +11,15 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
-from vshop.runtime import folders
-from vshop.runtime.environment import RUN
+from vshop.runtime.local.environment import RUN_VARIABLE
+from vshop.runtime.model import folders
 
 Ran = subprocess.CompletedProcess[str]
 Vshop = Callable[..., Ran]
 
 
 def run(*arguments: str, home: str, **env: str) -> Ran:
-    """Run the command with a home folder of its own, and none of this process's settings."""
+    """Run the command with a new home folder and without settings of this process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "VSHOP_HOME", "OTEL_"))}
     if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
         kept["PYTHONPYCACHEPREFIX"] = str(folders.cache() / "bytecode")  # where that of the services is
@@ -31,8 +31,6 @@ def run(*arguments: str, home: str, **env: str) -> Ran:
 
 @pytest.fixture
 def vshop(shop) -> Vshop:
-    """Run the command against the session's shop."""
-
     def against(*arguments: str, **env: str) -> Ran:
         return run(*arguments, home=shop.state.home, **env)
 
@@ -40,7 +38,6 @@ def vshop(shop) -> Vshop:
 
 
 def test_order_as_json_is_the_answer_and_the_whole_trace(vshop: Vshop, client):
-    """One document on stdout, for a program; exit status 0."""
     before = client.item(6)["ordered"]
     done = vshop("order", "--item", "6", "--quantity", "2", "--discount", "DEL15", "--user", "1", "--json")
     answer = json.loads(done.stdout)
@@ -52,7 +49,6 @@ def test_order_as_json_is_the_answer_and_the_whole_trace(vshop: Vshop, client):
 
 
 def test_order_draws_its_trace_for_a_person(vshop: Vshop):
-    """The order's id, where to look, and a line for each hop."""
     done = vshop("order")
     assert done.returncode == 0
     for shown in ("202", "/trace/", "POST /orders", "process queuing.retail_site.new_orders", "DynamoDB.PutItem"):
@@ -68,7 +64,7 @@ def test_order_draws_its_trace_for_a_person(vshop: Vshop):
     ],
 )
 def test_a_refused_order_exits_with_1_and_the_shops_own_words(vshop: Vshop, arguments: list[str], told: str):
-    """For a person on stderr; the trace up to the refusal is drawn all the same."""
+    """The message goes to stderr, and the trace is still drawn."""
     done = vshop("order", *arguments)
     assert done.returncode == 1
     assert told in done.stderr
@@ -76,7 +72,6 @@ def test_a_refused_order_exits_with_1_and_the_shops_own_words(vshop: Vshop, argu
 
 
 def test_stock_shows_the_table(vshop: Vshop, client):
-    """All items or one; as a table or as JSON; an unknown one is told."""
     assert json.loads(vshop("stock", "--json").stdout) == client.stock()
     assert json.loads(vshop("stock", "3", "--json").stdout) == client.item(3)
     assert "Wool blanket" in vshop("stock").stdout
@@ -86,7 +81,6 @@ def test_stock_shows_the_table(vshop: Vshop, client):
 
 
 def test_trace_and_logs_show_one_order(vshop: Vshop, ordered):
-    """Both by the trace's id; a trace that is not there is told."""
     placed, _ = ordered(2)
     seen = json.loads(vshop("trace", placed.trace_id, "--json").stdout)
     assert (seen["traceId"], seen["missing"], len(seen["spans"])) == (placed.trace_id, None, 7)
@@ -100,7 +94,6 @@ def test_trace_and_logs_show_one_order(vshop: Vshop, ordered):
 
 
 def test_dlq_lists_shows_and_replays(vshop: Vshop, shop, client, eventually):
-    """A letter by its id; what can never be handled is not replayed, and what is not there is told."""
     producer = Producer({"bootstrap.servers": shop.addresses["kafka"], "log_level": 0})
     producer.produce("queuing.retail_site.new_orders", b"no [order] at all")
     assert producer.flush(20) == 0
@@ -112,12 +105,12 @@ def test_dlq_lists_shows_and_replays(vshop: Vshop, shop, client, eventually):
     assert (replayed.returncode, replayed.stdout) == (1, "")
     assert "This can never be handled" in replayed.stderr
     unknown = vshop("dlq", "show", "0-999999")
-    assert unknown.returncode == 1
-    assert "There is no dead letter" in unknown.stderr
+    assert unknown.returncode == 2
+    assert "0-999999" in unknown.stderr
 
 
 def test_a_replay_ends_when_the_order_is_in_the_stock(vshop: Vshop, client):
-    """Told is what came of it: failed again while the cause is there, in the stock once it is gone, and then not put back."""
+    """It fails while the cause is there, then succeeds; a third replay sends nothing."""
     before = client.item(6)["stock"]
     assert vshop("chaos", "on", "stock-put-missing-key").returncode == 0
     try:
@@ -141,7 +134,6 @@ def test_a_replay_ends_when_the_order_is_in_the_stock(vshop: Vshop, client):
 
 
 def test_status_as_json_is_what_the_runtime_sees(vshop: Vshop, shop):
-    """Every part is ready, and where the runtime says it is."""
     done = vshop("status", "--json")
     seen = json.loads(done.stdout)
     assert (done.returncode, seen["ready"], seen["run"]) == (0, True, shop.state.run)
@@ -151,7 +143,6 @@ def test_status_as_json_is_what_the_runtime_sees(vshop: Vshop, shop):
 
 
 def test_settings_lists_what_each_service_reads(vshop: Vshop):
-    """With the value it has here; a wrong one is named with what would be right."""
     rows = {row["name"]: row for row in json.loads(vshop("settings", "--json", SHOP_PAYLOADS="metadata").stdout)}
     assert (rows["SHOP_PAYLOADS"]["default"], rows["SHOP_PAYLOADS"]["value"]) == ("full", "metadata")
     wrong = vshop("settings", SHOP_PAYLOADS="some", SHOP_KAFKA_BOOTSTRAPP="x")
@@ -162,7 +153,6 @@ def test_settings_lists_what_each_service_reads(vshop: Vshop):
 
 @pytest.mark.parametrize("arguments", [["order", "--items", "1"], ["order", "--quantity", "two"], ["nonsense"]])
 def test_a_wrong_command_line_exits_with_2_and_says_what_is_wrong(vshop: Vshop, arguments: list[str]):
-    """Nothing is done, nothing is on stdout."""
     done = vshop(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert arguments[-1] in done.stderr or arguments[-2] in done.stderr
@@ -170,7 +160,6 @@ def test_a_wrong_command_line_exits_with_2_and_says_what_is_wrong(vshop: Vshop, 
 
 @pytest.mark.parametrize("arguments", [["order"], ["trace", "1"], ["dlq", "list"], ["status"], ["restart", "orders"]])
 def test_without_a_shop_each_command_says_so(tmp_path: Path, arguments: list[str]):
-    """In a sentence that names the way out, with exit status 1."""
     nowhere = {f"VSHOP_{name}_URL": "http://127.0.0.1:9" for name in ("ORDERS", "AUTH", "STOCK", "TRACES", "OBSERVATORY")}
     done = run(*arguments, home=str(tmp_path), **nowhere)
     assert (done.returncode, done.stdout) == (1, "")
@@ -178,11 +167,11 @@ def test_without_a_shop_each_command_says_so(tmp_path: Path, arguments: list[str
 
 
 def alive(run_id: str) -> list[int]:
-    """Find the processes that carry a run's mark."""
+    """Return the processes of a run."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(RUN) == run_id and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(RUN_VARIABLE) == run_id and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
         except (psutil.Error, OSError):
             continue
@@ -190,7 +179,6 @@ def alive(run_id: str) -> list[int]:
 
 
 def test_up_twice_is_harmless_and_down_leaves_nothing(tmp_path: Path):
-    """The second finds the shop of the first; after down no process of it is alive, and another down is harmless."""
     home = str(tmp_path / "a home")
     try:
         first = run("up", "--free-ports", "--timeout", "100", "--json", home=home)

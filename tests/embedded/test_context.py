@@ -1,4 +1,4 @@
-"""The caller's context is taken up, answered, and carried across HTTP and Kafka."""
+"""Trace context and baggage of the caller across HTTP and Kafka."""
 
 import json
 import secrets
@@ -9,7 +9,6 @@ TOPIC = "queuing.retail_site.new_orders"
 
 
 def test_the_callers_trace_is_continued(ordered):
-    """The first span is a child of the caller's span, in the caller's trace, all the way to DynamoDB."""
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     placed, trace = ordered(1, headers={"traceparent": f"00-{trace_id}-{span_id}-01"})
     assert (placed.trace_id, placed.body["traceId"]) == (trace_id, trace_id)
@@ -19,7 +18,6 @@ def test_the_callers_trace_is_continued(ordered):
 
 
 def test_the_answer_names_the_span_that_answered(ordered):
-    """``traceresponse`` holds version, trace id, the server span's id and that it is sampled; ``traceUrl`` leads to the trace."""
     placed, trace = ordered(1)
     version, trace_id, span_id, flags = placed.headers["traceresponse"].split("-")
     assert (version, trace_id, span_id) == ("00", trace.trace_id, trace.roots[0].span_id)
@@ -29,7 +27,6 @@ def test_the_answer_names_the_span_that_answered(ordered):
 
 @pytest.mark.parametrize("status", [400, 401, 415])
 def test_a_refusal_names_its_trace_too(client, reader, status: int):
-    """An error's ``traceresponse`` leads to the trace that shows it."""
     sent = {400: {"quantity": 0}, 401: {"token": None}, 415: {"headers": {"Content-Type": "text/plain"}}}[status]
     placed = client.place_order(**sent)
     assert placed.status == status
@@ -38,7 +35,6 @@ def test_a_refusal_names_its_trace_too(client, reader, status: int):
 
 
 def test_baggage_crosses_http_and_kafka(ordered):
-    """The auth hop's request and the record's headers carry the shopper's baggage."""
     _, trace = ordered(2, headers={"baggage": "shop.visit=7,colour=dark%20blue"})
     (asked,) = trace.find(service="auth-stub")
     (taken,) = trace.find(kind="CONSUMER")
@@ -48,7 +44,6 @@ def test_baggage_crosses_http_and_kafka(ordered):
 
 
 def test_tracestate_crosses_http_and_kafka(ordered):
-    """What another vendor put there is handed on."""
     context = {"traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01", "tracestate": "vendor=opaque"}
     _, trace = ordered(2, headers=context)
     (asked,) = trace.find(service="auth-stub")
@@ -59,13 +54,11 @@ def test_tracestate_crosses_http_and_kafka(ordered):
 
 @pytest.mark.parametrize("broken", ["", "garbage", f"00-{'0' * 32}-{'1' * 16}-01", f"ff-{'1' * 32}-{'1' * 16}-01"])
 def test_a_broken_traceparent_begins_a_new_trace(ordered, broken: str):
-    """The order is taken all the same."""
     placed, trace = ordered(2, headers={"traceparent": broken})
     assert (placed.status, trace.roots[0].parent_id) == (202, None)
 
 
 def test_an_unsampled_order_leaves_no_trace_and_is_handled(client, reader, eventually):
-    """With ``traceparent``'s sampled flag off nothing is recorded, and nothing is lost."""
     before = client.item(7)["ordered"]
     trace_id = secrets.token_hex(16)
     placed = client.place_order(7, headers={"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-00"})
@@ -77,7 +70,6 @@ def test_an_unsampled_order_leaves_no_trace_and_is_handled(client, reader, event
 
 
 def test_the_same_key_is_one_order_in_two_traces(client, ordered):
-    """A retry with the same ``Idempotency-Key`` gets the first answer, has a trace of its own, and sends nothing."""
     before = client.item(6)["ordered"]
     key = {"Idempotency-Key": secrets.token_hex(8)}
     first, _ = ordered(6, 2, headers=key)

@@ -1,4 +1,4 @@
-"""The corpus on real processes: what is in it verifies when it is replayed, and a new one is the same bytes."""
+"""The corpus on real processes."""
 
 import filecmp
 
@@ -6,17 +6,16 @@ import pytest
 
 import vshop
 from vshop.conformance import check
-from vshop.conformance.emitting import from_a_shop
-from vshop.corpus.case_files import CaseFiles
-from vshop.corpus.exporting import export
+from vshop.conformance.sources import from_new_shop
+from vshop.corpus.exporter import Replayer, export
+from vshop.corpus.loader import CaseFiles
 from vshop.corpus.otlp import SIGNALS
-from vshop.corpus.replaying import Replay
 from vshop.incidents import load_incident
+from vshop.incidents.telemetry_fault import load_telemetry_fault
 
 
 def test_every_case_verifies_in_a_fresh_observatory(tmp_path):
-    """Answers, spans, absent spans, logs and metrics, each as its file says."""
-    with Replay(tmp_path) as replay:
+    with Replayer(tmp_path) as replay:
         for case in vshop.load_corpus().values():
             files = CaseFiles(id=case.id, signals={signal: case.otlp(signal) for signal in SIGNALS}, truth=case.truth)
             checks = replay.verify(files)
@@ -25,9 +24,10 @@ def test_every_case_verifies_in_a_fresh_observatory(tmp_path):
             assert [check for check in checks if not check.ok] == [], case.id
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_two_exports_with_one_seed_are_equal_byte_for_byte(tmp_path):
-    """Of a failed call, of a processing that fails, and of two traces that lost each other."""
+    """A failed call, a failed processing, and two traces without a link."""
     incidents = [load_incident(name) for name in ("auth-token-expired", "stock-put-missing-key", "orders-context-lost")]
     for name in ("one", "two"):
         export(incidents, tmp_path / name, seed=7)
@@ -38,9 +38,33 @@ def test_two_exports_with_one_seed_are_equal_byte_for_byte(tmp_path):
     assert len(vshop.load_corpus(tmp_path / "two")) == 3
 
 
-def test_what_a_shop_emits_violates_no_convention():
-    """Under every incident that can be on for single requests."""
-    report = check(from_a_shop())
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_telemetry_faults_are_recorded_with_what_they_alter(tmp_path):
+    names = ("sampling-head", "truncated-trace-id", "logs-without-trace", "late-parent")
+    export([], tmp_path / "new", telemetry_faults=[load_telemetry_fault(name) for name in names])
+
+    corpus = vshop.load_corpus(tmp_path / "new")
+
+    sampled, short, untraced, late = (corpus[name] for name in names)
+    assert {case.kind for case in corpus.values()} == {"telemetry"}
+    assert short.telemetry_fault.alter[0].action == "shortenTraceId"
+    kept = {order["traceId"] for order in sampled.truth["orders"] if order["sampled"]["all"]}
+    assert {trace.trace_id for trace in sampled.traces} == kept
+    assert len(sampled.logs) >= len(sampled.truth["orders"])
+    assert sorted(trace.trace_id.startswith("0" * 16) for trace in short.traces) == [False, True]
+    assert untraced.logs
+    assert {record.trace_id for record in untraced.logs} == {""}
+    assert any(span.kind == "PRODUCER" for span in late.spans), "what came late is in the case"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dialect", "exceptions"), [("stable", "event"), ("old", "log")])
+def test_what_a_shop_emits_violates_no_convention(monkeypatch, dialect, exceptions):
+    """With every incident that can be on for single requests."""
+    monkeypatch.setenv("SHOP_EXCEPTIONS", exceptions)
+
+    report = check(from_new_shop(dialect), dialect)
 
     assert report.violations == []
     assert report.checked["spans"] > 100

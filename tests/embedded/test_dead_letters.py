@@ -10,7 +10,7 @@ import boto3
 import pytest
 from confluent_kafka import Producer
 
-from vshop.client import ShopError
+from vshop.shop.client import ShopError
 
 TOPIC = "queuing.retail_site.new_orders"
 Headers = dict[str, Any]
@@ -32,7 +32,6 @@ def order(item_id: int = 1, **changes: Any) -> dict[str, Any]:
 
 
 def text(item_id: int = 1, **changes: Any) -> bytes:
-    """Make its JSON."""
     return json.dumps(order(item_id, **changes)).encode()
 
 

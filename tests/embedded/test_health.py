@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from vshop.addresses import find
-from vshop.client import ShopClient
-from vshop.runtime.shop import Shop
+from vshop.runtime.local.shop import Shop
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient
 
 SERVICES = ("auth-stub", "orders", "stock-updater")
 
@@ -54,7 +54,7 @@ def test_health_checks_leave_no_trace(shop: Shop, observatory):
         assert [name for name in operations if "healthz" in name or "readyz" in name or "Describe" in name] == []
 
 
-@pytest.mark.parametrize("how", ["frozen", "killed"])
+@pytest.mark.parametrize("how", [pytest.param("frozen", marks=pytest.mark.slow), "killed"])
 def test_orders_and_stock_updater_are_not_ready_without_kafka_and_ready_again_with_it(breakable: Shop, eventually, how: str):
     """Alive all the time, by the same processes; an order is refused with 503 meanwhile, and accepted afterwards."""
     client = ShopClient(find(breakable.state.home, {}))

@@ -1,40 +1,38 @@
-"""``SHOP_KAFKA_TRACE=link``: processing is a trace of its own, linked to the order's, as the messaging conventions prefer."""
+"""``SHOP_KAFKA_TRACE=link``: processing is a separate trace that links to the order."""
 
 import pytest
 
-from vshop.addresses import find
-from vshop.client import Placed, ShopClient
-from vshop.traces import Trace, TraceReader, missing_hop
+from vshop.shop.addresses import find
+from vshop.shop.client import Placed, ShopClient
+from vshop.shop.traces import Trace, TraceReader, missing_hop
 
 
 @pytest.fixture(scope="module")
 def linked(beside) -> ShopClient:
-    """A shopper of orders and stock-updater in link mode."""
+    """A client of orders and stock-updater in link mode."""
     own = beside("orders", "stock-updater", SHOP_KAFKA_TRACE="link")
     return ShopClient(find(own.state.home, {}))
 
 
 @pytest.fixture(scope="module")
 def placed(linked: ShopClient, client: ShopClient) -> Placed:
-    """An order placed there, its baggage named."""
     return linked.place_order(3, 2, token=client.token(), headers={"baggage": "visit=42"})
 
 
 @pytest.fixture(scope="module")
 def both(placed: Placed, reader: TraceReader) -> list[Trace]:
-    """The order's trace, and the one in which it was processed."""
+    """The order's trace, and the trace of its processing."""
     reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=30)
     ids = [placed.trace_id, *(found for found in reader.of_order(placed.order_id) if found != placed.trace_id)]
     return [reader.get(trace_id) for trace_id in ids]
 
 
 def shape(trace: Trace) -> list[tuple[int, str, str, str]]:
-    """Describe a trace's spans in the order of a waterfall."""
+    """Return a trace's spans in the order of a waterfall."""
     return [(depth, span.service, span.kind, span.name) for depth, span in trace.walk()]
 
 
 def test_an_order_is_two_traces(both: list[Trace]):
-    """The first ends with the sending; the second is the processing and its calls to DynamoDB."""
     topic = next(span for span in both[0].spans if span.kind == "PRODUCER").attributes["messaging.destination.name"]
     assert [shape(trace) for trace in both] == [
         [
@@ -52,7 +50,6 @@ def test_an_order_is_two_traces(both: list[Trace]):
 
 
 def test_one_link_leads_from_the_processing_to_the_sending(both: list[Trace]):
-    """The processing span is a root with exactly one link: to the span that sent the record; no other span has any."""
     (sent,) = both[0].find(kind="PRODUCER")
     (taken,) = both[1].find(kind="CONSUMER")
     assert (taken.parent_id, taken.links) == (None, [(sent.trace_id, sent.span_id)])
@@ -60,20 +57,17 @@ def test_one_link_leads_from_the_processing_to_the_sending(both: list[Trace]):
 
 
 def test_jaegers_json_shows_the_link_as_a_reference(both: list[Trace], observatory):
-    """``/api/traces/{id}`` has one FOLLOWS_FROM reference on the processing span, into the order's trace."""
     (sent,) = both[0].find(kind="PRODUCER")
     references = [span["references"] for span in observatory.trace(both[1].trace_id)["spans"] if "process" in span["operationName"]]
     assert references == [[{"refType": "FOLLOWS_FROM", "traceID": sent.trace_id, "spanID": sent.span_id}]]
 
 
 def test_baggage_crosses_even_though_the_trace_does_not(both: list[Trace]):
-    """The record carries what the shopper's request carried."""
     (taken,) = both[1].find(kind="CONSUMER")
     assert '"baggage": "visit=42"' in taken.attributes["shop.kafka.headers"]
 
 
 def test_a_reader_of_the_order_finds_both(placed: Placed, reader: TraceReader):
-    """Without the linked trace the order's is not whole; with it, it is."""
     assert str(missing_hop(reader.get(placed.trace_id))).startswith("stock-updater CONSUMER process ")
     whole = reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=30)
     assert len(whole.spans) == 7

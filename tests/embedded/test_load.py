@@ -1,4 +1,4 @@
-"""A short load on a real shop: its report is right, and it cries when something is really lost or doubled."""
+"""A short load on a real shop: the report is right, and finds lost and doubled orders."""
 
 import contextlib
 import json
@@ -13,39 +13,36 @@ import boto3
 import pytest
 import requests
 
-from vshop.addresses import find
-from vshop.client import ShopClient
-from vshop.runtime import ports
-from vshop.runtime.shop import Shop
+from vshop.runtime.local import ports
+from vshop.runtime.local.shop import Shop
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).parents[2]
 LOAD = (sys.executable, "-m", "loadtest", "load", "--users=5", "--time=5s", "--items=0,1,2,3,4,5,6,7,8", "--json")
 
 
 def begin(shop: Shop, *options: str) -> subprocess.Popen[str]:
-    """Start a load on a shop."""
     env = os.environ | {"VSHOP_HOME": shop.state.home}
     return subprocess.Popen([*LOAD, *options], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def end(load: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
-    """Wait for its end; return exit status and report."""
+    """Wait for the load; return exit status and report."""
     out, err = load.communicate(timeout=200)
     assert out, err
     return load.returncode, json.loads(out)
 
 
 def answers(page: str) -> bool:
-    """Say whether Locust's page is there."""
     with contextlib.suppress(requests.RequestException):
         return requests.get(f"{page}/ledger", timeout=5).ok
     return False
 
 
-def test_a_load_is_reckoned_up(shop: Shop, tmp_path: Path):
-    """Every accepted order is handled and its trace whole; wrong orders are refused as they deserve; Locust's page is there."""
+def test_report_of_a_load_without_losses(shop: Shop, tmp_path: Path):
     status, report = end(begin(shop, "--rate=8", "--wrong-share=0.3", f"--html={tmp_path / 'locust.html'}"))
 
     assert (status, report["ok"], report["problems"]) == (0, True, [])
@@ -59,7 +56,7 @@ def test_a_load_is_reckoned_up(shop: Shop, tmp_path: Path):
 
 
 def test_an_order_that_counts_twice_is_found(shop: Shop):
-    """Each is redelivered while the check for it is off: the stock is short, and the traces show where."""
+    """Each order is delivered twice while the check for it is off."""
     status, report = end(begin(shop, "--rate=4", "--wrong-share=0", "--chaos-share=1", "--chaos=stock-double-decrement"))
 
     assert (status, report["ok"]) == (1, False)
@@ -69,7 +66,6 @@ def test_an_order_that_counts_twice_is_found(shop: Shop):
 
 
 def test_dead_letters_are_neither_lost_nor_handled(shop: Shop):
-    """Each is told with its error and the incident that explains it."""
     status, report = end(begin(shop, "--rate=4", "--wrong-share=0", "--chaos-share=1", "--chaos=stock-put-missing-key"))
 
     assert (status, report["problems"]) == (0, [])
@@ -79,7 +75,7 @@ def test_dead_letters_are_neither_lost_nor_handled(shop: Shop):
 
 
 def test_a_stock_that_changed_behind_its_back_is_found(shop: Shop, client: ShopClient, eventually):
-    """Five pieces are gone, by a write that is no order."""
+    """Another client's write takes five pieces."""
     before = client.item(1)["version"]
     load = begin(shop, "--rate=8")
     eventually(lambda: client.item(1)["version"] > before, 60)
@@ -96,8 +92,7 @@ def test_a_stock_that_changed_behind_its_back_is_found(shop: Shop, client: ShopC
     assert {item["item"]: item["difference"] for item in report["items"] if item["difference"]} == {1: -5}
 
 
-def test_an_incident_comes_in_the_middle_and_goes_again(shop: Shop, client: ShopClient):
-    """Orders are refused while it is on; nothing is lost, and nothing stays on."""
+def test_shape_incident_switches_it_on_and_off(shop: Shop, client: ShopClient):
     status, report = end(
         begin(shop, "--rate=8", "--time=9s", "--shape=incident", "--incident=pricing-type-error", "--wrong-share=0")
     )
@@ -128,8 +123,8 @@ def distributed(shop: Shop, folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{page}"
 
 
-def test_a_locust_with_workers_is_reckoned_up(shop: Shop, tmp_path: Path, eventually):
-    """Also the orders that were accepted between a worker's last report and its end."""
+def test_orders_of_distributed_workers_are_all_reported(shop: Shop, tmp_path: Path, eventually):
+    """Also those accepted between a worker's last report and its end."""
     with distributed(shop, tmp_path) as page:
         eventually(lambda: answers(page), 60)
         status, report = end(begin(shop, "--rate=8", f"--locust={page}"))
@@ -138,8 +133,7 @@ def test_a_locust_with_workers_is_reckoned_up(shop: Shop, tmp_path: Path, eventu
     assert report["handled"] == report["tracesWhole"] == report["accepted"] > 5
 
 
-def test_without_a_shop_it_says_so(tmp_path: Path):
-    """And starts none."""
+def test_load_without_a_shop_fails_with_advice(tmp_path: Path):
     env = os.environ | {"VSHOP_HOME": str(tmp_path), "VSHOP_STOCK_URL": "http://127.0.0.1:9"}
     ran = subprocess.run(LOAD, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 

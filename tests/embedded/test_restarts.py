@@ -1,4 +1,4 @@
-"""Every part is restarted and killed under load: no order is lost, none is counted twice."""
+"""Parts are restarted and killed under load; no order is lost or counted twice."""
 
 import contextlib
 import os
@@ -14,15 +14,17 @@ import pytest
 import requests
 from confluent_kafka import Consumer, TopicPartition
 
-from vshop.addresses import find
-from vshop.client import USERS, ShopClient, ShopError
-from vshop.runtime.shop import Shop
+from vshop.runtime.local.shop import Shop
+from vshop.shop.addresses import find
+from vshop.shop.client import USERS, ShopClient, ShopError
+
+pytestmark = pytest.mark.slow
 
 TOPIC = "queuing.retail_site.new_orders"
 
 
 class Shopper(threading.Thread):
-    """Places one order after another until told to stop; repeats each, under its key, until it is accepted."""
+    """Places orders until stopped; repeats each with its key until it is accepted."""
 
     def __init__(self, shop: Shop, user: int) -> None:
         """Args: shop: where to order. user: which of the shoppers."""
@@ -37,7 +39,6 @@ class Shopper(threading.Thread):
         self._done = threading.Event()
 
     def run(self) -> None:
-        """Shop."""
         while not self._done.is_set():
             item, quantity, key = self.orders % 9, 1 + self.orders % 3, secrets.token_hex(8)
             while not self._place(item, quantity, key):
@@ -62,7 +63,6 @@ class Shopper(threading.Thread):
         return placed.accepted
 
     def stop(self) -> None:
-        """Finish the order under way."""
         self._done.set()
         self.join(timeout=60)
         assert not self.is_alive()
@@ -70,7 +70,7 @@ class Shopper(threading.Thread):
 
 @contextlib.contextmanager
 def shopping(shop: Shop, shoppers: int = 2) -> Iterator[list[Shopper]]:
-    """Keep orders coming inside the block; after it every shopper has an answer to each."""
+    """Place orders during the block; afterwards every order has its answer."""
     busy = [Shopper(shop, user) for user in range(shoppers)]
     for shopper in busy:
         shopper.start()
@@ -82,7 +82,6 @@ def shopping(shop: Shop, shoppers: int = 2) -> Iterator[list[Shopper]]:
 
 
 def kill(shop: Shop, part: str) -> None:
-    """End a part without a warning, and start it again."""
     identity = shop.state.processes[part]
     os.kill(identity.pid, signal.SIGKILL)
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -91,7 +90,7 @@ def kill(shop: Shop, part: str) -> None:
 
 
 def is_caught_up(shop: Shop) -> bool:
-    """Tell whether the group has committed everything that is on the topic."""
+    """Return whether the group has committed every record of the topic."""
     servers = shop.addresses["kafka"]
     looker = Consumer({"bootstrap.servers": servers, "group.id": "stock-updater", "enable.auto.commit": False, "log_level": 0})
     try:
@@ -106,26 +105,24 @@ Stock = dict[int, tuple[int, int]]
 
 
 def stock_of(shop: Shop) -> Stock:
-    """Return stock and ordered of each item."""
+    """Return stock and ordered pieces by item."""
     items = ShopClient(find(shop.state.home, {})).stock()
     return {item["id"]: (item["stock"], item["ordered"]) for item in items}
 
 
 def expected(before: Stock, shoppers: list[Shopper]) -> Stock:
-    """Say what the stock must be after what was accepted."""
+    """Return the stock after the accepted orders."""
     accepted = sum((shopper.accepted for shopper in shoppers), Counter[int]())
     return {item: (stock - accepted[item], ordered + accepted[item]) for item, (stock, ordered) in before.items()}
 
 
 RESTARTS = [
-    *((part, how) for part in ("orders", "auth-stub", "stock-updater", "kafka") for how in ("restarted", "killed")),
-    ("dynamodb", "restarted"),  # moto keeps its tables in memory: killed, it loses them, see below
+    (part, how) for part in ("orders", "auth-stub", "stock-updater", "kafka", "dynamodb") for how in ("restarted", "killed")
 ]
 
 
 @pytest.mark.timeout(240)
 def test_no_order_is_lost_or_counted_twice(breakable: Shop, eventually):
-    """Stock is the initial less the quantities of accepted orders, exactly, for each item; there is no dead letter."""
     before = stock_of(breakable)
     with shopping(breakable) as shoppers:
         for part, how in RESTARTS:
@@ -139,23 +136,9 @@ def test_no_order_is_lost_or_counted_twice(breakable: Shop, eventually):
     assert ShopClient(find(breakable.state.home, {})).dead_letters() == []
 
 
-@pytest.mark.timeout(240)
-def test_a_stock_that_died_with_dynamodb_begins_anew(breakable: Shop, eventually):
-    """Nobody restarts stock-updater for it, and no order is dead-lettered: what came before is gone, what comes is counted."""
-    client = ShopClient(find(breakable.state.home, {}))
-    client.place_order(1)
-    eventually(lambda: is_caught_up(breakable), 60)  # one that still waited would be in the new stock, rightly
-    kill(breakable, "dynamodb")
-
-    assert client.place_order(2, 3).accepted
-    eventually(lambda: is_caught_up(breakable), 60)
-    stock = stock_of(breakable)
-    assert (stock[1][1], stock[2][1]) == (0, 3)
-    assert client.dead_letters() == []
-
-
-def test_orders_do_not_notice_that_the_observatory_is_away(breakable: Shop, eventually):
-    """Frozen, killed, back: every order is accepted at the first try, and none waits for telemetry."""
+@pytest.mark.timing
+def test_orders_do_not_notice_that_the_observatory_is_away(breakable: Shop, eventually, budget):
+    """Frozen, killed and restarted: every order is accepted at once."""
     before = stock_of(breakable)
     pid = breakable.state.processes["observatory"].pid
     with shopping(breakable) as shoppers:
@@ -173,13 +156,12 @@ def test_orders_do_not_notice_that_the_observatory_is_away(breakable: Shop, even
         breakable.restart("observatory")
         more(5)
     assert [set(shopper.answers) for shopper in shoppers] == [{202}] * 2
-    assert slowest_s < 1.9  # an export that is waited for would take 2 s
+    assert slowest_s < budget(1.9)  # an export that is waited for would take 2 s
     eventually(lambda: is_caught_up(breakable), 60)
     assert stock_of(breakable) == expected(before, shoppers)
 
 
 def test_services_stop_in_time_though_the_observatory_is_silent(breakable: Shop):
-    """What cannot be exported is given up; the process ends by itself."""
     observatory = breakable.state.processes["observatory"].pid
     services = {part: breakable._children[part].process for part in ("orders", "auth-stub", "stock-updater")}
     os.kill(observatory, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""No token, password or other secret is in anything that leaves a process: spans, metrics, logs, files."""
+"""No token, password or other secret leaves a process in spans, metrics, logs or files."""
 
 import base64
 import json
@@ -16,19 +16,19 @@ HARMLESS = f"harmless-{secrets.token_hex(8)}"
 
 
 def secret() -> str:
-    """Make up a secret that cannot be anywhere by chance."""
+    """Return a random secret."""
     return f"hush-{secrets.token_hex(12)}"
 
 
 def forged(subject: str = USER, alg: str = "RS256") -> str:
-    """Make a token that nobody issued."""
+    """Return a token that auth did not issue."""
     parts = ({"alg": alg, "typ": "JWT"}, {"jti": secrets.token_hex(12), "sub": subject})
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     return ".".join([*encoded, secrets.token_urlsafe(32)])
 
 
 class Sent(NamedTuple):
-    """What was sent, and whether its secrets are parts of a token."""
+    """A request, and whether its secrets are parts of a token."""
 
     what: str
     trace_id: str
@@ -36,7 +36,7 @@ class Sent(NamedTuple):
 
 
 class Sender:
-    """Sends requests and records that hold secrets, and remembers which."""
+    """Sends secrets, and remembers them."""
 
     def __init__(self, shop: Any, token: str) -> None:
         """Args: shop: the session's. token: a valid one."""
@@ -47,7 +47,6 @@ class Sender:
         self._http.trust_env = False
 
     def http(self, what: str, part: str, path: str, hushed: str, *, expect: int, **options: Any) -> None:
-        """Send a request and note its trace."""
         method = options.pop("method", "POST")
         options["headers"] = {"X-Visitor": HARMLESS} | options.get("headers", {})
         response = self._http.request(method, self._shop.addresses[part] + path, timeout=30, **options)
@@ -55,17 +54,15 @@ class Sender:
         self.sent.append(Sent(what, response.headers["traceresponse"].split("-")[1], hushed))
 
     def order(self, what: str, hushed: str, *, expect: int = 202, headers: dict[str, str] | None = None, **fields: Any) -> None:
-        """Send an order."""
         body = {"itemId": 1, "username": USER, "quantity": 1} | fields
         sent = {"Authorization": f"Bearer {self._token}"} | (headers or {})
         self.http(what, "orders", "/orders", hushed, expect=expect, json=body, headers=sent)
 
     def login(self, what: str, hushed: str, *, expect: int = 403, **options: Any) -> None:
-        """Try to log in."""
         self.http(what, "auth-stub", "/oauth/token", hushed, expect=expect, **options)
 
     def record(self, what: str, hushed: str, value: str, headers: dict[str, str] | None = None, key: str | None = None) -> None:
-        """Put a record on the topic, past orders."""
+        """Send a record without orders."""
         trace_id = secrets.token_hex(16)
         carried = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"} | (headers or {})
         producer = Producer({"bootstrap.servers": self._shop.addresses["kafka"], "log_level": 0})
@@ -75,7 +72,6 @@ class Sender:
 
 
 def send_orders(send: Sender, token: str) -> None:
-    """Secrets in every place of an order."""
     send.order("the shopper's token", token)
     for name in ("X-Api-Key", "Cookie", "X-Auth-Token", "Proxy-Authorization", "X-Client-Secret"):
         hushed = secret()
@@ -109,7 +105,6 @@ def send_orders(send: Sender, token: str) -> None:
 
 
 def send_logins(send: Sender) -> None:
-    """Passwords in every form."""
     fields = {"grant_type": "password", "username": USER, "audience": "https://virtual-shop.local/api"}
     for what, around in (
         ("plain", "{}"),
@@ -135,7 +130,7 @@ def send_logins(send: Sender) -> None:
 
 
 def send_records(send: Sender) -> None:
-    """Secrets in records that go to the dead letters, with their error in spans and logs."""
+    """Send secrets in records that become dead letters."""
     hushed = secret()
     send.record("a record's value", hushed, f'{{"password": "{hushed}", "orderId": 1}}')
     hushed = forged()
@@ -152,7 +147,6 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @pytest.fixture(scope="module")
 def sent(shop, client, reader) -> list[Sent]:
-    """Everything was sent, and its telemetry has arrived."""
     token = client.token()
     send = Sender(shop, token)
     send_orders(send, token)
@@ -168,7 +162,6 @@ Exported = dict[str, str]
 
 @pytest.fixture(scope="module")
 def exported(sent: list[Sent], shop, observatory, eventually: Callable[..., Any]) -> Exported:
-    """All that the observatory holds, and all log files."""
     last = sent[-1].trace_id
     eventually(lambda: observatory.json("/api/logs", traceId=last)["records"])
     eventually(lambda: observatory.total("shop.orders.rejected"))
@@ -182,13 +175,12 @@ def exported(sent: list[Sent], shop, observatory, eventually: Callable[..., Any]
 
 
 def revealing(hushed: str) -> list[str]:
-    """Name the parts of a secret that must not be seen: of a token, payload and signature, whole or half."""
+    """Return the parts of a secret that must not be visible."""
     _, dot, rest = hushed.partition(".")
     return [half for part in rest.split(".") if len(part) > 8 for half in (part[:24], part[-24:])] if dot and rest else [hushed]
 
 
 def test_no_secret_is_in_anything_exported(sent: list[Sent], exported: Exported):
-    """Whatever was sent, and wherever it stood."""
     leaks = [
         f"{one.what}: …{text[at - 120 : at + 60]}… in {place}"
         for one in sent
@@ -200,7 +192,7 @@ def test_no_secret_is_in_anything_exported(sent: list[Sent], exported: Exported)
 
 
 def test_what_is_no_secret_is_there(sent: list[Sent], exported: Exported):
-    """The search above looks in the right places: a harmless header, user and sentence are found there."""
+    """Proves that the search above looks in the right places."""
     assert HARMLESS in exported["traces of orders"]
     assert HARMLESS in exported["traces of auth-stub"]
     assert HARMLESS in exported["traces in v3"]
@@ -212,7 +204,7 @@ def test_what_is_no_secret_is_there(sent: list[Sent], exported: Exported):
 
 
 def test_the_workshops_password_is_not_shown_either(client, observatory, exported: Exported):
-    """It is a common word, so it is looked for as a field's value, in the span of a login that succeeded."""
+    """It is a common word, so only fields are searched."""
     assert client.token()
     logins = observatory.json("/api/traces", service="auth-stub", operation="POST /oauth/token", limit=1000)["data"]
     tags = [tag for trace in logins for span in trace["spans"] for tag in span["tags"]]

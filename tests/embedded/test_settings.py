@@ -1,29 +1,25 @@
-"""A shop with other settings: no payloads on spans, tokens that live for two seconds."""
+"""A shop without payloads on spans, and with tokens that expire after two seconds."""
 
 import pytest
 
-from vshop.addresses import find
-from vshop.client import Placed, ShopClient
-from vshop.runtime.shop import Shop
+from vshop.runtime.local.shop import Shop
+from vshop.shop.addresses import find
+from vshop.shop.client import Placed, ShopClient
 
 PAYLOADS = ("shop.http.", "shop.kafka.value", "shop.kafka.headers", "shop.dynamodb.")
 
 
 @pytest.fixture(scope="module")
 def own(beside) -> Shop:
-    """Services of our own."""
     return beside("orders", "auth-stub", "stock-updater", SHOP_PAYLOADS="metadata", SHOP_TOKEN_LIFETIME_S="2")
 
 
 @pytest.fixture(scope="module")
 def client(own: Shop) -> ShopClient:
-    """A shopper there."""
     return ShopClient(find(own.state.home, {}))
 
 
 def test_metadata_puts_no_payload_on_any_span(client: ShopClient, reader, eventually):
-    """The spans are the same, with ids, sizes and statuses, but without a header, a body, a record or an item."""
-
     def accepted() -> Placed | None:
         placed = client.place_order(2, 3, headers={"X-Visitor": "curious"})
         return placed if placed.accepted else None
@@ -39,14 +35,13 @@ def test_metadata_puts_no_payload_on_any_span(client: ShopClient, reader, eventu
 
 
 def test_a_failed_order_puts_no_payload_on_any_span(client: ShopClient, reader, eventually):
-    """Neither does one that is refused."""
     placed = eventually(lambda: (one := client.place_order(0, 0, headers={"X-Visitor": "curious"})).status == 400 and one)
     trace = reader.wait(placed.trace_id, lambda found: found.find(service="orders"), timeout_s=30)
     assert [name for span in trace.spans for name in span.attributes if name.startswith(PAYLOADS)] == []
 
 
 def test_an_expired_token_is_refused_in_the_seeds_words(client: ShopClient, reader, eventually):
-    """401 from auth, told to the shopper with a challenge (RFC 6750), seen on both sides of the hop; nothing was sent."""
+    """Orders answers 401 with a challenge (RFC 6750), and sends no record."""
     token = client.token()
     refused = eventually(lambda: (placed := client.place_order(2, token=token)).status == 401 and placed)
     said = "Expired token received for JSON Web Token validation"

@@ -1,4 +1,4 @@
-"""A service that is told to stop finishes what it has in hand, and leaves nothing undone."""
+"""A service that is stopped finishes its work first."""
 
 import json
 import os
@@ -14,10 +14,10 @@ import pytest
 import requests
 from confluent_kafka import Producer
 
-from vshop.addresses import find
-from vshop.client import Placed, ShopClient
-from vshop.runtime.shop import Shop
-from vshop.traces import TraceReader
+from vshop.runtime.local.shop import Shop
+from vshop.shop.addresses import find
+from vshop.shop.client import Placed, ShopClient
+from vshop.shop.traces import TraceReader
 
 TOPIC = "queuing.retail_site.new_orders"
 BURST = 80
@@ -25,19 +25,17 @@ BURST = 80
 
 @pytest.fixture
 def client(breakable: Shop) -> ShopClient:
-    """A shopper of the breakable shop."""
     return ShopClient(find(breakable.state.home, {}))
 
 
 @pytest.fixture
 def reader(breakable: Shop) -> TraceReader:
-    """Reads its traces."""
     return TraceReader(breakable.addresses["observatory"])
 
 
 @pytest.fixture
 def burst(breakable: Shop) -> Callable[[], dict[str, str]]:
-    """Put many orders for one piece of item 7 on the topic at once; returns their trace ids by order id."""
+    """Send many orders for one piece of item 7 at once; return their trace ids by order id."""
 
     def put() -> dict[str, str]:
         producer = Producer({"bootstrap.servers": breakable.addresses["kafka"], "log_level": 0})
@@ -53,7 +51,7 @@ def burst(breakable: Shop) -> Callable[[], dict[str, str]]:
 
 
 def test_stock_updater_stops_in_the_middle_of_a_burst(breakable: Shop, client: ShopClient, reader: TraceReader, burst, eventually):
-    """It exits with 0; each order it handled has its whole trace and is committed; the rest is handled after the restart."""
+    """Each handled order is committed and has its whole trace; the others are handled after the restart."""
     before = client.item(7)["ordered"]
     traces = burst()
     eventually(lambda: client.item(7)["ordered"] >= before + 5)
@@ -62,7 +60,7 @@ def test_stock_updater_stops_in_the_middle_of_a_burst(breakable: Shop, client: S
     assert process.wait(timeout=30) == 0
 
     def outcomes() -> dict[str, list[str]]:
-        """Return what was written for each order that was handled; every trace is asked for."""
+        """Return the outcome of each handled order."""
         found = {order_id: reader.get(trace_id) for order_id, trace_id in traces.items()}
         handled = {order_id: trace.find(kind="CONSUMER") for order_id, trace in found.items() if trace.spans}
         for order_id, taken in handled.items():
@@ -80,7 +78,6 @@ def test_stock_updater_stops_in_the_middle_of_a_burst(breakable: Shop, client: S
 
 
 def test_orders_finishes_the_request_it_has(breakable: Shop, client: ShopClient, reader: TraceReader, eventually):
-    """Told to stop while it waits for auth, it answers 202 before it ends; the order is handled, its trace whole."""
     token, trace_id = client.token(), secrets.token_hex(16)
     log = Path(breakable.status()["parts"]["orders"]["log"])
     process, auth = breakable._children["orders"].process, breakable.state.processes["auth-stub"].pid
@@ -105,7 +102,7 @@ def test_orders_finishes_the_request_it_has(breakable: Shop, client: ShopClient,
 
 
 def test_the_console_ends_a_verification_before_itself(breakable: Shop, eventually):
-    """What that has on is switched off while the console still takes it; nothing is on when the console is back."""
+    """It first switches off what the verification has switched on."""
     console = find(breakable.state.home, {}).console
     begun = requests.post(f"{console}/verify", json={"ids": ["stock-consumer-stalled"], "scope": "global"}, timeout=5)
     assert begun.status_code == 202
@@ -123,7 +120,7 @@ def test_the_console_ends_a_verification_before_itself(breakable: Shop, eventual
 
 
 def is_refused(shop: Shop) -> bool:
-    """Tell whether orders takes no more connections: it has begun to stop."""
+    """Return whether orders accepts no more connections."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", shop.state.ports["orders"])) != 0

@@ -1,4 +1,4 @@
-"""One order, one trace: exactly the spans that the design promises, with what each hop saw."""
+"""The spans of one order, and what each of them holds."""
 
 import json
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from vshop import __version__
-from vshop.spans import Span
-from vshop.traces import Trace
+from vshop.shop.spans import Span
+from vshop.shop.traces import Trace
 
 TOPIC = "queuing.retail_site.new_orders"
 USER = "auth0|5ba1a9227dc7232e1aec4fd0"
@@ -32,34 +32,31 @@ def whole(ordered):
 
 @pytest.fixture(scope="module")
 def placed(whole):
-    """Its answer."""
     return whole[0]
 
 
 @pytest.fixture(scope="module")
 def trace(whole) -> Trace:
-    """Its trace, read through ``/api/v3``."""
     return whole[1]
 
 
 def one(trace: Trace, name: str) -> Span:
-    """Return the one span of this name."""
     (span,) = [span for span in trace.spans if span.name == name]
     return span
 
 
 def payload(span: Span, name: str) -> Any:
-    """Read a payload attribute that holds JSON."""
+    """Return a JSON payload attribute."""
     return json.loads(span.attributes[name])
 
 
 def tree(trace: Trace) -> list[tuple[str, str, str, str | None]]:
-    """Describe a trace's spans in the order of a waterfall."""
+    """Return a trace's spans in the order of a waterfall."""
     names = {span.span_id: span.name for span in trace.spans}
     return [(span.service, span.kind, span.name, names.get(span.parent_id or "")) for _, span in trace.walk()]
 
 
-def test_the_tree_is_exactly_the_designs(placed, trace: Trace):
+def test_trace_has_exactly_the_designed_spans(placed, trace: Trace):
     """Nothing more, nothing less; one trace id, one root, no error, no event, no link."""
     assert tree(trace) == TREE
     assert {span.trace_id for span in trace.spans} == {placed.trace_id}
@@ -69,7 +66,6 @@ def test_the_tree_is_exactly_the_designs(placed, trace: Trace):
 
 
 def test_jaegers_json_shows_the_same_tree(placed, trace: Trace, observatory):
-    """``/api/traces/{id}`` has the same spans, processes and parents as ``/api/v3``."""
     seen = observatory.trace(placed.trace_id)
     names = {span["spanID"]: span["operationName"] for span in seen["spans"]}
     shown = []
@@ -82,7 +78,6 @@ def test_jaegers_json_shows_the_same_tree(placed, trace: Trace, observatory):
 
 
 def test_every_span_says_who_sent_it(trace: Trace):
-    """The resource names the service, its version, its host and its instance."""
     for span in trace.spans:
         assert span.resource["service.name"] == span.service
         assert span.resource["service.version"] == __version__
@@ -91,7 +86,6 @@ def test_every_span_says_who_sent_it(trace: Trace):
 
 
 def test_children_lie_within_their_parents_unless_kafka_is_between(trace: Trace):
-    """Every call ends before its caller does; the processing begins after the sending began."""
     spans = {span.span_id: span for span in trace.spans}
     for span in trace.spans:
         parent = spans.get(span.parent_id or "")
@@ -101,7 +95,6 @@ def test_children_lie_within_their_parents_unless_kafka_is_between(trace: Trace)
 
 
 def test_the_shoppers_request_and_answer_are_on_the_first_span(placed, trace: Trace):
-    """Headers and bodies, the order's ids, and the stable HTTP attributes; the token is not there."""
     span = one(trace, "POST /orders")
     assert payload(span, "shop.http.request.body") == {"itemId": 5, "username": USER, "quantity": 2, "discountCode": "DEL15"}
     assert payload(span, "shop.http.response.body") == placed.body
@@ -125,7 +118,6 @@ def test_the_shoppers_request_and_answer_are_on_the_first_span(placed, trace: Tr
 
 
 def test_both_sides_of_the_auth_hop_show_what_was_said(trace: Trace):
-    """The client's and the server's span hold the same answer; both have the token taken out."""
     asked, answered = one(trace, "GET"), one(trace, "GET /api/v2/users/<user_id>")
     for span in (asked, answered):
         assert payload(span, "shop.http.response.body")["user_id"] == USER
@@ -137,7 +129,6 @@ def test_both_sides_of_the_auth_hop_show_what_was_said(trace: Trace):
 
 
 def test_both_sides_of_kafka_show_the_record(placed, trace: Trace):
-    """Key, value, partition and offset are the same; the headers are what carried the trace across."""
     sent, taken = one(trace, f"send {TOPIC}"), one(trace, f"process {TOPIC}")
     for span, operation in ((sent, "send"), (taken, "process")):
         value = payload(span, "shop.kafka.value")
@@ -167,7 +158,6 @@ def test_both_sides_of_kafka_show_the_record(placed, trace: Trace):
 
 
 def test_the_item_is_on_the_database_spans(placed, trace: Trace):
-    """The read shows the item as it was, the write as it becomes, with its condition; names are the stable conventions'."""
     read, write = one(trace, "DynamoDB.GetItem"), one(trace, "DynamoDB.PutItem")
     before, after = payload(read, "shop.dynamodb.response")["Item"], payload(write, "shop.dynamodb.request")["Item"]
     assert int(after["stock"]["N"]) == int(before["stock"]["N"]) - 2
@@ -180,7 +170,6 @@ def test_the_item_is_on_the_database_spans(placed, trace: Trace):
 
 
 def test_a_refused_order_ends_where_it_was_refused(client, reader):
-    """An order for an item that is not sold has the auth hop, and nothing beyond; a 4xx is no error of the server."""
     placed = client.place_order(4242)
     assert (placed.status, placed.body["field"]) == (400, "itemId")
     trace = reader.wait_whole(placed.trace_id, timeout_s=30)

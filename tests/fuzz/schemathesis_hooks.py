@@ -1,4 +1,4 @@
-"""What schemathesis may not send as it is, and what is known to differ; loaded by ``st`` itself."""
+"""Hooks of schemathesis: requests to change, and known differences."""
 
 import os
 from typing import Any
@@ -11,9 +11,10 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """Verify no real incident (it takes minutes, and nobody else may order), and let one customer order at a time.
+    """Limit what a request starts: no verification, one customer at a time, short waits for offsets.
 
-    Most orders are their shopper's own: one for another user is turned away before anything is looked at.
+    Most orders are the shopper's own, because others are refused at once.
+
     """
     if not isinstance(case.body, dict):
         return
@@ -22,16 +23,21 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         case.body["username"] = os.environ["VSHOP_FUZZ_USER"]
     if case.operation.label == "POST /verify":
         case.body["ids"] = ["no-such-incident"]
+    elif case.operation.label == "POST /flush":
+        within = case.body.get("within", 10)
+        if isinstance(within, int | float) and 0 <= within <= 60:
+            case.body["within"] = min(within, 0.1)
     elif case.operation.label == "POST /api/shop/customers" and case.body.get("count", 6) in range(1, 31):
         case.body["count"] = 1
 
 
 @schemathesis.hook
 def filter_failure(context: schemathesis.HookContext, failure: Any, case: schemathesis.Case, response: Any) -> bool:
-    """Keep a failure, unless it is none.
+    """Drop known differences.
 
-    What cannot be written in a query, such as an object, is sent as an empty parameter; that counts as left out. And to
-    JSON Schema 4.0 is an integer; the shop wants whole numbers written without a fraction.
+    An object cannot be written in a query: it is sent as an empty parameter, which counts as missing. To JSON Schema, 4.0 is
+    an integer; the shop wants no fraction.
+
     """
     sent = parse_qsl(urlsplit(response.request.url).query, keep_blank_values=True)
     if isinstance(failure, AcceptedNegativeData) and "" in dict(sent).values():

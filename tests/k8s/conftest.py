@@ -1,4 +1,4 @@
-"""What the overlays render to; and, where one answers, a cluster with the shop in it."""
+"""The rendered overlays, and a cluster with the shop in it."""
 
 import json
 import os
@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from tests.waiting import Eventually, wait_until
-from vshop.addresses import Addresses
-from vshop.client import ShopClient
-from vshop.runtime.cluster.kubectl import Kubectl
-from vshop.runtime.cluster.symptoms import VOLUME_REMEDY
-from vshop.traces import TraceReader
+from vshop.runtime.kubernetes.kubectl import Kubectl
+from vshop.runtime.kubernetes.rollout import VOLUME_REMEDY
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import ShopClient
+from vshop.shop.traces import TraceReader
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ROOT / "deploy" / "k8s" / "overlays"
@@ -29,7 +29,7 @@ Rendered = Callable[[str], list[dict[str, Any]]]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep what the pods said last with a failed test: they are gone when somebody reads of it."""
+    """Keep the pods' last logs with a failed test."""
     report = yield
     if report.failed and isinstance(kubectl := getattr(item, "funcargs", {}).get("kubectl"), Kubectl):
         for workload in WORKLOADS:
@@ -40,15 +40,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The checkout."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def rendered() -> Rendered:
-    """Render an overlay, by ``kubectl kustomize``, each once."""
+    """Render an overlay once with ``kubectl kustomize``."""
     if shutil.which("kubectl") is None:
-        pytest.skip("there is no kubectl here to render the manifests with")
+        pytest.skip("Install kubectl, which renders the manifests, to run this test.")
     kept: dict[str, list[dict[str, Any]]] = {}
 
     def render(overlay: str) -> list[dict[str, Any]]:
@@ -64,7 +63,7 @@ def rendered() -> Rendered:
 
 @pytest.fixture(scope="session")
 def eventually() -> Eventually:
-    """Wait until a condition holds, 120 s unless told otherwise, and return what it answered."""
+    """Poll a condition, for 120 s by default, and return its result."""
 
     def wait(condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
         return wait_until(condition, timeout_s)
@@ -74,15 +73,18 @@ def eventually() -> Eventually:
 
 @pytest.fixture(scope="session")
 def kubectl() -> Kubectl:
-    """The cluster to test on: that of the current context, when VSHOP_TEST_K8S says that it may be used."""
+    """The current context's cluster, if VSHOP_TEST_K8S allows its use."""
     if not os.environ.get("VSHOP_TEST_K8S"):
-        pytest.skip("VSHOP_TEST_K8S=1 runs this on the cluster that kubectl knows; it makes and deletes the namespace virtual-shop")
+        pytest.skip(
+            "Set VSHOP_TEST_K8S=1 to run this test on the cluster that kubectl knows, in its namespace virtual-shop, "
+            "which is made and deleted."
+        )
     return Kubectl.current()
 
 
 @pytest.fixture(scope="session")
 def run_vshop(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Run a command of ``vshop`` with a home of its own and return the JSON that it printed."""
+    """Run ``vshop`` with an own home folder and return its JSON."""
     env = os.environ | {"VSHOP_HOME": str(tmp_path_factory.mktemp("k8s-home"))}
 
     def run(*arguments: str, as_json: bool = True) -> Any:
@@ -97,11 +99,11 @@ def run_vshop(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 
 class VolumesRefusedError(Exception):
-    """The cluster makes volumes for root alone; the command said what to do."""
+    """Only root may write to the volumes of this cluster."""
 
 
 class Cluster:
-    """Holds one shop at a time; modules that want the same overlay share it."""
+    """Holds one shop at a time, which modules with the same overlay share."""
 
     def __init__(self, run: Callable[..., Any]) -> None:
         """Args: run: runs a command of ``vshop``."""
@@ -129,7 +131,6 @@ class Cluster:
         return self._printed
 
     def down(self) -> None:
-        """Take it out again."""
         if self._overlay:
             self._overlay = ""
             self._run("down", "--mode", "k8s", as_json=False)
@@ -151,17 +152,14 @@ def up(cluster: Cluster, request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def addresses(up: dict[str, Any]) -> Addresses:
-    """Where the parts are."""
     return Addresses(**up["addresses"])
 
 
 @pytest.fixture(scope="module")
 def client(addresses: Addresses) -> ShopClient:
-    """A shopper."""
     return ShopClient(addresses)
 
 
 @pytest.fixture(scope="module")
 def reader(addresses: Addresses) -> TraceReader:
-    """Reads from the cluster's Jaeger."""
     return TraceReader(addresses.traces)

@@ -3,12 +3,12 @@
 import pytest
 import requests
 
-from vshop.addresses import Addresses
-from vshop.client import ShopClient
 from vshop.incidents.loader import load_catalogue
-from vshop.runtime.cluster.kubectl import Kubectl
-from vshop.traces import TraceReader, missing_hop
-from vshop.verify import TraceFinder, verify
+from vshop.incidents.verify import verify
+from vshop.runtime.kubernetes.kubectl import Kubectl
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import ShopClient
+from vshop.shop.traces import TraceReader, missing_hop
 
 OVERLAY = "local"
 CATALOGUE = load_catalogue()
@@ -16,7 +16,6 @@ pytestmark = pytest.mark.timeout(900)  # whichever test comes first also waits f
 
 
 def test_one_command_and_the_first_order_is_one_whole_trace(up, reader: TraceReader, kubectl: Kubectl):
-    """In the cluster's Jaeger, with the pod and the node of each service on its spans."""
     trace = reader.get(up["traceId"])
     pods = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in kubectl.json("get", "pods")["items"]}
 
@@ -28,7 +27,6 @@ def test_one_command_and_the_first_order_is_one_whole_trace(up, reader: TraceRea
 
 
 def test_commands_work_unchanged(run_vshop, up):
-    """They find it by the forwarded ports, without a variable that says where."""
     status = run_vshop("status")
     before = run_vshop("stock", "3")["ordered"]
     order = run_vshop("order", "--item", "3")
@@ -40,7 +38,6 @@ def test_commands_work_unchanged(run_vshop, up):
 
 
 def test_links_lead_to_the_forwarded_jaeger(addresses: Addresses, client: ShopClient):
-    """On the console's page and in an order's answer."""
     placed = client.place_order(1)
 
     assert requests.get(f"{addresses.console}/api/shop", timeout=20).json()["jaeger"] == f"{addresses.traces}/trace/{{traceId}}"
@@ -48,7 +45,6 @@ def test_links_lead_to_the_forwarded_jaeger(addresses: Addresses, client: ShopCl
 
 
 def test_a_switch_outlives_the_consoles_pod(addresses: Addresses, kubectl: Kubectl, eventually):
-    """It is on again when another pod takes over, and can be switched off."""
     switch = f"{addresses.console}/chaos/pricing-type-error"
     assert requests.put(switch, json={}, timeout=20).ok
     before = kubectl.run("get", "pods", "--selector=app.kubernetes.io/name=console", "--output=name").stdout
@@ -64,7 +60,6 @@ def test_a_switch_outlives_the_consoles_pod(addresses: Addresses, kubectl: Kubec
 
 
 def test_a_token_outlives_the_stubs_pod(client: ShopClient, kubectl: Kubectl, eventually):
-    """Its key lies on a volume."""
     token = client.token()
 
     kubectl.run("delete", "pod", "--selector=app.kubernetes.io/name=auth-stub", timeout_s=90)
@@ -74,6 +69,5 @@ def test_a_token_outlives_the_stubs_pod(client: ShopClient, kubectl: Kubectl, ev
 
 @pytest.mark.parametrize("incident", CATALOGUE.values(), ids=list(CATALOGUE))
 def test_incident_is_verified(incident, client: ShopClient, addresses: Addresses):
-    """Everything the incident's file says is seen in the cluster."""
-    verdict = verify(incident, client, TraceFinder(addresses.traces))
+    verdict = verify(incident, client, TraceReader(addresses.traces))
     assert verdict.verified, "\n".join(map(str, verdict.failed))

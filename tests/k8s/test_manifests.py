@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from vshop.kit.settings import Settings, load, table
-from vshop.runtime.cluster.forwards import TARGETS
-from vshop.runtime.cluster.kubectl import NAMESPACE
+from vshop.runtime.kubernetes.kubectl import NAMESPACE
+from vshop.runtime.model.parts import PUBLISHED
 
 OVERLAYS = ("local", "scale", "aws")
 SERVICES = {"orders", "auth-stub", "stock-updater", "console", "observatory"}
@@ -20,7 +20,7 @@ def of_kind(objects, *kinds):
 
 
 def workloads(objects):
-    """Yield each workload's name, its pod and the pod's one container."""
+    """Return each workload's name and pod."""
     for name, one in of_kind(objects, "Deployment", "StatefulSet").items():
         pod = one["spec"]["template"]["spec"]
         (container,) = pod["containers"]
@@ -28,13 +28,11 @@ def workloads(objects):
 
 
 def settings_of(objects):
-    """Return the ConfigMap that all services read."""
     (found,) = (one["data"] for name, one in of_kind(objects, "ConfigMap").items() if name.startswith("shop-"))
     return found
 
 
 def test_every_part_is_there(rendered, overlay):
-    """In one namespace; real servers have no stand-in beside them."""
     objects = rendered(overlay)
     stand_ins = set() if overlay == "aws" else {"kafka", "dynamodb"}
 
@@ -43,8 +41,7 @@ def test_every_part_is_there(rendered, overlay):
     assert of_kind(objects, "Namespace").keys() == {NAMESPACE}
 
 
-def test_no_pod_can_do_more_than_it_must(rendered, overlay):
-    """No root, nothing to write to but volumes, no privilege, no credentials of the cluster's."""
+def test_pods_have_no_needless_rights(rendered, overlay):
     for name, pod, container in workloads(rendered(overlay)):
         security = pod["securityContext"]
         assert (security["runAsNonRoot"], security["runAsUser"] > 0) == (True, True), name
@@ -61,8 +58,7 @@ def test_no_pod_can_do_more_than_it_must(rendered, overlay):
         }, name
 
 
-def test_every_pod_is_bounded_and_asked_how_it_is(rendered, overlay):
-    """Requests and limits; three probes, each a request, never just an open port."""
+def test_every_pod_has_limits_and_three_probes(rendered, overlay):
     for name, _pod, container in workloads(rendered(overlay)):
         for kind in ("requests", "limits"):
             assert container["resources"][kind].keys() == {"cpu", "memory"}, name
@@ -74,22 +70,19 @@ def test_every_pod_is_bounded_and_asked_how_it_is(rendered, overlay):
 
 
 def test_images_are_pinned(rendered, overlay):
-    """To a tag that is a version, or to the one image that is built here."""
     for name, _pod, container in workloads(rendered(overlay)):
         assert re.fullmatch(r"virtual-shop:local|[\w/.-]+:\d+\.\d+\.\d+", container["image"]), name
         assert container["imagePullPolicy"] == "IfNotPresent", name
 
 
 def test_servers_are_those_of_compose(rendered, overlay, root):
-    """The same versions in both."""
     compose = yaml.safe_load((root / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
     for name, _pod, container in workloads(rendered(overlay)):
         if name not in SERVICES:
             assert container["image"] == compose[name]["image"], name
 
 
-def test_settings_exist_and_hold(rendered, overlay):
-    """Each SHOP_* variable is one of the kit's, with a value that it takes; a misspelt one would stop every service."""
+def test_settings_exist_and_are_valid(rendered, overlay):
     settings = settings_of(rendered(overlay))
     own = {key: value for key, value in settings.items() if key.startswith("SHOP_")}
 
@@ -100,8 +93,7 @@ def test_settings_exist_and_hold(rendered, overlay):
         assert named <= {variable for variable, *_ in table()}, name
 
 
-def test_every_address_is_a_services(rendered, overlay):
-    """With the port that it listens on; so is every port that is forwarded."""
+def test_every_address_is_a_service(rendered, overlay):
     objects, addressed = rendered(overlay), set()
     services = {(name, port["port"]) for name, one in of_kind(objects, "Service").items() for port in one["spec"]["ports"]}
     for key, value in settings_of(objects).items():
@@ -109,14 +101,13 @@ def test_every_address_is_a_services(rendered, overlay):
             addressed |= {(host, int(port)) for host, port in re.findall(r"http://([\w-]+):(\d+)", value)}
 
     assert addressed <= services
-    assert set(TARGETS.values()) <= services
+    assert set(PUBLISHED.values()) <= services
     for name, one in of_kind(objects, "Service").items():
         selected = one["spec"]["selector"]["app.kubernetes.io/name"]
         assert selected in {workload for workload, *_ in workloads(objects)}, name
 
 
 def test_pod_and_node_are_on_every_span(rendered, overlay):
-    """By the standard variable, from the downward API."""
     for name, _pod, container in workloads(rendered(overlay)):
         if name in SERVICES:
             env = {one["name"]: one for one in container["env"]}
@@ -127,22 +118,20 @@ def test_pod_and_node_are_on_every_span(rendered, overlay):
 
 
 def test_a_volume_has_one_writer(rendered, overlay):
-    """A pod is gone before the next one takes its volume, and there is no second one."""
     for name, one in of_kind(rendered(overlay), "Deployment").items():
         volumes = one["spec"]["template"]["spec"].get("volumes", ())
         if any("persistentVolumeClaim" in volume for volume in volumes):
             assert (one["spec"]["strategy"], one["spec"]["replicas"]) == ({"type": "Recreate"}, 1), name
 
 
-def test_what_a_scaler_decides_the_manifests_leave_open(rendered, overlay):
-    """Else each `kubectl apply` would undo it."""
+def test_manifests_do_not_set_scaled_replicas(rendered, overlay):
+    """Otherwise each `kubectl apply` would undo it."""
     deployments = of_kind(rendered(overlay), "Deployment")
 
     assert [name for name in ("orders", "stock-updater") if "replicas" in deployments[name]["spec"]] == []
 
 
 def test_jaeger_runs_on_the_configuration_of_every_mode(rendered, overlay, root):
-    """The file that embedded mode and compose use."""
     (data,) = (one["data"] for name, one in of_kind(rendered(overlay), "ConfigMap").items() if name.startswith("jaeger-"))
 
-    assert data == {"jaeger.yaml": (root / "src/vshop/runtime/jaeger.yaml").read_text(encoding="utf-8")}
+    assert data == {"jaeger.yaml": (root / "src/vshop/runtime/backends/jaeger.yaml").read_text(encoding="utf-8")}

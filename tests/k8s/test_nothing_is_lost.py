@@ -1,4 +1,4 @@
-"""Any pod may end in any way while orders come in: after it the stock is the initial one less what was accepted, exactly."""
+"""Any pod may end in any way under load: the stock then matches the accepted orders exactly."""
 
 import secrets
 import threading
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.waiting import Eventually
-from vshop.client import USERS, ShopClient, ShopError
-from vshop.runtime.cluster import rollout
-from vshop.runtime.cluster.kubectl import Kubectl
-from vshop.runtime.progress import silent
+from vshop.runtime.kubernetes import rollout
+from vshop.runtime.kubernetes.kubectl import Kubectl
+from vshop.runtime.model.progress import silent
+from vshop.shop.client import USERS, ShopClient, ShopError
 
 OVERLAY = "local"
 PARTS = ("orders", "auth-stub", "stock-updater", "console", "observatory", "jaeger", "kafka", "dynamodb")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 class Shoppers:
-    """Order all the time, each order again under its key until it is accepted; count what was accepted."""
+    """Place orders, each until it is accepted, and count them."""
 
     def __init__(self, client: ShopClient) -> None:
         """Args: client: orders for them."""
@@ -33,7 +33,7 @@ class Shoppers:
 
     @contextmanager
     def ordering(self, eventually, at_least=10):
-        """Order while the block runs, and until that many more orders were accepted after it."""
+        """Order inside the block, and until this many more orders are accepted after it."""
         with ThreadPoolExecutor(2) as pool:
             done = [pool.submit(self._shop, number) for number in range(2)]
             try:
@@ -73,17 +73,15 @@ class Shoppers:
 
 
 def stock_of(client: ShopClient) -> dict[int, int]:
-    """Return the stock of each item."""
     return {item["id"]: item["stock"] for item in client.stock()}
 
 
 def pods_of(kubectl: Kubectl, part: str) -> list[dict[str, Any]]:
-    """Return the pods of a part."""
     return kubectl.json("get", "pods", f"--selector=app.kubernetes.io/name={part}")["items"]
 
 
 def kill(kubectl: Kubectl, part: str, eventually: Eventually) -> None:
-    """End every process of the part by SIGKILL, with all that was in its memory; the pod stays, and its container starts again."""
+    """Kill every process of a part. The pod stays, and its container starts again."""
     before = {pod["metadata"]["name"]: restarts(pod) for pod in pods_of(kubectl, part)}
     for pod in before:
         kubectl.run("exec", pod, "--container=main", "--", "sh", "-c", "kill -9 -1")  # the shell may get no time to say how it went
@@ -93,12 +91,11 @@ def kill(kubectl: Kubectl, part: str, eventually: Eventually) -> None:
 
 
 def restarts(pod: dict[str, Any]) -> int:
-    """Return how often its container was started again."""
     return pod["status"]["containerStatuses"][0]["restartCount"]
 
 
 def replace(kubectl: Kubectl, part: str, eventually: Eventually) -> None:
-    """Delete the part's pods by force: others come at once, and the old may go on beside them until they have ended in order."""
+    """Delete the pods of a part by force: new ones start at once, beside the old ones."""
     selector = f"--selector=app.kubernetes.io/name={part}"
     living = {pod["metadata"]["uid"] for pod in pods_of(kubectl, part)}
     assert kubectl.run("delete", "pods", selector, "--grace-period=0", "--force", timeout_s=60).returncode == 0
@@ -108,7 +105,6 @@ def replace(kubectl: Kubectl, part: str, eventually: Eventually) -> None:
 @pytest.mark.parametrize("end", [kill, replace])
 @pytest.mark.parametrize("part", PARTS)
 def test_ending_a_pod_loses_no_order(client: ShopClient, kubectl: Kubectl, eventually: Eventually, part: str, end):
-    """Whatever ends it, and with orders on their way; the token is one from before."""
     before = stock_of(client)
     shoppers = Shoppers(client)
     with shoppers.ordering(eventually):

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import Eventually
-from vshop.client import ShopClient
-from vshop.runtime import ports
-from vshop.runtime.cluster import image, overlay, rollout
-from vshop.runtime.cluster.forwarder import Forward
-from vshop.runtime.cluster.kubectl import Kubectl
-from vshop.runtime.progress import silent
+from vshop.runtime.kubernetes import image, overlay, rollout
+from vshop.runtime.kubernetes.forwarder import Forward
+from vshop.runtime.kubernetes.kubectl import Kubectl
+from vshop.runtime.local import ports
+from vshop.runtime.model.progress import silent
+from vshop.shop.client import ShopClient
 
 OVERLAY = "local"
 pytestmark = pytest.mark.timeout(1200)
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.timeout(1200)
 
 @pytest.fixture
 def locust(up, kubectl: Kubectl, root: Path) -> Iterator[str]:
-    """Locust in the cluster; yields the address of its page."""
+    """Locust in the cluster; yields its address."""
     manifests = root / "deploy" / "k8s" / "load"
-    image.hand_over(kubectl, os.environ.get("VSHOP_K8S_LOAD", ""), overlay.images(kubectl, manifests), silent)
+    image.load(kubectl, os.environ.get("VSHOP_K8S_LOAD", ""), overlay.images(kubectl, manifests), silent)
     kubectl.apply(manifests)
     (port,), stop = ports.free(1), threading.Event()
     forward = threading.Thread(target=Forward(kubectl, "locust", 8089, port, stop).run)
@@ -42,7 +42,6 @@ def locust(up, kubectl: Kubectl, root: Path) -> Iterator[str]:
 
 
 def test_one_and_two_replicas(locust: str, up, kubectl: Kubectl, client: ShopClient, root: Path, eventually: Eventually):
-    """Each is measured on a topic and a table of its own, all that was accepted is handled, and afterwards all is as before."""
     at = {f"VSHOP_{name.upper()}_URL": url for name, url in up["addresses"].items()}
     before, deployments = client.stock(), kubectl.json("get", "deployment", "orders", "stock-updater")["items"]
     asked = ["--counts=1,2", "--time=5s", "--users=4", f"--locust={locust}", "--json"]

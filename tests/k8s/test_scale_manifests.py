@@ -4,19 +4,17 @@ import pytest
 
 
 def one(objects, kind, name=""):
-    """Return the one object of a kind, or of a kind and a name's beginning."""
+    """Return the only object of a kind, or of a kind and a name's prefix."""
     (found,) = (each for each in objects if each["kind"] == kind and each["metadata"]["name"].startswith(name))
     return found
 
 
 @pytest.fixture(scope="module")
 def scale(rendered):
-    """The overlay `scale`."""
     return rendered("scale")
 
 
 def test_consumers_are_never_more_than_partitions(scale):
-    """KEDA's bound is the topic's number of partitions; what it asks Kafka for is what the consumers use."""
     scaled, settings = one(scale, "ScaledObject")["spec"], one(scale, "ConfigMap", "shop-")["data"]
     (trigger,) = scaled["triggers"]
 
@@ -28,7 +26,6 @@ def test_consumers_are_never_more_than_partitions(scale):
 
 
 def test_every_record_lies_on_three_brokers(scale):
-    """And one broker may go: two are a quorum, and enough to acknowledge."""
     brokers, kafka = one(scale, "StatefulSet", "kafka"), one(scale, "ConfigMap", "kafka-")["data"]
     voters = kafka["KAFKA_CONTROLLER_QUORUM_VOTERS"].split(",")
 
@@ -38,8 +35,7 @@ def test_every_record_lies_on_three_brokers(scale):
     assert kafka["KAFKA_MIN_INSYNC_REPLICAS"] == "2"
 
 
-def test_an_eviction_takes_one_at_a_time_of_what_runs_more_than_once(scale):
-    """And what runs once can be evicted at all."""
+def test_evictions_take_one_replica_at_a_time(scale):
     budgets = {each["metadata"]["name"]: each["spec"] for each in scale if each["kind"] == "PodDisruptionBudget"}
 
     assert budgets.keys() == {"orders", "stock-updater", "kafka"}
@@ -47,8 +43,7 @@ def test_an_eviction_takes_one_at_a_time_of_what_runs_more_than_once(scale):
 
 
 @pytest.mark.parametrize("name", ["orders", "stock-updater", "kafka"])
-def test_they_spread_where_they_can(scale, name):
-    """Over nodes and zones, of their own kind; one node will do."""
+def test_pods_spread_over_nodes_and_zones(scale, name):
     (workload,) = (each for each in scale if each["kind"] in {"Deployment", "StatefulSet"} and each["metadata"]["name"] == name)
     spread = workload["spec"]["template"]["spec"]["topologySpreadConstraints"]
 
@@ -58,7 +53,6 @@ def test_they_spread_where_they_can(scale, name):
 
 
 def test_aws_holds_addresses_and_names_secrets(rendered):
-    """No secret is in the repository; the real DynamoDB has no address of ours."""
     objects = rendered("aws")
     settings = one(objects, "ConfigMap", "shop-")["data"]
     (updater,) = (each for each in objects if each["kind"] == "Deployment" and each["metadata"]["name"] == "stock-updater")

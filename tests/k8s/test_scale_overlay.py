@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from vshop.addresses import Addresses
-from vshop.client import ShopClient
-from vshop.runtime.cluster import rollout
-from vshop.runtime.cluster.kubectl import Kubectl
-from vshop.runtime.progress import silent
-from vshop.traces import TraceReader, missing_hop
+from vshop.runtime.kubernetes import rollout
+from vshop.runtime.kubernetes.kubectl import Kubectl
+from vshop.runtime.model.progress import silent
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import ShopClient
+from vshop.shop.traces import TraceReader, missing_hop
 
 OVERLAY = "scale"
 AT_LEAST = 2  # consumers, by the ScaledObject
@@ -21,38 +21,35 @@ pytestmark = pytest.mark.timeout(1200)
 
 @pytest.fixture(scope="module", autouse=True)
 def kinds(kubectl: Kubectl):
-    """Skip where the overlay cannot even be applied."""
+    """Skip if the overlay cannot be applied."""
     if kubectl.run("get", "crd", "scaledobjects.keda.sh").returncode:
-        pytest.skip("this cluster does not know KEDA's ScaledObject")
+        pytest.skip("Install KEDA in the cluster to run this test: it does not know ScaledObject.")
 
 
 @pytest.fixture
 def keda(kubectl: Kubectl):
-    """Skip where nothing scales by lag."""
+    """Skip if nothing scales by lag."""
     served = kubectl.run("get", "apiservice", "v1beta1.external.metrics.k8s.io", "--output=jsonpath={.status.conditions[*].status}")
     if served.stdout != "True":
-        pytest.skip("nothing serves external metrics in this cluster: KEDA does not run")
+        pytest.skip("Start KEDA in the cluster to run this test: nothing serves external metrics.")
 
 
 def consumers(kubectl: Kubectl):
-    """Return how many stock-updaters are ready."""
+    """Return the number of ready stock-updaters."""
     return kubectl.json("get", "deployment", "stock-updater")["status"].get("readyReplicas", 0)
 
 
 def stock(client: ShopClient):
-    """Return the stock by item."""
     return {item["id"]: item["stock"] for item in client.stock()}
 
 
 def test_an_order_is_whole_on_three_brokers(up, reader: TraceReader, kubectl: Kubectl):
-    """All of them ready, and orders twice, as its autoscaler has it."""
     assert missing_hop(reader.get(up["traceId"])) is None
     assert kubectl.json("get", "statefulset", "kafka")["status"]["readyReplicas"] == 3
     assert kubectl.json("get", "deployment", "orders")["status"]["readyReplicas"] == 2
 
 
 def test_lag_brings_consumers(keda, client: ShopClient, addresses: Addresses, kubectl: Kubectl, eventually):
-    """Slow writes make a backlog; KEDA answers with more consumers, and all of it is handled once."""
     eventually(lambda: consumers(kubectl) == AT_LEAST, 180)  # which KEDA sees to without any lag
     before, token = stock(client), client.token()
     slow = f"{addresses.console}/chaos/stock-slow-but-healthy"
@@ -69,8 +66,7 @@ def test_lag_brings_consumers(keda, client: ShopClient, addresses: Addresses, ku
     eventually(lambda: stock(client) == {item: count - accepted[item] for item, count in before.items()}, 300)
 
 
-def test_a_broker_may_go(client: ShopClient, kubectl: Kubectl, eventually):
-    """Orders are taken and handled while one of three is away."""
+def test_orders_go_on_without_one_broker(client: ShopClient, kubectl: Kubectl, eventually):
     before, token = stock(client), client.token()
 
     def accepted(key):

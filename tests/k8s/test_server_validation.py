@@ -1,14 +1,14 @@
-"""The cluster's own judgement of the manifests: every field known, every value allowed, no policy violated."""
+"""The cluster accepts the manifests: known fields, allowed values, no violated policy."""
 
 import subprocess
 
 import pytest
 
-from vshop.runtime.cluster.kubectl import NAMESPACE, Kubectl
+from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
 
 
 def apply(kubectl: Kubectl, folder, *options):
-    """Apply a kustomization and return what was said."""
+    """Apply a kustomization and return kubectl's output."""
     command = kubectl.command("apply", *options, "-k", str(folder))
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
@@ -28,9 +28,9 @@ def namespace(kubectl: Kubectl, cluster):
 
 @pytest.mark.parametrize("folder", ["overlays/local", "overlays/scale", "overlays/aws", "load"])
 def test_the_server_accepts_everything(kubectl: Kubectl, namespace, root, folder):
-    """Without a warning: the namespace's policy (restricted) warns of any pod that may do more than it must."""
+    """Without a warning: the namespace's policy (restricted) warns of any pod with needless rights."""
     if folder == "overlays/scale" and kubectl.run("get", "crd", "scaledobjects.keda.sh").returncode:
-        pytest.skip("this cluster does not know KEDA's ScaledObject")
+        pytest.skip("Install KEDA in the cluster to run this test: it does not know ScaledObject.")
     manifests = root / "deploy" / "k8s"
     policy = subprocess.run(
         kubectl.command("apply", "--dry-run=server", "-f", str(manifests / "base" / "namespace.yaml")),

@@ -1,18 +1,18 @@
-"""What opens the volumes where fsGroup does nothing: in which pods, and with which rights."""
+"""The component that opens volumes in clusters that ignore fsGroup."""
 
 import subprocess
 
 import pytest
 import yaml
 
-from vshop.runtime.cluster import overlay
+from vshop.runtime.kubernetes import overlay
 
 OVERLAYS = ("local", "scale", "aws")
 
 
 @pytest.fixture
 def opened(rendered, tmp_path):
-    """Render an overlay with the component on top of it."""
+    """Render an overlay with the component added."""
 
     def render(name):
         rendered(name)  # which skips where nothing renders
@@ -25,13 +25,12 @@ def opened(rendered, tmp_path):
 
 
 def workloads(objects):
-    """Return Deployments and StatefulSets by name."""
+    """Return each workload's name and pod."""
     return {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] in ("Deployment", "StatefulSet")}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_each_volume_is_opened_and_no_other_pod_is_touched(rendered, opened, name):
-    """By the container that comes first; everything else is what it was, but for the image and its settings."""
+def test_component_opens_each_volume_and_changes_no_other_pod(rendered, opened, name):
     plain, changed = workloads(rendered(name)), workloads(opened(name))
 
     assert plain.keys() == changed.keys()
@@ -48,8 +47,7 @@ def test_each_volume_is_opened_and_no_other_pod_is_touched(rendered, opened, nam
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_root_may_do_nothing_but_that(opened, name):
-    """No capability, no privilege; the namespace's policy is one step wider, not gone."""
+def test_init_container_has_no_other_rights(opened, name):
     objects = opened(name)
 
     for spec in workloads(objects).values():

@@ -1,37 +1,64 @@
-"""Runs pytest inside pytest, as a user of the plugin would, in a folder that knows nothing of this checkout."""
+"""Runs pytest inside pytest, as a user of the plugin would, in a folder outside this checkout."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
+import yaml
 
-from vshop.runtime.options import Options
-from vshop.runtime.shop import Shop
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import folders
 
+CACHE = folders.cache()
+YAML = yaml.SafeLoader
+"""Loaded before pytester saves the modules: its C extension cannot be imported a second time."""
 Run = Callable[..., pytest.RunResult]
 
 
-@pytest.fixture(scope="session")
-def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A shop that runs already, for the tests that attach to one."""
-    home = str(tmp_path_factory.mktemp("attached"))
-    with Shop.start(Options(free_ports=True, home=home, aot=False, timeout_s=100)) as shop:
-        yield shop
+@pytest.fixture(scope="module")
+def running_shop(shared_shop: Shop) -> Shop:
+    return shared_shop
+
+
+ALWAYS = ("-W", "error", "-p", "no:cacheprovider")
+
+
+@pytest.fixture(autouse=True)
+def kafka_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the Kafka files of this machine: ``pytester`` changes HOME, and a shop would download them into it."""
+    monkeypatch.setenv("VSHOP_CACHE", str(CACHE))
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester) -> Run:
-    """Run a test file with options; warnings are errors there too."""
+    """Run a test file with options, in a new process, with warnings as errors."""
 
     def go(source: str, *options: str, conftest: str = "") -> pytest.RunResult:
         pytester.makepyfile(source)
         if conftest:
             pytester.makeconftest(conftest)
-        return pytester.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider", *options, timeout=200)
+        return pytester.runpytest_subprocess(*ALWAYS, *options, timeout=200)
+
+    return go
+
+
+@pytest.fixture
+def run_here(pytester: pytest.Pytester) -> Run:
+    """Run a test file in this process, which is faster."""
+
+    def go(source: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(source)
+        return pytester.runpytest_inprocess(*ALWAYS, *options)
 
     return go
 
 
 @pytest.fixture
 def run_attached(run: Run, running_shop: Shop) -> Run:
-    """The same, attached to the shop that runs."""
-    return lambda source, *options, **more: run(source, f"--vshop-home={running_shop.state.home}", *options, **more)
+    """Run a test file in a new process, attached to the running shop."""
+    return lambda source, *options: run(source, f"--vshop-home={running_shop.state.home}", *options)
+
+
+@pytest.fixture
+def run_attached_here(run_here: Run, running_shop: Shop) -> Run:
+    """Run a test file in this process, attached to the running shop."""
+    return lambda source, *options: run_here(source, f"--vshop-home={running_shop.state.home}", *options)

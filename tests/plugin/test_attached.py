@@ -1,12 +1,12 @@
-"""The fixtures, on a shop that runs already."""
+"""The fixtures, attached to a running shop."""
 
-from vshop.addresses import find
-from vshop.client import ShopClient
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient
 
 
-def test_ten_lines_find_the_culprit(run_attached):
-    """Place an order, break the shop, blame the right span."""
-    run_attached("""
+def test_ten_lines_find_the_culprit(run_attached_here):
+    """README shows these lines, and tests/docs runs them as a process."""
+    run_attached_here("""
         def test_the_refused_write_is_found(virtual_shop):
             with virtual_shop.incident("stock-put-missing-key") as incident:
                 order = virtual_shop.place_order()
@@ -18,9 +18,8 @@ def test_ten_lines_find_the_culprit(run_attached):
     """).assert_outcomes(passed=1)
 
 
-def test_an_order_has_its_ids_trace_spans_and_logs(run_attached):
-    """And what is asked for and is not there is named."""
-    run_attached("""
+def test_an_order_has_its_ids_trace_spans_and_logs(run_attached_here):
+    run_attached_here("""
         import pytest
 
         def test_order(virtual_shop):
@@ -44,9 +43,9 @@ def test_an_order_has_its_ids_trace_spans_and_logs(run_attached):
     """).assert_outcomes(passed=1)
 
 
-def test_what_a_test_leaves_on_is_off_for_the_next_one(run_attached, running_shop):
-    """Even one that fails in the middle."""
-    result = run_attached("""
+def test_switches_left_on_are_off_for_the_next_test(run_attached_here, running_shop):
+    """Even when the test fails."""
+    result = run_attached_here("""
         def test_leaves_it_on(virtual_shop):
             virtual_shop.incident("auth-token-expired", scope="global").__enter__()
             assert virtual_shop.place_order().status == 401
@@ -60,12 +59,11 @@ def test_what_a_test_leaves_on_is_off_for_the_next_one(run_attached, running_sho
     assert ShopClient(find(running_shop.state.home, {})).switched_on() == []
 
 
-def test_a_switch_of_somebody_else_is_left_alone(run_attached, running_shop):
-    """The shop is not this session's own."""
+def test_switch_of_somebody_else_stays_on(run_attached_here, running_shop):
     client = ShopClient(find(running_shop.state.home, {}))
     client.switch_on("pricing-type-error", duration="60s")
     try:
-        run_attached("""
+        run_attached_here("""
             def test_something(virtual_shop):
                 with virtual_shop.incident("auth-token-expired", scope="global"):
                     pass
@@ -76,9 +74,8 @@ def test_a_switch_of_somebody_else_is_left_alone(run_attached, running_shop):
         client.switch_all_off()
 
 
-def test_a_failed_verification_says_what_was_not_seen(run_attached):
-    """In the assertion, where a person looks."""
-    result = run_attached("""
+def test_failed_verification_shows_the_failed_checks(run_attached_here):
+    result = run_attached_here("""
         def test_verify(virtual_shop):
             clean = virtual_shop.place_order()
             with virtual_shop.incident("auth-token-expired") as incident:
@@ -89,9 +86,8 @@ def test_a_failed_verification_says_what_was_not_seen(run_attached):
     result.stdout.fnmatch_lines(["*<auth-token-expired: * of * checks do not hold: *expected orders SERVER POST /orders*"])
 
 
-def test_what_cannot_be_is_said_in_a_sentence(run_attached):
-    """An id that is none, and an incident that would hit other people's orders."""
-    run_attached("""
+def test_unknown_incident_and_forbidden_scope_raise(run_attached_here):
+    run_attached_here("""
         import pytest
         from vshop.fixture import NotPossibleError
         from vshop.incidents import UnknownIncidentError
@@ -101,14 +97,14 @@ def test_what_cannot_be_is_said_in_a_sentence(run_attached):
                 virtual_shop.place_order(incident="auth-token-expire")
 
         def test_everybodys(virtual_shop):
-            with pytest.raises(NotPossibleError, match="concerns everybody who orders"):
+            with pytest.raises(NotPossibleError, match="affects everybody who orders"):
                 with virtual_shop.incident("stock-consumer-stalled"):
                     pass
     """).assert_outcomes(passed=2)
 
 
-def test_workers_share_it_and_do_not_meet(run_attached):
-    """Each order carries its own incident, across Kafka too."""
+def test_parallel_workers_do_not_see_each_others_incidents(run_attached):
+    """Each order carries its incident, across Kafka too."""
     result = run_attached(
         """
         import pytest

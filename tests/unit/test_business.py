@@ -1,16 +1,16 @@
-"""Totals, and what came in the last minute, from counters that only ever grow."""
+"""Totals and last-minute increases of counters."""
 
 import pytest
 
-from vshop.business import Count, counts, lag
+from vshop.shop.business_metrics import Count, counts, lag
 
 NOW = 1_000_000.0
 
 
-def series(*points, began=-3600, **attributes):
+def series(*points, began=-3600, service="orders", **attributes):
     """Make a series: (seconds before now, value)."""
     made = [{"time": (NOW - ago) * 1e6, "startTime": (NOW + began) * 1e6, "value": value} for ago, value in points]
-    return {"points": made, "attributes": attributes}
+    return {"service": service, "points": made, "attributes": attributes}
 
 
 @pytest.mark.parametrize(
@@ -22,18 +22,18 @@ def series(*points, began=-3600, **attributes):
         ([series((20, 7), (0, 9), began=-30)], Count(9, 9)),
         ([series((0, 2)), series((70, 1), (0, 4))], Count(6, 3)),
         ([series()], Count(0, 0)),
+        ([series((90, 3), (0, 9)), series((90, 30), (0, 90), service="foreign")], Count(9, 6)),
     ],
-    ids=["none", "older points", "cleared since", "began since", "two services", "empty"],
+    ids=["none", "older points", "cleared since", "began since", "two services", "empty", "foreign service"],
 )
-def test_a_counter(held, count):
-    """What was held at the begin of the window is taken off, 0 where it had not begun."""
+def test_a_counter_has_a_total_and_a_recent_increase(held, count):
+    """The increase is counted from the value at the start of the window, or from 0 for a younger series."""
     found = counts(lambda name: held if name == "shop.orders.placed" else [], NOW)
 
     assert found["orders accepted"] == count
 
 
 def test_errors_are_counted_by_their_type():
-    """Over all services."""
     held = [series((0, 2), **{"exception.type": "TypeError"}), series((0, 1), **{"exception.type": "TypeError"}), series((0, 1))]
     found = counts(lambda name: held if name == "shop.errors" else [], NOW)
 
@@ -43,7 +43,6 @@ def test_errors_are_counted_by_their_type():
     }
 
 
-def test_the_lag_is_that_of_the_partitions_as_they_are_now():
-    """One that went to another consumer is told no more."""
-    assert lag(lambda _: [series((9, 50)), series((0, 2)), series((1, 3)), series()]) == 5
+def test_lag_ignores_partitions_that_moved_to_another_consumer():
+    assert lag(lambda _: [series((9, 50)), series((0, 2)), series((1, 3)), series(), series((0, 7), service="foreign")]) == 5
     assert lag(lambda _: []) == 0

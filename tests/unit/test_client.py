@@ -1,16 +1,15 @@
-"""What the client asks of a shop, with auth-stub itself on a port."""
+"""The client's login, with a real auth-stub on a port."""
 
 from auth_stub.app import create_app
 from auth_stub.tokens import Tokens
-from vshop.addresses import Addresses
-from vshop.client import USERS, ShopClient
-from vshop.kit.server import HttpServer
+from vshop.kit.http.server import HttpServer
 from vshop.kit.settings import load
-from vshop.runtime import ports
+from vshop.runtime.local import ports
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import USERS, ShopClient
 
 
-def test_a_token_is_asked_for_the_audience_that_the_shop_has(monkeypatch):
-    """Both are told by the same variable."""
+def test_token_has_the_audience_of_the_settings(monkeypatch):
     monkeypatch.setenv("SHOP_TOKEN_AUDIENCE", "https://another.example/api")
     tokens, (port,) = Tokens(load()), ports.free(1)
 

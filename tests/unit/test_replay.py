@@ -1,21 +1,20 @@
-"""What is told of dead letters that were put back, with a stock-updater that needs its time."""
+"""Replayed dead letters, with a stock-updater that is slow."""
 
 import pytest
 
-from vshop.client import ShopError
-from vshop.replay import Replay, replay
-from vshop.verify.pace import Pace
+from vshop.shop.client import ShopError
+from vshop.shop.clock import Clock
+from vshop.shop.operations import Replay, replay
 
 
 class Shop:
-    """Its dead letters; each look at them is the next of those given, the last one again and again."""
+    """Returns the given lists of dead letters in turn, then the last one again and again."""
 
     def __init__(self, *looks, never=()):
         self.looks = list(looks)
         self.never = never
 
     def replay(self, letter_id):
-        """Put one back, as POST /dlq/{id}/replay answers."""
         if letter_id == "away":
             raise ShopError("POST answered 503: Kafka is away", hop="stock-updater", status=503)
         if letter_id in self.never:
@@ -25,22 +24,20 @@ class Shop:
         return {"id": letter_id, "replayed": True, "partition": 3, "offset": int(letter_id.partition("-")[2]) + 100}
 
     def dead_letters(self):
-        """Look."""
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
 
-class NoTime(Pace):
-    """A clock that only waiting moves."""
-
+class FakeClock(Clock):
     def __init__(self):
         self.time = 0.0
 
     def now(self):
-        """Return its time."""
         return self.time
 
-    def pause(self, seconds):
-        """Go on."""
+    def monotonic(self):
+        return self.time
+
+    def sleep(self, seconds):
         self.time += seconds
 
 
@@ -55,12 +52,11 @@ def letter(letter_id, *, handled=False, partition=0, offset=0):
     }
 
 
-def test_it_ends_once_each_is_in_the_stock():
-    """However many looks that takes."""
+def test_ends_once_every_order_is_in_the_stock():
     waiting = [letter("0-1"), letter("0-2")]
     shop = Shop(waiting, [letter("0-1", handled=True), letter("0-2")], [letter("0-1", handled=True), letter("0-2", handled=True)])
 
-    found = replay(shop, ["0-1", "0-2"], 15, NoTime())
+    found = replay(shop, ["0-1", "0-2"], 15, FakeClock())
 
     assert [(one.id, one.replayed, one.offset, one.handled) for one in found] == [
         ("0-1", True, 101, True),
@@ -68,50 +64,46 @@ def test_it_ends_once_each_is_in_the_stock():
     ]
 
 
-def test_one_that_failed_again_is_waited_for_no_longer():
-    """Its record's own letter says why; that is told."""
+def test_an_order_that_failed_again_is_not_waited_for():
+    """The new dead letter of the replayed record gives the reason."""
     again = letter("0-2", partition=3, offset=101)
-    pace = NoTime()
+    clock = FakeClock()
 
-    (found,) = replay(Shop([letter("0-1")], [letter("0-1"), again]), ["0-1"], 15, pace)
+    (found,) = replay(Shop([letter("0-1")], [letter("0-1"), again]), ["0-1"], 15, clock)
 
     assert (found.handled, found.error) == (False, "ClientError: no key")
-    assert pace.time < 1
+    assert clock.time < 1
 
 
-def test_handled_in_the_end_wins_over_a_letter_of_the_same_record():
-    """stock-updater died between its write and its commit, say."""
-    (found,) = replay(Shop([letter("0-1", handled=True), letter("0-2", partition=3, offset=101)]), ["0-1"], 15, NoTime())
+def test_a_handled_order_wins_over_a_new_dead_letter_of_the_same_record():
+    """Happens when stock-updater dies between its write and its commit."""
+    (found,) = replay(Shop([letter("0-1", handled=True), letter("0-2", partition=3, offset=101)]), ["0-1"], 15, FakeClock())
 
     assert (found.handled, found.error) == (True, None)
 
 
-def test_one_that_can_never_be_handled_keeps_nobody_back():
-    """The reason is told; the next is put back."""
+def test_a_record_that_can_never_be_handled_does_not_stop_the_others():
     shop = Shop([letter("0-1"), letter("0-2", handled=True)], never={"0-1"})
 
-    never, next_one = replay(shop, ["0-1", "0-2"], 15, NoTime())
+    never, next_one = replay(shop, ["0-1", "0-2"], 15, FakeClock())
 
     assert never == Replay(id="0-1", error="This can never be handled")
     assert next_one.handled
 
 
-def test_waiting_has_an_end():
-    """Neither handled nor an error."""
-    pace = NoTime()
+def test_waiting_ends_after_the_timeout():
+    clock = FakeClock()
 
-    (found,) = replay(Shop([letter("0-1")]), ["0-1"], 15, pace)
+    (found,) = replay(Shop([letter("0-1")]), ["0-1"], 15, clock)
 
     assert (found.replayed, found.handled, found.error) == (True, False, None)
-    assert 15 <= pace.time < 16
+    assert 15 <= clock.time < 16
 
 
-def test_what_is_in_the_stock_already_is_not_looked_for():
-    """Nothing was put back; nothing waits."""
-    assert replay(Shop(), ["0-9"], 15, NoTime()) == [Replay(id="0-9", handled=True)]
+def test_an_order_already_in_the_stock_is_not_waited_for():
+    assert replay(Shop(), ["0-9"], 15, FakeClock()) == [Replay(id="0-9", handled=True)]
 
 
-def test_a_shop_that_is_away_is_told():
-    """Not taken for a letter that cannot be handled."""
+def test_an_unreachable_shop_raises():
     with pytest.raises(ShopError, match="Kafka is away"):
-        replay(Shop([]), ["away"], 15, NoTime())
+        replay(Shop([]), ["away"], 15, FakeClock())

@@ -1,4 +1,4 @@
-"""The built wheel in a virtual environment of its own: what a user gets, without anything of this checkout."""
+"""The built wheel in its own virtual environment, without this checkout."""
 
 import os
 import subprocess
@@ -14,13 +14,11 @@ UV = Path(sys.executable).with_name("uv")
 
 
 class Installed(NamedTuple):
-    """Where it is installed."""
-
     python: Path
     folder: Path
 
     def run(self, *command: str, timeout: int = 200, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run one of its programs in a folder outside the checkout, with a bare environment."""
+        """Run an installed program outside the checkout, with a bare environment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VSHOP_", "SHOP_", "PYTEST"))}
         home = {"VSHOP_HOME": str(self.folder / "home")}
         path = {"PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"}
@@ -29,34 +27,32 @@ class Installed(NamedTuple):
         )
 
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run its pytest; what fails is shown."""
         ran = self.run(str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
         assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
         return ran
 
 
-def uv(*arguments: str) -> None:
-    """Run uv; what fails is shown."""
-    ran = subprocess.run([str(UV), *arguments], cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False)
+def uv(proxies: dict[str, str], *arguments: str) -> None:
+    env = os.environ | proxies
+    ran = subprocess.run([str(UV), *arguments], cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build it."""
+def wheel(proxies: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    uv("build", "--quiet", "--wheel", "--out-dir", str(folder), ".")
+    uv(proxies, "build", "--quiet", "--wheel", "--out-dir", str(folder), ".")
     return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Install it, with pytest and nothing else; compiled, as pip does it."""
+def installed(wheel: Path, proxies: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Install the wheel and pytest only, compiled as by pip."""
     folder = tmp_path_factory.mktemp("elsewhere")
     python = folder / "venv" / "bin" / "python"
-    uv("venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
+    uv(proxies, "venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
     constraints = str(CHECKOUT / "constraints.txt")
-    uv("pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "-c", constraints, str(wheel), "pytest")
+    uv(proxies, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "-c", constraints, str(wheel), "pytest")
     (folder / "conftest.py").write_text(GUARD.format(checkout=str(CHECKOUT)), encoding="utf-8")
     return Installed(python, folder)
 
@@ -79,7 +75,7 @@ Copy = Callable[[str], str]
 
 @pytest.fixture
 def example(installed: Installed) -> Copy:
-    """Copy an example to where the checkout is not; return its name."""
+    """Copy an example outside the checkout, and return its name."""
 
     def copy(name: str) -> str:
         target = installed.folder / name

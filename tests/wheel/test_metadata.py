@@ -1,5 +1,6 @@
-"""What is published says truly what it is, and holds what it should: the wheel and the source distribution."""
+"""Metadata and content of the wheel and the source distribution."""
 
+import os
 import re
 import subprocess
 import sys
@@ -17,25 +18,24 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"
 
 @pytest.fixture(scope="module")
 def metadata(wheel):
-    """The wheel's metadata, as an index reads it: every field is validated."""
+    """The wheel's metadata, validated as by an index."""
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
     return Metadata.from_email(text, validate=True)
 
 
 @pytest.fixture(scope="module")
-def sdist(tmp_path_factory):
+def sdist(proxies, tmp_path_factory):
     """The names in the source distribution, below its top folder."""
     folder = tmp_path_factory.mktemp("sdist")
     command = [sys.executable, "-m", "build", "--sdist", "--installer", "uv", "--outdir", str(folder), str(CHECKOUT)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    ran = subprocess.run(command, env=os.environ | proxies, capture_output=True, text=True, timeout=200, check=False)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
     with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
         return {name.partition("/")[2] for name in archive.getnames()}
 
 
-def test_an_index_would_take_it(metadata):
-    """Name, version, licence, and a page that is Markdown."""
+def test_metadata_is_valid_for_an_index(metadata):
     assert (metadata.name, str(metadata.version)) == (PROJECT["name"], PROJECT["version"])
     assert (metadata.license_expression, metadata.license_files) == ("Apache-2.0", ["LICENSE"])
     assert metadata.description_content_type == "text/markdown"
@@ -44,7 +44,6 @@ def test_an_index_would_take_it(metadata):
 
 
 def test_the_versions_of_python_are_those_that_are_tested(metadata):
-    """By the workflow."""
     workflow = (CHECKOUT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     tested = re.findall(r'"(3\.\d+)"', workflow.partition("python: [")[2].partition("]")[0])
 
@@ -53,7 +52,6 @@ def test_the_versions_of_python_are_those_that_are_tested(metadata):
 
 
 def test_the_workflow_calls_targets_that_exist():
-    """And nothing but make."""
     workflow = (CHECKOUT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z0-9-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -63,14 +61,12 @@ def test_the_workflow_calls_targets_that_exist():
 
 
 def test_the_version_is_said_once(metadata):
-    """The package's own is the same, and the changelog knows it or what is to come."""
     ran = subprocess.run([sys.executable, "-m", "vshop.cli", "--version"], capture_output=True, text=True, timeout=60, check=True)
 
     assert ran.stdout.strip() == f"vshop {metadata.version}"
 
 
-def test_the_source_distribution_holds_all_that_it_takes_to_work_on_it(sdist):
-    """Sources, services, tests, docs; nothing that a build or a run leaves behind."""
+def test_source_distribution_is_complete(sdist):
     assert {
         "pyproject.toml",
         "hatch_build.py",
@@ -90,8 +86,7 @@ def test_the_source_distribution_holds_all_that_it_takes_to_work_on_it(sdist):
     assert [name for name in sdist if left.search(name)] == []
 
 
-def test_nothing_published_speaks_of_this_machine(wheel):
-    """No folder of the one who built it."""
+def test_published_files_hold_no_path_of_this_machine(wheel):
     with zipfile.ZipFile(wheel) as archive:
         records = [name for name in archive.namelist() if name.endswith(("METADATA", "RECORD", "WHEEL"))]
         text = "".join(archive.read(name).decode() for name in records)

@@ -1,4 +1,4 @@
-"""Blind mode: one incident, picked by chance, is on; which one only the server knows until it is answered or given up."""
+"""The blind exercise: a random incident is on, and its id is secret until the exercise ends."""
 
 import random
 import threading
@@ -6,131 +6,187 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from console import moments
-from console.board import Board
-from console.page.incident_words import answer
-from vshop.incidents.exercises import EXERCISES
+from console.board.board import Board
 from vshop.incidents.incident import Incident
-from vshop.incidents.scoring import score
-from vshop.incidents.truth import truths
-from vshop.kit.chaos import Switch
+from vshop.incidents.loader import EXERCISES
+from vshop.incidents.scoring import score, truths
+from vshop.incidents.telemetry_fault import TelemetryFault, load_telemetry_faults
+from vshop.kit.chaos.switches import Switch
+from vshop.kit.demo_data import ITEMS
+from vshop.kit.times import rfc3339_ms
 
-Candidate = Mapping[str, str]
+Diagnosis = Mapping[str, str]
 _ASPECTS = ("service", "component", "errorType")
+COMPLAINTS = {
+    1: ("Nobody can order", "“I have just logged in, and it says that I have not.”"),
+    2: ("Orders are confirmed, and nothing comes", "“You confirmed my order. Where is it?”"),
+    3: ("Where does the time go?", "“It works, but my order arrives late.”"),
+    4: ("What does it cost us?", "“It does not work.” “For me it does.”"),
+    5: ("Nothing is red", "Users complain about orders that were sent but not handled. No span, log line or host is red."),
+    6: ("The last umbrella", "“My order was confirmed, but the stock did not change.”"),
+    7: ("Red spans in orders that went well", "“There are red spans everywhere!”"),
+    8: ("The trace ends, the order goes on", "The alert says that orders are not handled. No user complains."),
+    11: ("The picture lies", "“Your consumer died in the middle of my order: look at the trace!”"),
+    12: ("The missing trace", "“My order never arrived, and your support says that there is no such order.”"),
+}
+"""Title and complaint of each exercise by number, as docs/workshop/attendee.md has them."""
+
+Exercised = Incident | TelemetryFault
+
+_FEW = 10
 
 
-class NothingRunsError(Exception):
-    """There is no exercise to answer or to end."""
+class NoExerciseError(Exception):
+    """No exercise is in progress."""
 
 
-class SilentError(Exception):
-    """A service did not take the switch over, so that the exercise was not begun."""
+class UnknownAnswerError(ValueError):
+    """A value of a diagnosis is not one of the choices."""
+
+    def __init__(self, name: str, value: str, choices: Sequence[str]) -> None:
+        super().__init__(f"{name}: {value[:60]!r} is not a possible answer. Choose one of {', '.join(choices)}.")
+        self.name = name
+
+
+class NotAcknowledgedError(Exception):
+    """A service did not acknowledge the switch."""
 
 
 class Exercise:
-    """At most one exercise at a time."""
+    """Runs at most one exercise at a time."""
 
     def __init__(
         self,
         board: Board,
         catalogue: Mapping[str, Incident],
         choose: Callable[[Sequence[str]], str] = random.choice,
-        clock: Callable[[], float] = time.time,
+        place_clean_order: Callable[[int], str | None] = lambda _item_id: None,
+        alter_telemetry: Callable[[TelemetryFault | None], None] = lambda _fault: None,
     ) -> None:
-        """Args: board: turns the switch. catalogue: the incidents. choose: picks one. clock: seconds since the epoch."""
+        """Make the exercise.
+
+        Args:
+            board: switches the incidents.
+            catalogue: the incidents by id.
+            choose: picks one.
+            place_clean_order: orders an item, and returns the trace id.
+            alter_telemetry: switches all telemetry faults off, and one on.
+        """
+        self._alter_telemetry = alter_telemetry
+        self._place_clean_order = place_clean_order
+        self._clean_trace_id: str | None = None
         self._board = board
-        self._all = catalogue
+        self._catalogue: Mapping[str, Exercised] = {**load_telemetry_faults(), **catalogue}
         self._choose = choose
-        self._clock = clock
-        self._truths = truths(catalogue)
+        self._truths = truths(self._catalogue)
         self._lock = threading.RLock()
-        self._current: Incident | None = None
+        self._current: Exercised | None = None
         self._last: dict[str, Any] | None = None
+        self._number: int | None = None
         self._since = 0.0
         self._hints = 0
         self._attempts: list[dict[str, Any]] = []
 
     @property
     def running(self) -> bool:
-        """Whether one is under way."""
+        """Whether an exercise is in progress."""
         return self._current is not None
 
-    def incident(self) -> Incident | None:
-        """Return the one that is looked for: for the server's own use."""
+    def incident(self) -> Exercised | None:
+        """Return the incident of the current exercise. Never send it to a client."""
         return self._current
 
     def begin(self, level: int | None = None, number: int | None = None) -> None:
-        """Switch an incident on, all others off. One that its trigger alone brings about has no switch, and needs none.
+        """Switch all incidents off, place a clean order to compare with, and switch one on. One without a switch needs its trigger.
 
         Args:
-            level: how hard, from 1 to 3; any when not given.
-            number: of an exercise of the workshop, instead of one by chance.
+            level: difficulty of a random incident, from 1 to 3; any if None.
+            number: of an exercise of the workshop, instead of a random incident.
 
         Raises:
-            SilentError: a service did not take it over.
-            BoardBusyError, OSError: as the board does.
+            NotAcknowledgedError: a service did not acknowledge the switch.
+            BoardBusyError, OSError: a switch was not changed.
         """
         with self._lock:
-            chosen = EXERCISES[number - 1] if number else self._choose(self._fit(level))
+            chosen = EXERCISES[number] if number else self._choose(self._candidates(level))
             states = self._board.snapshot().states
-            self._current = None  # whatever comes of this, the one of before is off
+            self._current = None  # even if this start fails
             self._board.turn_off([name for name, state in states.items() if state.switch.on], "reset")
+            self._alter_telemetry(None)
+            self._clean_trace_id = self._place_clean_order(_ordered_item(self._catalogue[chosen]))
             if chosen in states and self._board.turn_on(chosen, Switch(on=True)).acks.silent:
-                raise SilentError("A service did not answer the board in time: the exercise was not begun. Is the shop up?")
-            self._current, self._since, self._hints, self._attempts = self._all[chosen], self._clock(), 0, []
-            self._last = None
+                raise NotAcknowledgedError(
+                    "A service did not acknowledge the switch, so no exercise started. Check with `vshop status`."
+                )
+            fault = self._catalogue[chosen]
+            if isinstance(fault, TelemetryFault):
+                self._alter_telemetry(fault)
+            self._current, self._since, self._hints, self._attempts = self._catalogue[chosen], time.time(), 0, []
+            self._number, self._last = number, None
 
     def hint(self) -> None:
-        """Give the next hint, if there is one more."""
+        """Reveal the next hint."""
         with self._lock:
-            self._hints = min(self._hints + 1, len(self._needed().workshop.hints))
+            self._hints = min(self._hints + 1, len(self._required().workshop.hints))
 
-    def attempt(self, given: Candidate) -> None:
-        """Score a diagnosis; a right one ends the exercise.
+    def attempt(self, given: Diagnosis) -> None:
+        """Score ``service``, ``component`` and ``errorType`` (empty: nothing is wrong). A correct diagnosis ends the exercise.
 
-        Args:
-            given: ``service``, ``component``, ``errorType``; empty when nothing is said to be wrong.
+        Raises:
+            UnknownAnswerError: a value is not one of the choices.
         """
         with self._lock:
-            incident = self._needed()
+            incident = self._required()
+            for name, choices in self._choices().items():
+                if given.get(name, choices[0]) not in choices:
+                    raise UnknownAnswerError(name, given[name], choices)
             case = score({incident.id: [given] if given else []}, self._truths).cases[0]
             right = {name: aspect.rank == 1 for name, aspect in case.aspects.items()} if given else {}
             solved = bool(case.right) if not incident.fault else bool(right) and all(right.get(name) for name in _ASPECTS)
-            told = right if incident.fault else dict.fromkeys(given, False)
-            self._attempts.append({"given": dict(given), "right": told, "solved": solved})
+            shown = right if incident.fault else dict.fromkeys(given, False)
+            self._attempts.append({"given": dict(given), "right": shown, "solved": solved})
             if solved:
                 self._end(solved=True)
 
     def give_up(self) -> None:
-        """End the exercise and tell what it was."""
+        """End the exercise without a correct diagnosis."""
         with self._lock:
-            self._needed()
+            self._required()
             self._end(solved=False)
 
-    def told(self) -> dict[str, Any]:
-        """Tell how it stands; what is on only when it is over."""
+    def view(self) -> dict[str, Any]:
+        """Return the exercise as JSON, which names the incident only after its end."""
         with self._lock:
             current = self._current
             return {
                 "running": current is not None,
-                "since": moments.written(self._since) if current else None,
+                "cleanTraceId": self._clean_trace_id if current else None,
+                "since": rfc3339_ms(self._since) if current else None,
+                "number": self._number if current else None,
+                "complaint": self._complaint() if current else None,
                 "level": current.workshop.level if current else None,
                 "hints": list(current.workshop.hints[: self._hints]) if current else [],
                 "hintsLeft": len(current.workshop.hints) - self._hints if current else 0,
                 "attempts": list(self._attempts),
                 "last": self._last,
                 "choices": self._choices(),
+                "numbered": [{"number": number, "title": title} for number, (title, _) in COMPLAINTS.items()],
             }
 
-    def _needed(self) -> Incident:
+    def _complaint(self) -> str | None:
+        return COMPLAINTS[self._number][1] if self._number else None
+
+    def _required(self) -> Exercised:
         if self._current is None:
-            raise NothingRunsError("No exercise is under way.")
+            raise NoExerciseError("No exercise is in progress. Start one first.")
         return self._current
 
     def _end(self, *, solved: bool) -> None:
-        incident = self._needed()
+        incident = self._required()
+        if isinstance(incident, TelemetryFault):
+            self._alter_telemetry(None)
         if incident.id in self._board.snapshot().states:
-            self._board.turn_off([incident.id])  # first: an exercise that cannot be ended goes on
+            self._board.turn_off([incident.id])  # if this fails, the exercise continues
         self._last = {
             "id": incident.id,
             "title": incident.title,
@@ -138,22 +194,39 @@ class Exercise:
             "solved": solved,
             "attempts": len(self._attempts),
             "hintsUsed": self._hints,
-            "seconds": round(self._clock() - self._since),
-            **answer(incident),
+            "seconds": round(time.time() - self._since),
+            **root_cause_view(incident),
         }
         self._current = None
 
-    def _fit(self, level: int | None) -> list[str]:
-        def fits(incident: Incident) -> bool:
-            switchable = self._board.listed[incident.id].switchable if incident.id in self._board.listed else False
-            return switchable and (level is None or incident.workshop.level == level)
-
-        before = self._last["id"] if self._last else None
-        return [name for name, one in self._all.items() if fits(one) and name != before] or [
-            n for n, one in self._all.items() if fits(one)
+    def _candidates(self, level: int | None) -> list[str]:
+        """Return the switchable incidents of a level, preferably without the previous one."""
+        fitting = [
+            name
+            for name, incident in self._catalogue.items()
+            if name in self._board.entries and self._board.entries[name].switchable and level in {None, incident.workshop.level}
         ]
+        previous = self._last["id"] if self._last else None
+        return [name for name in fitting if name != previous] or fitting
 
     def _choices(self) -> dict[str, list[str]]:
-        """What an answer may say: every incident's values, so that the lists tell nothing of this one."""
+        """Return the values of all incidents, which do not reveal the current one."""
         right = [truth.right for truth in self._truths.values()]
         return {name: sorted({value for one in right for value in one.get(name, ())}) for name in _ASPECTS}
+
+
+def root_cause_view(incident: Exercised) -> dict[str, Any]:
+    """Return the root cause, or why nothing is wrong, and the recovery."""
+    cause = incident.root_cause
+    return {
+        "cause": cause and {"service": cause.service, "component": cause.component, "reason": cause.reason, "code": cause.code},
+        "harmless": incident.harmless,
+        "rollback": incident.rollback,
+        "errorType": incident.answer.error_type if incident.answer else None,
+    }
+
+
+def _ordered_item(incident: Exercised) -> int:
+    """Return the item that the incident's trigger orders, so that a clean order differs in the fault only; 0 if few are left."""
+    item_id = next(step.order.item_id for step in incident.trigger.steps if step.order)
+    return item_id if ITEMS[item_id].stock > _FEW else 0

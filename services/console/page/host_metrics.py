@@ -1,4 +1,4 @@
-"""The old way to look at a shop: what its host is busy with, sampled now and then; nothing in it knows of an order."""
+"""CPU, memory, network and disk of the host, for classic monitoring."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ KEPT = 120
 
 
 class HostMetrics:
-    """Samples the host in the background, as a context manager; the latest samples are kept."""
+    """Samples the host in a thread while its context is open."""
 
     def __init__(self) -> None:
         self._samples: deque[dict[str, float]] = deque(maxlen=KEPT)
@@ -21,41 +21,33 @@ class HostMetrics:
         self._thread = threading.Thread(target=self._run, name="host-metrics", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """End."""
+        """Stop the thread."""
         self._stop.set()
         self._thread.join(timeout=1)
 
-    def told(self) -> dict[str, Any]:
-        """Return the samples by name, the oldest first, and what never changes about the host."""
+    def read(self) -> dict[str, Any]:
+        """Return the latest samples, as a list for each metric."""
         samples = list(self._samples)
-        names = ("time", "cpuPercent", "memoryMb", "receivedKbS", "sentKbS", "diskWrittenKbS")
         fixed = {"cpus": psutil.cpu_count() or 1, "memoryTotalMb": round(psutil.virtual_memory().total / 1e6)}
+        names = ("time", "cpuPercent", "memoryMb", "receivedKbS", "sentKbS", "diskWrittenKbS")
         return fixed | {name: [sample[name] for sample in samples] for name in names}
 
     def _run(self) -> None:
-        before = self._read()
+        before, began = _kilobytes(), time.monotonic()
         while not self._stop.wait(EVERY_S):
-            after = self._read()
-            seconds = after["at"] - before["at"]
-            rates = {name: round((after[name] - before[name]) / seconds / 1000, 2) for name in ("received", "sent", "written")}
-            self._samples.append(
-                {
-                    "time": round(time.time(), 1),
-                    "cpuPercent": psutil.cpu_percent(),
-                    "memoryMb": round(psutil.virtual_memory().used / 1e6),
-                    "receivedKbS": rates["received"],
-                    "sentKbS": rates["sent"],
-                    "diskWrittenKbS": rates["written"],
-                }
-            )
-            before = after
+            after, now = _kilobytes(), time.monotonic()
+            rates = {name: round((after[name] - before[name]) / (now - began), 2) for name in after}
+            memory_mb = round(psutil.virtual_memory().used / 1e6)
+            self._samples.append({"time": round(time.time(), 1), "cpuPercent": psutil.cpu_percent(), "memoryMb": memory_mb} | rates)
+            before, began = after, now
 
-    def _read(self) -> dict[str, float]:
-        net, disk = psutil.net_io_counters(), psutil.disk_io_counters()
-        written = float(disk.write_bytes) if disk else 0.0
-        return {"at": time.monotonic(), "received": float(net.bytes_recv), "sent": float(net.bytes_sent), "written": written}
+
+def _kilobytes() -> dict[str, float]:
+    net, disk = psutil.net_io_counters(), psutil.disk_io_counters()
+    written = disk.write_bytes if disk else 0
+    return {"receivedKbS": net.bytes_recv / 1000, "sentKbS": net.bytes_sent / 1000, "diskWrittenKbS": written / 1000}

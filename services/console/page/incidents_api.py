@@ -1,46 +1,157 @@
-"""The incidents for the page; while an exercise runs they are nobody's business."""
+"""``/api/incidents`` and ``/api/exercise``. During an exercise, the incidents and the board are hidden from browsers."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
+import msgspec
 from flask import Blueprint, Flask, request
 
-from console.board import Board
-from console.page.exercise import Exercise
-from console.page.incident_words import shown
+from console.board import chaos_api
+from console.board.board import Board, BoardBusyError
+from console.page import request_params
+from console.page.exercise import Exercise, NoExerciseError, NotAcknowledgedError, UnknownAnswerError, root_cause_view
+from vshop.incidents import wording
 from vshop.incidents.incident import Incident
-from vshop.kit.problems import Problem
+from vshop.incidents.loader import EXERCISES
+from vshop.incidents.telemetry_fault import UnknownTelemetryFaultError, load_telemetry_faults
+from vshop.kit.http.problems import Problem
+from vshop.shop import operations
+from vshop.shop.client import ShopClient
+from vshop.shop.first_order import BrokenHopError
 
-_BOARD = ("/chaos", "/journal", "/ofrep")
+
+class _BeginRequest(msgspec.Struct, forbid_unknown_fields=True):
+    level: Annotated[int, msgspec.Meta(ge=1, le=3)] | None = None
+    number: Annotated[int, msgspec.Meta(ge=1, le=max(EXERCISES))] | None = None
+    prepare: bool = False
+    """Reset the shop first."""
 
 
-def blueprint(catalogue: Mapping[str, Incident], board: Board, exercise: Exercise) -> Blueprint:
-    """Make ``/api/incidents``.
+class _Diagnosis(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    service: str = ""
+    component: str = ""
+    error_type: str = ""
 
-    Args:
-        catalogue: the incidents by id.
-        board: holds their switches.
-        exercise: hides them while it runs.
-    """
+
+def incidents_blueprint(catalogue: Mapping[str, Incident], board: Board, exercise: Exercise) -> Blueprint:
+    """Make ``/api/incidents``."""
     api = Blueprint("incidents", __name__)
 
     @api.get("/api/incidents")
-    def everything() -> dict[str, Any]:
+    def list_incidents() -> dict[str, Any]:
         if exercise.running:
             return {"hidden": True, "incidents": [], "followers": {}}
-        told = [shown(incident, board) for incident in catalogue.values()]
-        return {"hidden": False, "incidents": told, "followers": board.alive()}
+        views = [_incident_view(incident, board) for incident in catalogue.values()]
+        return {"hidden": False, "incidents": views, "followers": board.alive()}
+
+    return api
+
+
+def exercise_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
+    """Make ``/api/exercise``. Each answer is the exercise's new state. ``client`` prepares the shop."""
+    api = Blueprint("exercise", __name__)
+
+    def do(step: Callable[[], None]) -> dict[str, Any]:
+        try:
+            step()
+        except NoExerciseError as error:
+            raise Problem(409, str(error)) from error
+        except UnknownAnswerError as error:
+            raise Problem(400, str(error), field=error.name) from error
+        except NotAcknowledgedError as error:
+            raise Problem(504, str(error)) from error
+        except BrokenHopError as error:
+            raise Problem(503, f"No exercise started, because the shop does not work without a fault either. {error}") from error
+        except (BoardBusyError, OSError) as error:
+            raise Problem(503, f"The board could not change a switch: {error}") from error
+        return exercise.view()
+
+    @api.get("/api/exercise")
+    def show() -> dict[str, Any]:
+        return exercise.view()
+
+    @api.post("/api/exercise")
+    def begin() -> dict[str, Any]:
+        wanted = request_params.body(_BeginRequest)
+        if wanted.number not in {None, *EXERCISES}:
+            raise Problem(400, f"Exercise {wanted.number} cannot be started by number.", field="number")
+        if wanted.prepare:
+            operations.reset(client)
+        return do(lambda: exercise.begin(wanted.level, wanted.number))
+
+    @api.post("/api/exercise/hint")
+    def hint() -> dict[str, Any]:
+        return do(exercise.hint)
+
+    @api.post("/api/exercise/answer")
+    def attempt() -> dict[str, Any]:
+        given = msgspec.to_builtins(request_params.body(_Diagnosis))
+        return do(lambda: exercise.attempt(given))
+
+    @api.delete("/api/exercise")
+    def give_up() -> dict[str, Any]:
+        return do(exercise.give_up)
+
+    return api
+
+
+def telemetry_faults_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
+    """Make ``/api/telemetry-faults``, which is hidden during an exercise."""
+    api = Blueprint("telemetry_faults", __name__)
+    catalogue = load_telemetry_faults()
+
+    def refuse_exercise() -> None:
+        if exercise.running:
+            raise Problem(409, "The telemetry faults are hidden during an exercise.")
+
+    @api.get("/api/telemetry-faults")
+    def list_faults() -> dict[str, Any]:
+        refuse_exercise()
+        on = {one["id"] for one in client.telemetry_faults_on()}
+        return {"faults": [{"id": one.id, "title": one.title, "on": one.id in on} for one in catalogue.values()]}
+
+    @api.put("/api/telemetry-faults/<fault_id>")
+    def turn_on(fault_id: str) -> dict[str, Any]:
+        refuse_exercise()
+        if fault_id not in catalogue:
+            raise Problem(404, str(UnknownTelemetryFaultError(fault_id, catalogue)))
+        return client.telemetry_fault_on(fault_id, catalogue[fault_id].alter)
+
+    @api.delete("/api/telemetry-faults/<fault_id>")
+    def turn_off(fault_id: str) -> dict[str, Any]:
+        refuse_exercise()
+        return {"off": client.telemetry_fault_off(fault_id)}
 
     return api
 
 
 def hide_the_board(app: Flask, exercise: Exercise) -> None:
-    """Refuse the board to browsers while an exercise runs; services and the command line see it as ever.
-
-    A browser says with each request where it comes from (``Sec-Fetch-Site``); no script can leave that out.
-    """
+    """Refuse the board to browsers during an exercise. They add ``Sec-Fetch-Site``, and no script can remove it."""
 
     @app.before_request
     def _check() -> None:
-        if exercise.running and request.path.startswith(_BOARD) and "Sec-Fetch-Site" in request.headers:
-            raise Problem(409, "An exercise runs: what is on is to be found out. Answer it, or give up, under Exercise.")
+        board = request.path.startswith(("/chaos", "/journal", "/ofrep"))
+        if exercise.running and board and "Sec-Fetch-Site" in request.headers:
+            raise Problem(409, "The board is hidden during an exercise. Answer the exercise or give it up, under Exercise.")
+
+
+def _incident_view(incident: Incident, board: Board) -> dict[str, Any]:
+    switch, state = incident.switch, board.snapshot().states.get(incident.id)
+    order = next((step.order for step in incident.trigger.steps if step.order), None)
+    return {
+        "id": incident.id,
+        "title": incident.title,
+        "fault": incident.fault,
+        "pairOf": incident.pair_of,
+        "story": incident.story,
+        "level": incident.workshop.level,
+        "hints": incident.workshop.hints,
+        "services": list(switch.services) if switch else [],
+        "scope": list(switch.scope) if switch else [],
+        "symptom": incident.symptom.shopper,
+        "trigger": wording.command(incident),
+        "order": order
+        and {"itemId": order.item_id, "quantity": order.quantity, "user": order.user, "discountCode": order.discount_code},
+        "state": chaos_api.view(board, incident.id, state) if state else None,
+        **root_cause_view(incident),
+    }

@@ -1,23 +1,33 @@
-"""The shop front's requests: what is sold, the stock as it is, and orders."""
+"""``/api/shop``: the items, their stock, and orders."""
 
 from collections.abc import Callable, Collection
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint
 
-from console.page import asked
-from console.page.shopper import CODES, SHOPPERS, Till
+from console.page import request_params
 from console.page.upstream import Upstream
-from vshop.kit.items import ITEMS
-from vshop.kit.problems import Problem
+from vshop.incidents.incident import Incident
+from vshop.incidents.telemetry_fault import TelemetryFault
+from vshop.incidents.verify.trigger_orders import send_trigger
+from vshop.kit.chaos.baggage import BAGGAGE_KEY
+from vshop.kit.demo_data import ITEMS
+from vshop.kit.http.problems import Problem
 from vshop.kit.settings import Settings
+from vshop.shop import operations
+from vshop.shop.client import USERS, Placed, ShopClient, ShopError
+from vshop.shop.clock import Clock
 
-Crowd = Callable[[int], list[Any]]
+CODES = ("DEL15", "XMASSAVE30")
+SHOPPERS = dict(zip(USERS, ("Ada", "Grace", "Edsger"), strict=True))
+_LONGEST_WAIT_S = 5.0
+_REPLAYED_WITHIN_S = 10.0
+_WELL_STOCKED = [item.id for item in ITEMS.values() if item.stock > 1000]
 
 
-class _Wanted(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+class _OrderRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     item_id: int
     quantity: int = 1
     user: str
@@ -25,27 +35,99 @@ class _Wanted(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_onl
     chaos: str | None = None
 
 
-class _Customers(msgspec.Struct, forbid_unknown_fields=True):
+class _CustomersRequest(msgspec.Struct, forbid_unknown_fields=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=30)] = 6
 
 
-def blueprint(upstream: Upstream, till: Till, settings: Settings, per_order: Collection[str], crowd: Crowd) -> Blueprint:
-    """Make ``/api/shop``.
+class _ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):
+    ids: list[str]
 
-    Args:
-        upstream: where the stock is read.
-        till: places orders.
-        settings: hold where a person looks at a trace.
-        per_order: ids of the incidents that one order alone can carry.
-        crowd: lets a number of customers order.
+
+class _ShortWaits(Clock):
+    """Shortens a trigger's waits, because a browser waits for the answer."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(min(seconds, _LONGEST_WAIT_S))
+
+
+class Customers:
+    """Places orders for the page.
+
+    Their results are ``{"status", "hop", "accepted", "traceId", "orderId", "answer"}``; ``hop`` is the last service that answered.
     """
+
+    def __init__(self, client: ShopClient, incident: Callable[[], Incident | TelemetryFault | None]) -> None:
+        """Args: incident: returns that of the current exercise, whose trigger the customers send too."""
+        self._client = client
+        self._incident = incident
+        self._count = 0
+
+    def place(
+        self, item_id: int, quantity: int, user: str, *, discount_code: str | None = None, chaos: str | None = None
+    ) -> dict[str, Any]:
+        """Log a user in and place an order, both with the incident ``chaos``.
+
+        Raises:
+            ShopError: a service cannot be reached.
+        """
+        baggage = {"baggage": f"{BAGGAGE_KEY}={chaos}"} if chaos else {}
+        try:
+            token = self._client.token(user, headers=baggage)
+        except ShopError as error:
+            return _refused_login(error)
+        placed = self._client.place_order(
+            item_id, quantity, username=user, discount_code=discount_code, token=token, headers=baggage
+        )
+        return _result(placed)
+
+    def simulate(self, count: int) -> list[dict[str, Any]]:
+        """Place ``count`` orders, with the exercise's trigger in their middle.
+
+        Raises:
+            ShopError: a service cannot be reached.
+        """
+        results = [self._place_next() for _ in range(count // 2)]
+        incident = self._incident()
+        if incident is not None:
+            try:
+                results += [_result(placed) for placed in send_trigger(incident.trigger, self._client, _ShortWaits())]
+            except ShopError as error:
+                results.append(_refused_login(error))
+        return results + [self._place_next() for _ in range(count - count // 2)]
+
+    def _place_next(self) -> dict[str, Any]:
+        number, self._count = self._count, self._count + 1
+        item_id, user, code = _WELL_STOCKED[number % len(_WELL_STOCKED)], USERS[number % len(USERS)], (None, *CODES)[number % 3]
+        return self.place(item_id, number % 3 + 1, user, discount_code=code)
+
+
+def _result(placed: Placed) -> dict[str, Any]:
+    return {
+        "status": placed.status,
+        "hop": "orders",
+        "accepted": placed.accepted,
+        "traceId": placed.trace_id or None,
+        "orderId": placed.order_id,
+        "answer": placed.body,
+    }
+
+
+def _refused_login(error: ShopError) -> dict[str, Any]:
+    if error.status is None:  # the service cannot be reached
+        raise error
+    answer = {"detail": str(error)}
+    return {"status": error.status, "hop": error.hop, "accepted": False, "traceId": None, "orderId": None, "answer": answer}
+
+
+def blueprint(upstream: Upstream, customers: Customers, settings: Settings, per_order: Collection[str]) -> Blueprint:
+    """Make ``/api/shop``. ``per_order`` has the ids of the incidents that can be on for one order."""
     api = Blueprint("shop", __name__)
 
     @api.get("/api/shop")
     def shop() -> dict[str, Any]:
         return {
             "items": [{"id": item.id, "name": item.name, "priceCents": item.price_cents} for item in ITEMS.values()],
-            "shoppers": [{"id": one.id, "name": one.name} for one in SHOPPERS],
+            "shoppers": [{"id": user, "name": name} for user, name in SHOPPERS.items()],
             "codes": list(CODES),
             "topic": settings.kafka_topic,
             "table": settings.dynamodb_table,
@@ -58,26 +140,44 @@ def blueprint(upstream: Upstream, till: Till, settings: Settings, per_order: Col
         return {"items": [{name: one.get(name) for name in ("id", "stock", "ordered")} for one in items]}
 
     @api.post("/api/shop/orders")
-    def order() -> Response:
-        wanted = asked.body(_Wanted)
-        if wanted.user not in {one.id for one in SHOPPERS}:
-            raise Problem(400, f"user: nobody of the name {wanted.user[:60]} shops here.", field="user")
+    def order() -> dict[str, Any]:
+        wanted = request_params.body(_OrderRequest)
+        if wanted.user not in SHOPPERS:
+            raise Problem(400, f"user: there is no shopper {wanted.user[:60]}. GET /api/shop lists them.", field="user")
         if wanted.chaos is not None and wanted.chaos not in per_order:
-            raise Problem(400, f"chaos: {wanted.chaos[:60]} cannot be on for one order alone.", field="chaos")
-        body: dict[str, Any] = {"itemId": wanted.item_id, "username": wanted.user, "quantity": wanted.quantity}
-        if wanted.discount_code:
-            body["discountCode"] = wanted.discount_code
-        headers = {"baggage": f"shop.chaos={wanted.chaos}"} if wanted.chaos else {}
-        return jsonify(msgspec.to_builtins(till.place(body, wanted.user, headers=headers)))
+            raise Problem(400, f"chaos: {wanted.chaos[:60]} cannot be switched on for one order only.", field="chaos")
+        return customers.place(
+            wanted.item_id, wanted.quantity, wanted.user, discount_code=wanted.discount_code or None, chaos=wanted.chaos or None
+        )
 
     @api.post("/api/shop/customers")
-    def customers() -> Response:
-        return jsonify(orders=msgspec.to_builtins(crowd(asked.body(_Customers).count)))
+    def simulate() -> dict[str, Any]:
+        return {"orders": customers.simulate(request_params.body(_CustomersRequest).count)}
+
+    return api
+
+
+def operations_blueprint(client: ShopClient) -> Blueprint:
+    """Make ``/api/shop/reset`` and ``/api/shop/dead-letters``."""
+    api = Blueprint("operations", __name__)
+
+    @api.post("/api/shop/reset")
+    def reset() -> dict[str, Any]:
+        return dict(msgspec.to_builtins(operations.reset(client)))
+
+    @api.get("/api/shop/dead-letters")
+    def dead_letters() -> dict[str, Any]:
+        return {"letters": client.dead_letters()}
+
+    @api.post("/api/shop/dead-letters/replay")
+    def replay() -> dict[str, Any]:
+        wanted = request_params.body(_ReplayRequest)
+        return {"replays": msgspec.to_builtins(operations.replay(client, wanted.ids, _REPLAYED_WITHIN_S))}
 
     return api
 
 
 def _jaeger(settings: Settings) -> str | None:
-    """Return the address of a trace in Jaeger's own page; None where traces are looked at in the observatory, which has none."""
+    """Return the address of a trace in Jaeger, or None where the observatory, which has no page, stores the traces."""
     here, there = urlsplit(settings.observatory_url).netloc, urlsplit(settings.trace_url).netloc
     return None if here == there or "{traceId}" not in settings.trace_url else settings.trace_url

@@ -1,33 +1,209 @@
-"""Logs, alerts and the figures of the business, read from the observatory."""
+"""Traces, logs, alerts and metrics for the page."""
 
+import contextlib
+import math
+import time
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 
-from console.page import asked
-from console.page.insights import insights
+from console.page import request_params
+from console.page.host_metrics import HostMetrics
+from console.page.trace_statistics import self_times, service_map
+from console.page.traces import MOST, TraceQuery, Traces, summary, view
 from console.page.upstream import Upstream
+from vshop.kit.http.problems import Problem
+from vshop.shop.business_metrics import of_shop
+from vshop.shop.client import ShopClient, ShopError
+from vshop.shop.traces import Trace, add_logged_exceptions
+
+_FLUSH_WITHIN_S = 0.25
+"""How long a request of the order timeline waits for new spans."""
+_MOST_LOGS = 1000
+_UNCORRELATED = ("time", "severity", "service", "body")
+
+_Series = Mapping[str, Any]
+STEP_S = 2
+STEPS = 120
+_COUNTERS = {
+    "accepted": "shop.orders.placed",
+    "handled": "shop.orders.handled",
+    "rejected": "shop.orders.rejected",
+    "deadLettered": "shop.orders.dead_lettered",
+    "items": "shop.items.ordered",
+    "errors": "shop.errors",
+}
 
 
-def blueprint(upstream: Upstream) -> Blueprint:
-    """Make ``/api/logs``, ``/api/alerts`` and ``/api/insights``.
+def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> Blueprint:
+    """Make ``/api/traces`` and what is computed from traces. ``client`` flushes the services for the order timeline."""
+    api = Blueprint("traces", __name__)
 
-    Args:
-        upstream: where the observatory is.
-    """
+    @api.get("/api/traces")
+    def search() -> dict[str, Any]:
+        return {"traces": [summary(trace) for trace in traces.search(_query(200))]}
+
+    @api.get("/api/traces/<trace_id>")
+    def show(trace_id: str) -> dict[str, Any]:
+        awaited = bool(request.args.get("awaited"))
+        if awaited:
+            client.flush(traces=[trace_id], within_s=_FLUSH_WITHIN_S)
+        found = traces.get([trace_id])
+        if found:
+            if not request.args.get("related"):
+                return _view(found[0], client) | {"related": []}
+            related = [_view(other, client) | {"why": why} for why, other in traces.related(found[0]).values()]
+            (alert,) = upstream.get("observatory", "/api/alerts", {"rule": "orders-not-handled", "traceId": trace_id})["alerts"]
+            return _view(found[0], client) | {"related": related, "unprocessed": alert["state"] == "firing"}
+        if awaited:
+            return {"traceId": trace_id, "spans": [], "summary": None, "related": []}
+        raise Problem(404, f"No span of the trace {trace_id[:40]} is stored: it has not arrived yet, or was dropped.")
+
+    @api.get("/api/stored")
+    def stored() -> dict[str, Any]:
+        return {"traces": upstream.get("observatory", "/api/telemetry")["traces"]["traces"]}
+
+    @api.get("/api/services")
+    def services() -> dict[str, Any]:
+        return {"services": traces.reader.services()}
+
+    @api.get("/api/operations")
+    def operations() -> dict[str, Any]:
+        return {"operations": traces.reader.operations(request.args.get("service", ""))}
+
+    @api.get("/api/time")
+    def self_time() -> dict[str, Any]:
+        ids = [one for one in request.args.get("ids", "").split(",") if one]
+        return self_times(traces.get(ids[:MOST]) if ids else traces.search(_query(MOST)))
+
+    @api.get("/api/map")
+    def call_map() -> dict[str, Any]:
+        return service_map(traces.search(_query(MOST)), time.time())
+
+    return api
+
+
+def _view(trace: Trace, client: ShopClient) -> dict[str, Any]:
+    """Return a trace, with the exceptions that the services only log (``SHOP_EXCEPTIONS=log``)."""
+    if any(span.failed and not span.exceptions for span in trace.spans):
+        with contextlib.suppress(ShopError):  # Jaeger stores no logs
+            trace = add_logged_exceptions(trace, client.logs(traceId=trace.trace_id, limit=_MOST_LOGS))
+    return view(trace)
+
+
+def _query(most: int) -> TraceQuery:
+    texts = {name: request.args.get(name, "").strip() for name in ("service", "operation", "exception", "order", "item", "user")}
+    return TraceQuery(
+        **texts,
+        error=request.args.get("error") == "true",
+        min_ms=_milliseconds("minMs"),
+        max_ms=_milliseconds("maxMs"),
+        start=_microseconds("start"),
+        end=_microseconds("end"),
+        limit=request_params.number("limit", 20, 1, most),
+    )
+
+
+def _microseconds(name: str) -> int | None:
+    text = request.args.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 20 else None  # Python refuses to convert thousands of digits
+
+
+def _milliseconds(name: str) -> float | None:
+    text = request.args.get(name, "")
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise Problem(400, f"{name} ({text[:40]}) must be a number of milliseconds.", field=name) from error
+
+
+def blueprint(upstream: Upstream, host: HostMetrics) -> Blueprint:
+    """Make ``/api/logs``, ``/api/alerts``, ``/api/insights`` and ``/api/old-way``."""
     api = Blueprint("telemetry", __name__)
+
+    def series(name: str, points: int) -> Sequence[_Series]:
+        return list(upstream.get("observatory", "/api/metrics", {"name": name, "points": points})["series"])
 
     @api.get("/api/logs")
     def logs() -> Any:
-        params = asked.given("traceId", "spanId", "service", "severity", "search", "since")
-        return upstream.get("observatory", "/api/logs", params | {"limit": asked.number("limit", 200, 1, 1000)})
+        params = request_params.given("traceId", "spanId", "service", "severity", "search", "since")
+        return upstream.get("observatory", "/api/logs", params | {"limit": request_params.number("limit", 200, 1, 1000)})
 
     @api.get("/api/alerts")
     def alerts() -> Any:
-        return upstream.get("observatory", "/api/alerts", asked.given("since"))
+        return upstream.get("observatory", "/api/alerts", request_params.given("since"))
 
     @api.get("/api/insights")
-    def figures() -> dict[str, Any]:
-        return insights(lambda name: upstream.get("observatory", "/api/metrics", {"name": name, "points": 240})["series"])
+    def show_insights() -> dict[str, Any]:
+        return insights(lambda name: series(name, 240), time.time())
+
+    @api.get("/api/old-way")
+    def classic_monitoring() -> dict[str, Any]:
+        lines = upstream.get("observatory", "/api/logs", request_params.given("search") | {"limit": 120})["records"]
+        return {
+            "host": host.read(),
+            "kafka": {"partitions": len(of_shop(series("shop.consumer.lag", 1)))},
+            # Without trace ids: classic monitoring has none.
+            "lines": [{name: line[name] for name in _UNCORRELATED} for line in reversed(lines)],
+        }
 
     return api
+
+
+def insights(read: Callable[[str], Sequence[_Series]], now: float) -> dict[str, Any]:
+    """Compute business figures from metrics, which ``read`` returns by name. Services that are not the shop's do not count.
+
+    Returns:
+        ``totals`` since the services started, their increase since the first time as ``recent``, and ``times`` in seconds since
+            the epoch. For each time: the orders ``accepted`` and ``handled`` since the first time, the consumer ``lag``, and the
+            ``errors`` of the step by exception.type.
+    """
+    end = math.ceil(now / STEP_S) * STEP_S  # includes the latest points
+    times = [end - STEP_S * (STEPS - 1 - step) for step in range(STEPS)]
+    found = {name: of_shop(read(metric)) for name, metric in _COUNTERS.items()}
+    errors: dict[str, list[float]] = defaultdict(lambda: [0.0] * STEPS)
+    for series in found["errors"]:
+        kind = str(series["attributes"].get("exception.type") or series["attributes"].get("error.type") or "unknown")
+        values = _values_at(series, times)
+        steps = [0.0, *(max(0.0, after - before) for before, after in pairwise(values))]
+        errors[kind] = [a + b for a, b in zip(errors[kind], steps, strict=True)]
+    return {
+        "stepS": STEP_S,
+        "times": times,
+        "totals": {
+            name: sum(float(one["points"][-1]["value"]) for one in several if one["points"]) for name, several in found.items()
+        },
+        "recent": {name: _since_first(several, times)[-1] for name, several in found.items()},
+        "accepted": _since_first(found["accepted"], times),
+        "handled": _since_first(found["handled"], times),
+        "lag": _sum_at(of_shop(read("shop.consumer.lag")), times),
+        "errors": errors,
+    }
+
+
+def _values_at(series: _Series, times: Sequence[int]) -> list[float]:
+    """Return a series' value at each time. Before its first point, that is 0 if the counter started later."""
+    points = series["points"]
+    stamps = [point["time"] / 1e6 for point in points]
+    values = []
+    for at in times:
+        place = bisect_right(stamps, at)
+        if place:
+            values.append(float(points[place - 1]["value"]))
+        else:
+            not_started = series["type"] == "sum" and points and points[0]["startTime"] / 1e6 >= at
+            values.append(0.0 if not_started or not points else float(points[0]["value"]))
+    return values
+
+
+def _sum_at(several: Iterable[_Series], times: Sequence[int]) -> list[float]:
+    return [sum(column) for column in zip(*(_values_at(series, times) for series in several), strict=True)] or [0.0] * len(times)
+
+
+def _since_first(several: Iterable[_Series], times: Sequence[int]) -> list[float]:
+    total = _sum_at(several, times)
+    return [value - total[0] for value in total]

@@ -1,69 +1,68 @@
-"""Asks the parts of the shop on behalf of the page, so that a browser talks to the console alone."""
+"""Reads JSON from other parts, so that browsers connect to the console only."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 import requests
+from flask import Flask, Response
 
-from vshop.kit import json_text
-from vshop.kit.http_session import http_session, why
-from vshop.kit.problems import Problem
-from vshop.kit.settings import Settings
+from vshop.kit.http import json_body, problems
+from vshop.kit.http.problems import Problem
+from vshop.kit.http.session import failure_reason, http_session
+from vshop.shop.addresses import Addresses
+from vshop.shop.client import ShopError
+from vshop.shop.traces import TraceError
 
-Part = Literal["orders", "auth-stub", "stock-updater", "observatory"]
+Part = Literal["stock-updater", "observatory"]
 TIMEOUT_S = 20
-
-
-class Answer(NamedTuple):
-    """What a part answered: its status, headers, and body as JSON (None when it is none)."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
+"""Long, because an incident may slow a part down."""
 
 
 class Upstream:
-    """The parts by name. Nothing connects until one is asked."""
+    """Reads from parts and passes their errors on."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Args: settings: hold the parts' addresses."""
-        self._urls: dict[str, str] = {
-            "orders": settings.orders_url.rstrip("/"),
-            "auth-stub": settings.auth_url.rstrip("/"),
-            "stock-updater": settings.stock_url.rstrip("/"),
-            "observatory": settings.observatory_url.rstrip("/"),
-        }
+    def __init__(self, addresses: Addresses) -> None:
+        self._urls: dict[Part, str] = {"stock-updater": addresses.stock, "observatory": addresses.observatory}
         self._session = http_session("vshop-console", connections=32)
 
     def get(self, part: Part, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Read JSON from a part.
 
         Raises:
-            Problem: 502 or 503, naming the part as ``hop``; a 4xx of the part's is passed on.
-        """
-        answer = self.send("GET", part, path, params=params)
-        if answer.status >= 400:
-            said = answer.body if isinstance(answer.body, dict) else {}
-            detail = said.get("detail") or said.get("message") or f"{part} answered {answer.status} to {path}."
-            raise Problem(answer.status if answer.status < 500 else 502, str(detail), hop=part)
-        if answer.body is None:
-            raise Problem(502, f"{part} did not answer with JSON to {path}.", hop=part)
-        return answer.body
-
-    def send(self, method: str, part: Part, path: str, **options: Any) -> Answer:
-        """Send any request to a part, whatever it answers.
-
-        Raises:
-            Problem: 503, naming the part as ``hop``, when it cannot be reached.
+            Problem: 502, 503 or the part's 4xx, with the part as ``hop``.
         """
         try:
-            # A part that is slow on purpose is a lesson, not a failure of the page: it gets the time to answer.
-            response = self._session.request(method, self._urls[part] + path, timeout=TIMEOUT_S, **options)
+            response = self._session.get(self._urls[part] + path, params=params, timeout=TIMEOUT_S)
         except requests.RequestException as error:
-            raise Problem(503, f"{part} cannot be reached at {self._urls[part]}: {why(error)}", hop=part) from error
+            raise Problem(503, f"{part} cannot be reached at {self._urls[part]}: {failure_reason(error)}", hop=part) from error
         try:
-            body = json_text.decode(response.content)
+            body = json_body.decode(response.content)
         except msgspec.DecodeError:
             body = None
-        return Answer(response.status_code, response.headers, body)
+        if response.status_code >= 400:
+            fields = body if isinstance(body, dict) else {}
+            detail = fields.get("detail") or fields.get("message") or f"{part} answered {response.status_code} to {path}."
+            raise Problem(_status(response.status_code), str(detail), hop=part)
+        if body is None:
+            raise Problem(502, f"{part} did not answer with JSON to {path}.", hop=part)
+        return body
+
+
+def answer_shop_errors(app: Flask) -> None:
+    """Answer errors of the shop's clients in the same way."""
+
+    @app.errorhandler(ShopError)
+    def _shop_error(error: ShopError) -> Response:
+        return problems.answer(_status(error.status), str(error), hop=error.hop)
+
+    @app.errorhandler(TraceError)
+    def _trace_error(error: TraceError) -> Response:
+        return problems.answer(_status(error.status), str(error), hop="observatory")
+
+
+def _status(status: int | None) -> int:
+    """Translate the status of a part; None if it did not answer."""
+    if status is None:
+        return 503
+    return status if 400 <= status < 500 else 502

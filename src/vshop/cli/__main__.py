@@ -1,4 +1,4 @@
-"""``python -m vshop.cli``: the command line where no script of it is on the path."""
+"""``python -m vshop.cli``, for callers without the ``vshop`` script on their path."""
 
 from vshop.cli import main
 

@@ -1,32 +1,93 @@
-"""The commands of ``vshop``, each group in a file of its own."""
+"""The table of ``vshop`` commands, each imported when it is used, so that ``vshop --help`` stays fast."""
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from vshop import __version__
-from vshop.cli import (
-    chaos,
-    conformance,
-    dlq,
-    doctor,
-    exercise,
-    export,
-    incidents,
-    journal,
-    look,
-    order,
-    reset,
-    running,
-    score,
-    verify,
-    watch,
-)
 
-app = typer.Typer(name="vshop", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode="rich")
+COMMANDS = {
+    "up": ("lifecycle:up", "Start the shop, send one order through it, and print all addresses."),
+    "down": ("lifecycle:down", "Stop the shop and everything that belongs to it."),
+    "status": ("lifecycle:status", "Show each part's state, memory and address."),
+    "restart": ("lifecycle:restart", "Restart one part. Orders, stock and switches are kept; the observatory starts empty."),
+    "open": ("addresses:open_page", "Open the console, or a trace, in the browser."),
+    "env": ("addresses:env", "Print the variables that a program beside the shop needs, for `eval`."),
+    "doctor": ("doctor:doctor", "Check whether this machine can run a shop, and print what to do if it cannot."),
+    "reset": (
+        "chaos:reset_shop",
+        "Reset the running shop: switches off, stock full, no dead letters or telemetry, a new journal.",
+    ),
+    "order": ("orders:order", "Log in, place an order, wait for its complete trace, and draw it."),
+    "stock": ("orders:stock", "Show the stock table."),
+    "trace": ("signals:trace", "Draw a trace in its current state."),
+    "logs": ("signals:logs", "Show the services' log records, each with its trace id and exception."),
+    "metrics": ("signals:metrics", "Show business figures: orders accepted and handled, errors by type, and the topic's backlog."),
+    "alerts": ("signals:alerts", "Show the alerts, evaluated from the traces of the last minute."),
+    "settings": ("orders:settings", "List every SHOP_* setting with its description, default, and current value."),
+    "export": ("telemetry:export", "Record incidents on a temporary shop: OTLP, Jaeger JSON, and the ground truth."),
+    "conformance": ("telemetry:conformance", "Check the emitted telemetry against the OpenTelemetry semantic conventions."),
+    "instrumentation-report": (
+        "telemetry:instrumentation_report",
+        "Report, hop by hop, which spans the shop's instrumentation or your agent records.",
+    ),
+    "dlq": ("orders:dlq", "List, show and replay dead letters."),
+    "chaos": ("chaos:app", "Switch incidents on and off."),
+    "telemetry-faults": (
+        "telemetry_faults:app",
+        "Alter the telemetry of good orders: gaps, wrong clocks and sampling.",
+    ),
+    "incidents": ("incidents:app", "Read the incident catalogue: symptoms, expected signals, and root causes."),
+    "exercise": ("exercise:app", "Find a hidden fault: blind exercises with hints and a score."),
+    "verify": ("verify:verify", "Verify incidents: clean run, switch on, check every expected signal, switch off, clean run."),
+    "journal": ("chaos:journal", "Show the chaos board's journal, one line for each switch change."),
+    "score": (
+        "incidents:score",
+        "Score diagnoses against the ground truth: AC@k and Avg@5.",
+    ),
+}
+"""By command: its function or group as ``module:attribute``, and the first line of its help."""
 
 
-def _version(*, wanted: bool) -> None:
+class LazyCommand(TyperCommand):
+    """A line in ``vshop --help`` that stands for a command or group."""
+
+    def __init__(self, name: str, target: str, summary: str) -> None:
+        """Store what to import: ``module:attribute`` below ``vshop.cli``."""
+        super().__init__(name, callback=None, help=summary)
+        self._target = target
+
+    def load(self) -> Any:
+        """Import the module and return the real command or group."""
+        module, _, attribute = self._target.partition(":")
+        found = getattr(import_module(f"vshop.cli.{module}"), attribute)
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False)
+            found.command(self.name)(function)
+        command = typer.main.get_command(found)
+        command.name = self.name
+        return command
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Parse the arguments with the real command, for a run or for shell completion."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands come from `COMMANDS`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        """Build the group with Typer's attributes."""
+        super().__init__(**attributes)
+        self.commands = {name: LazyCommand(name, target, summary) for name, (target, summary) in COMMANDS.items()}
+
+
+app = typer.Typer(name="vshop", cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+def _print_version(*, wanted: bool) -> None:
     if wanted:
         typer.echo(f"vshop {__version__}")
         raise typer.Exit
@@ -34,30 +95,9 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def main(
-    *, _version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit")
+    ] = False,
 ) -> None:
-    """A virtual shop whose every order is one trace, and whose every fault has its cause written down."""
-
-
-app.command()(running.up)
-app.command()(running.down)
-app.command()(running.status)
-app.command()(running.restart)
-app.command()(doctor.doctor)
-app.command()(reset.reset)
-app.command()(order.order)
-app.command()(look.stock)
-app.command()(look.trace)
-app.command()(look.logs)
-app.command()(watch.metrics)
-app.command()(watch.alerts)
-app.command()(look.settings)
-app.command()(export.export)
-app.command()(conformance.conformance)
-app.add_typer(dlq.app, name="dlq")
-app.add_typer(chaos.app, name="chaos")
-app.add_typer(incidents.app, name="incidents")
-app.add_typer(exercise.app, name="exercise")
-app.command()(verify.verify)
-app.command()(journal.journal)
-app.command()(score.score)
+    """Run, break and inspect a virtual shop in which every order is one trace and every fault has a documented cause."""

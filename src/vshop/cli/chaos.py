@@ -1,46 +1,71 @@
-"""``vshop chaos on|off|status|reset``: the chaos board's switches."""
+"""``vshop chaos|journal|reset``: switches, their journal, and a reset of the whole shop."""
 
+import math
+import re
+import sys
+import time
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vshop.cli.output import AsJson, out, print_json
+from vshop.cli.completion import complete_incident
+from vshop.cli.output import AsJson, err, out, plural, print_json
+from vshop.incidents import Incident, load_incident, wording
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient, ShopError
+from vshop.shop.operations import reset as reset_all
 
-app = typer.Typer(no_args_is_help=True, help="Switch incidents on and off.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Switch incidents on and off.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The incident's id; `vshop incidents list` shows them.")]
+_POLL_S = 1.0
+
+Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="Id of the incident, from `vshop incidents list`", autocompletion=complete_incident),
+]
 
 
 @app.command()
 def on(
     incident: Id,
     *,
-    duration: Annotated[str | None, typer.Option("--for", help="Off again by itself after this long, e.g. 60s or 5m.")] = None,
-    probability: Annotated[float | None, typer.Option("--probability", min=0, max=1, help="Share of the requests, 0 to 1.")] = None,
-    item: Annotated[list[int], typer.Option("--item", "-i", help="Only orders of this item; may be repeated.")] = [],  # noqa: B006 - Typer copies it
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="Switch off automatically after this time, e.g. 60s or 5m")
+    ] = None,
+    probability: Annotated[
+        float | None, typer.Option("--probability", min=0, max=1, help="Share of requests to affect, from 0 to 1")
+    ] = None,
+    item: Annotated[list[int] | None, typer.Option("--item", "-i", help="Affect only orders for this item (repeatable)")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Switch an incident on for everybody; returns when every service concerned has taken it over."""
-    from vshop.incidents import load_incident, telling  # noqa: PLC0415 - `vshop --help` needs none of it
-
+    """Switch an incident on for all requests, and wait until every affected service has acknowledged it."""
     known = load_incident(incident)
-    answer = _client().switch_on(incident, probability=probability, duration=duration, items=item)
+    answer = ShopClient(find()).switch_on(incident, probability=probability, duration=duration, items=item or [])
     if as_json:
         print_json(answer)
         return
     out.print(f"[red]on[/]  {incident}  [dim]{_acknowledged(answer)}[/]")
-    out.print(f"See it:   {telling.command(known)}\nEnd it:   vshop chaos off {incident}", soft_wrap=True)
+    out.print(f"See it:   {_command(known, item or [], probability)}\nEnd it:   vshop chaos off {incident}", soft_wrap=True)
+
+
+def _command(incident: Incident, items: list[int], probability: float | None) -> str:
+    """Return the trigger's command, for an affected item, and so often that a share of the requests shows the incident."""
+    text = wording.command(incident)
+    if items:
+        text = re.sub(r"--item \d+", f"--item {items[0]}", text)
+    if probability is not None and 0 < probability < 1 and "--count" not in text:
+        text += f" --count {min(100, math.ceil(3 / probability))}"
+    return text
 
 
 @app.command()
 def off(incident: Id, *, as_json: AsJson = False) -> None:
-    """Switch an incident off; it stays off whoever acknowledges."""
-    from vshop.incidents import load_incident  # noqa: PLC0415
-
+    """Switch an incident off. It is off even if a service does not acknowledge."""
     load_incident(incident)
-    answer = _client().switch_off(incident)
+    answer = ShopClient(find()).switch_off(incident)
     if as_json:
         print_json(answer)
     else:
@@ -49,8 +74,8 @@ def off(incident: Id, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def reset(*, as_json: AsJson = False) -> None:
-    """Switch everything off."""
-    answer = _client().switch_all_off()
+    """Switch all incidents and telemetry faults off."""
+    answer = ShopClient(find()).switch_all_off()
     if as_json:
         print_json(answer)
     else:
@@ -59,16 +84,24 @@ def reset(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def status(
-    *, everything: Annotated[bool, typer.Option("--all", "-a", help="Also what is off.")] = False, as_json: AsJson = False
+    *,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Also show what is off")] = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show the switches during an exercise, too")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what is on, as the board and the services have it."""
-    switches = _client().switches()
+    """Show which incidents are on, and which services have acknowledged them. An exercise hides them."""
+    client = ShopClient(find())
+    if not reveal and client.exercise()["running"]:
+        raise ShopError("The switches are hidden during an exercise. Use --reveal to see the answer.", hop="console")
+    switches = client.switches()
     if as_json:
         print_json(switches)
         return
     shown = [switch for switch in switches if switch["on"] or everything]
+    for fault in client.telemetry_faults_on():
+        out.print(f"[red]on[/]  {escape(fault['id'])} [dim](telemetry fault, since {fault['since'][:19]}Z)[/]")
     if not shown:
-        out.print("Nothing is on.")
+        out.print("No incident is on.")
         return
     table = Table("id", "", "until", "share", "items", "acknowledged by", box=None, header_style="dim")
     for switch in shown:
@@ -79,13 +112,64 @@ def status(
     out.print(table)
 
 
-def _client() -> Any:
-    from vshop.addresses import find  # noqa: PLC0415
-    from vshop.client import ShopClient  # noqa: PLC0415
+def journal(
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new entries until Ctrl-C")] = False,
+    since: Annotated[str, typer.Option(help="Show only entries after this revision or time, e.g. 2026-01-31T12:00:00Z")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show the chaos board's journal, one line for each switch change.
 
-    return ShopClient(find())
+    With --json, print one JSON object per line.
+    """
+    client = ShopClient(find())
+    while True:
+        for line in client.journal(since):
+            _print_switch_change(line, as_json=as_json)
+            since = str(line["revision"])
+        if not follow:
+            return
+        sys.stdout.flush()
+        time.sleep(_POLL_S)
+
+
+def reset_shop(*, as_json: AsJson = False) -> None:
+    """Reset the running shop: switches off, stock full, no dead letters or telemetry, a new journal.
+
+    Waiting orders are handled first. The old journal is kept in a file beside the new one.
+    """
+    done = reset_all(ShopClient(find()))
+    if as_json:
+        print_json(done)
+        return
+    out.print(f"[green]Clean[/] in {done.seconds:.2f} s, nothing was restarted.\n")
+    table = Table.grid(padding=(0, 2))
+    table.add_row("  switched off", ", ".join(done.switched_off) or "nothing was on")
+    table.add_row("  stock", f"{plural(done.items, 'item')} filled up")
+    table.add_row("  dead letters", f"{done.dead_letters} removed")
+    table.add_row(
+        "  observatory",
+        f"removed {plural(done.traces, 'trace')}, {plural(done.log_records, 'log record')}, "
+        f"{plural(done.metric_points, 'metric point')}",
+    )
+    table.add_row("  journal", f"new, {plural(done.journal_lines, 'old line')} kept")
+    out.print(table)
+    if done.jaeger_keeps_its_traces:
+        err.print("\n[yellow]Jaeger keeps its traces[/]: it cannot delete them. Find new traces by their ids.")
 
 
 def _acknowledged(answer: dict[str, Any]) -> str:
     by = ", ".join(name.partition("/")[0] for name in answer["acknowledgedBy"]) or "nobody"
     return f"acknowledged by {by} in {answer['ackMs']:.0f} ms"
+
+
+def _print_switch_change(line: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+        return
+    colour = "red" if line["state"] == "on" else "green"
+    by = "" if line["by"] == "api" else f" ({line['by']})"
+    out.print(
+        f"[dim]{line['revision']:>4}  {line['time']}[/]  [{colour}]{line['state']:<3}[/] {line['incident']}{by}  "
+        f"[dim]{line['ackMs']:.0f} ms[/]"
+    )

@@ -1,50 +1,63 @@
-"""``vshop exercise``: something is wrong, and only the server knows what."""
+"""``vshop exercise``: blind exercises with hints and a score."""
 
+import difflib
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from vshop.cli.output import AsJson, out, print_json
+from vshop.incidents.loader import EXERCISES
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient
 
-app = typer.Typer(no_args_is_help=True, help="Find what is wrong: blind exercises, with hints and a score.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Find a hidden fault: blind exercises with hints and a score.")
 
 _NAMES = {"service": "service", "component": "part", "errorType": "error"}
 
 
 @app.command()
 def begin(
-    number: Annotated[int | None, typer.Argument(min=1, help="An exercise of the workshop; one by chance without it.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(min=1, max=max(EXERCISES), help="Number of a workshop exercise (default: a random one)")
+    ] = None,
     *,
-    level: Annotated[int | None, typer.Option(min=1, max=3, help="By chance, but so hard: 1 to 3.")] = None,
+    level: Annotated[int | None, typer.Option(min=1, max=3, help="Pick a random exercise of this difficulty")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Begin an exercise: it is on for everybody, and nobody is told what it is."""
-    wish = {name: value for name, value in (("number", number), ("level", level)) if value is not None}
-    now = _client().exercise("POST", **wish)
+    """Start an exercise: switch on a fault for all requests without naming it."""
+    if number not in {None, *EXERCISES}:
+        raise typer.BadParameter(f"Exercise {number} is described in docs/workshop/attendee.md, and not started by number.")
+    chosen: dict[str, Any] = {name: value for name, value in (("number", number), ("level", level)) if value is not None}
+    now = ShopClient(find()).exercise("POST", **chosen)
     if as_json:
         print_json(now)
         return
     out.print(f"{f'Exercise {number}' if number else 'An exercise'} is on (level {now['level']}). Users complain. What is wrong?")
-    _tell_next()
+    if now.get("cleanTraceId"):
+        out.print(f"A clean order from before: vshop trace {now['cleanTraceId']}", soft_wrap=True)
+    _print_next_steps()
 
 
-@app.command()
-def status(*, as_json: AsJson = False) -> None:
-    """Show how it stands, and what an answer may say."""
-    now = _client().exercise()
+@app.command("status")
+def progress(*, as_json: AsJson = False) -> None:
+    """Show the exercise's progress and the possible answers."""
+    now = ShopClient(find()).exercise()
     if as_json:
         print_json(now)
         return
-    out.print(f"Under way, {len(now['attempts'])} answers so far." if now["running"] else "No exercise is under way.")
+    out.print(f"An exercise is under way, answers: {len(now['attempts'])}." if now["running"] else "No exercise is under way.")
     for name, choices in now["choices"].items():
         out.print(f"[dim]{_NAMES[name]:<8}[/] {escape(', '.join(choices))}", soft_wrap=True)
 
 
 @app.command()
-def hint() -> None:
-    """Give one more hint."""
-    now = _client().exercise("POST", "/hint")
+def hint(*, as_json: AsJson = False) -> None:
+    """Show one more hint."""
+    now = ShopClient(find()).exercise("POST", "/hint")
+    if as_json:
+        print_json(now)
+        return
     for number, text in enumerate(now["hints"], 1):
         out.print(f"  {number}. {escape(text)}")
     out.print(f"[dim]{now['hintsLeft']} left[/]")
@@ -53,37 +66,54 @@ def hint() -> None:
 @app.command()
 def answer(
     *,
-    service: Annotated[str, typer.Option("--service", "-s", help="The service to blame.")] = "",
-    part: Annotated[str, typer.Option("--part", "-p", help="Which part of it, e.g. dynamodb/item-stock.")] = "",
-    error: Annotated[str, typer.Option("--error", "-e", help="Its error.type; `none` where nothing is an error.")] = "",
-    nothing: Annotated[bool, typer.Option("--nothing", help="Nothing is wrong.")] = False,
+    service: Annotated[str, typer.Option("--service", "-s", help="Service that is at fault")] = "",
+    part: Annotated[str, typer.Option("--part", "-p", help="Component of the service, e.g. dynamodb/item-stock")] = "",
+    error: Annotated[str, typer.Option("--error", "-e", help="Its error.type, or `none` if there is no error")] = "",
+    nothing: Annotated[bool, typer.Option("--nothing", help="Answer that nothing is wrong")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong. A right answer ends the exercise and switches it off."""
+    """Submit an answer. A correct answer ends the exercise and switches the fault off."""
     given = {"service": service, "component": part, "errorType": error}
-    if nothing == any(given.values()):
-        raise typer.BadParameter("say --service, --part and --error, or --nothing; `vshop exercise status` lists the choices.")
-    now = _client().exercise("POST", "/answer", **given)
+    if any(given.values()) if nothing else not all(given.values()):
+        raise typer.BadParameter("Give --service, --part and --error, or --nothing. `vshop exercise status` lists the choices.")
+    client = ShopClient(find())
+    if not nothing:
+        _check_words(given, client.exercise()["choices"])
+    now = client.exercise("POST", "/answer", **given)
     if as_json:
         print_json(now)
     elif now["running"]:
-        _tell_attempt(now["attempts"][-1])
+        _print_attempt(now["attempts"][-1])
     else:
-        _tell_end(now["last"])
+        _print_solution(now["last"])
+
+
+def _check_words(given: dict[str, str], choices: dict[str, list[str]]) -> None:
+    """Refuse a word that is no possible answer: it would count as a wrong one."""
+    for name, value in given.items():
+        if value not in choices[name]:
+            near = difflib.get_close_matches(value, choices[name], n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            told = f"{value!r} is not a possible {_NAMES[name]}.{hint} `vshop exercise status` lists them; nothing was counted."
+            raise typer.BadParameter(told, param_hint=f"--{_NAMES[name]}")
 
 
 @app.command("give-up")
-def give_up() -> None:
-    """End the exercise and tell what it was."""
-    _tell_end(_client().exercise("DELETE")["last"])
+def give_up(*, as_json: AsJson = False) -> None:
+    """End the exercise and show the solution."""
+    now = ShopClient(find()).exercise("DELETE")
+    if as_json:
+        print_json(now)
+    else:
+        _print_solution(now["last"])
 
 
-def _tell_next() -> None:
-    out.print("\nOrder, look, and then: vshop exercise answer --service … --part … --error …   or   --nothing")
-    out.print("What may be said: vshop exercise status   A hint: vshop exercise hint   The end: vshop exercise give-up")
+def _print_next_steps() -> None:
+    out.print("\nPlace orders, look at the signals, then: vshop exercise answer --service … --part … --error …   or   --nothing")
+    out.print("Possible answers: vshop exercise status   A hint: vshop exercise hint   The solution: vshop exercise give-up")
 
 
-def _tell_attempt(attempt: dict[str, Any]) -> None:
+def _print_attempt(attempt: dict[str, Any]) -> None:
     given, right = attempt["given"], attempt["right"]
     if not given:
         out.print("[red]✖[/] Something is wrong, though.")
@@ -92,7 +122,7 @@ def _tell_attempt(attempt: dict[str, Any]) -> None:
     out.print("Not yet.")
 
 
-def _tell_end(last: dict[str, Any]) -> None:
+def _print_solution(last: dict[str, Any]) -> None:
     out.print(f"{'[green]✔ Right.[/]' if last['solved'] else 'It was:'} [bold]{escape(last['title'])}[/]  [dim]{last['id']}[/]\n")
     out.print(escape(last["story"]))
     cause = last.get("cause")
@@ -100,11 +130,4 @@ def _tell_end(last: dict[str, Any]) -> None:
         out.print(f"\nCause: {escape(cause['reason'])} ({escape(cause['service'])}, {escape(cause['component'])})")
     if last.get("harmless"):
         out.print(f"\nNothing is wrong: {escape(last['harmless'])}")
-    out.print(f"\n[dim]{last['seconds']} s, answers: {last['attempts']}, hints: {last['hintsUsed']}. It is off again.[/]")
-
-
-def _client() -> Any:
-    from vshop.addresses import find  # noqa: PLC0415 - `vshop --help` needs none of it
-    from vshop.client import ShopClient  # noqa: PLC0415
-
-    return ShopClient(find())
+    out.print(f"\n[dim]{last['seconds']} s, answers: {last['attempts']}, hints: {last['hintsUsed']}. The fault is off again.[/]")

@@ -1,22 +1,31 @@
-"""``vshop incidents list|show|docs|truth``: the catalogue."""
+"""``vshop incidents`` and ``vshop score``: the catalogue, its ground truth, and the scoring of diagnoses."""
 
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from vshop.cli.completion import complete_incident
 from vshop.cli.output import AsJson, err, out, print_json
+from vshop.incidents import Incident, load_catalogue, load_incident, wording
+from vshop.incidents.docs_page import make_docs
+from vshop.incidents.exports import Telemetry, held, window, write_openrca, write_rcaeval
+from vshop.incidents.runs import IncidentRun, runs
+from vshop.incidents.schema import check_catalogue
+from vshop.incidents.scoring import score as score_answers
+from vshop.incidents.scoring import truths
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient, ShopError
+from vshop.shop.traces import TraceReader
 
-if TYPE_CHECKING:
-    from vshop.incidents import Incident
-    from vshop.incidents.exports.rcaeval import Telemetry
-    from vshop.incidents.runs import Run
-
-app = typer.Typer(no_args_is_help=True, help="The catalogue: what can be broken, what is then seen, what its cause is.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Read the incident catalogue: symptoms, expected signals, and root causes."
+)
 
 _ANSWERS = ("fault", "pairOf", "story", "harmless", "rootCause", "expect", "recovery", "propagation", "rollback", "answer")
 
@@ -25,15 +34,13 @@ _ANSWERS = ("fault", "pairOf", "story", "harmless", "rootCause", "expect", "reco
 def list_incidents(
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Check every file instead; exit status 1 when something is wrong.")
+        bool, typer.Option("--check", help="Validate every incident file instead of listing; exit with status 1 on a problem")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List all incidents: the complaint, how hard it is, how it is switched on."""
-    from vshop.incidents import load_catalogue  # noqa: PLC0415 - `vshop --help` needs none of it
-
+    """List all incidents with their symptom, difficulty and scope."""
     if check:
-        _check()
+        _check(as_json=as_json)
         return
     catalogue = load_catalogue()
     if as_json:
@@ -49,14 +56,12 @@ def list_incidents(
 
 @app.command()
 def show(
-    incident: Annotated[str, typer.Argument(metavar="ID", help="The incident's id.")],
+    incident: Annotated[str, typer.Argument(metavar="ID", help="Id of the incident", autocompletion=complete_incident)],
     *,
-    answer: Annotated[bool, typer.Option("--answer", help="Also what is wrong, where, and what must be seen.")] = False,
+    answer: Annotated[bool, typer.Option("--answer", help="Also show the root cause and the expected signals")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show an incident as a workshop does: the complaint, how to see it, hints. The answer only with --answer."""
-    from vshop.incidents import load_incident  # noqa: PLC0415
-
+    """Show an incident's symptom, the commands that reproduce it, and hints. Use --answer for the root cause."""
     known = load_incident(incident)
     if as_json:
         print_json({key: value for key, value in known.to_builtins().items() if answer or key not in _ANSWERS})
@@ -70,69 +75,112 @@ def show(
 
 @app.command()
 def docs() -> None:
-    """Print docs/incidents.md, made from the catalogue."""
-    from vshop.incidents import load_catalogue  # noqa: PLC0415
-    from vshop.incidents.docs import make_docs  # noqa: PLC0415
-
+    """Print docs/incidents.md, generated from the catalogue."""
     sys.stdout.write(make_docs(load_catalogue()))
 
 
 @app.command()
 def truth(
     *,
-    shape: Annotated[Literal["rcaeval", "openrca"], typer.Option("--format", help="Which benchmark's shape.")],
-    folder: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    shape: Annotated[Literal["rcaeval", "openrca"], typer.Option("--format", help="Benchmark whose format to write")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write to")],
+    as_json: AsJson = False,
 ) -> None:
-    """Export the journal's runs with their ground truth, as far back as the journal and the observatory reach."""
-    from vshop.addresses import find  # noqa: PLC0415
-    from vshop.client import ShopClient  # noqa: PLC0415
-    from vshop.incidents import load_catalogue  # noqa: PLC0415
-    from vshop.incidents.exports import openrca, rcaeval  # noqa: PLC0415
-    from vshop.incidents.runs import runs  # noqa: PLC0415
-
+    """Export the journal's runs with their ground truth, as far back as the observatory holds metrics."""
     catalogue = load_catalogue()
     found = runs(ShopClient(find()).journal(), catalogue)
     if not found:
-        err.print("The journal holds no run of a fault: switch one on first, e.g. `vshop verify`.")
-        sys.exit(1)
+        raise ShopError("The journal holds no run of a fault. Switch a fault on first, e.g. with `vshop verify`.", hop="console")
     now = time.time()
     if shape == "openrca":
-        written = openrca.write(folder, found, catalogue)
+        written = write_openrca(folder, found, catalogue)
     else:
         telemetry = _telemetry(found, now)
-        kept = rcaeval.held(found, telemetry)
+        kept = held(found, telemetry)
         if len(kept) < len(found):
-            err.print(f"{len(found) - len(kept)} of {len(found)} runs are older than the metrics that are held, and left out.")
-        written = rcaeval.write(folder, kept, catalogue, telemetry, now)
+            err.print(f"{len(found) - len(kept)} of {len(found)} runs are older than the stored metrics and left out.")
+        written = write_rcaeval(folder, kept, catalogue, telemetry, now)
+    if as_json:
+        print_json({"written": [str(path) for path in written]})
+        return
     for path in written:
         out.print(str(path), soft_wrap=True)
 
 
-def _check() -> None:
-    from vshop.incidents.checking import check_catalogue  # noqa: PLC0415
+def score(
+    answers: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help='JSON file: by incident or run id the candidates, likeliest first, each {"service", "component", "errorType", '
+            '"spanId"}; an empty list means that nothing is wrong',
+        ),
+    ],
+    *,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Output of `vshop verify --json`, which holds the culprit spans"),
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Output of `vshop journal --json`, which holds the runs")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score diagnoses against the ground truth: AC@k and Avg@5.
 
+    The scores are given by service, component, error type and culprit span.
+    """
+    catalogue = load_catalogue()
+    diagnoses = _read(answers, dict[str, list[dict[str, Any]]])
+    lines = [msgspec.json.decode(line) for line in journal.read_bytes().splitlines()] if journal else []
+    seen = _read(verdicts, list[dict[str, Any]]) if verdicts else []
+    result = score_answers(diagnoses, truths(catalogue, runs(lines, catalogue, twins=True), seen))
+    if as_json:
+        print_json(result)
+        return
+    ranks = Table("answer", "service", "component", "error type", "span", box=None, header_style="dim")
+    for case in result.cases:
+        if case.right is not None:
+            ranks.add_row(case.id, "[green]nothing is wrong ✔[/]" if case.right else "[red]it was no fault[/]")
+            continue
+        places = [
+            case.aspects[aspect].rank if aspect in case.aspects else 0 for aspect in ("service", "component", "errorType", "spanId")
+        ]
+        ranks.add_row(case.id, *(_format_rank(place) for place in places))
+    out.print(ranks)
+    totals = Table("", "cases", "AC@1", "AC@3", "Avg@5", "precision", box=None, header_style="dim")
+    for aspect, total in result.totals.items():
+        figures = (total.ac[1], total.ac[3], total.avg5, total.precision)
+        totals.add_row(aspect, str(total.cases), *(f"{figure:.2f}" for figure in figures))
+    out.print()
+    out.print(totals)
+
+
+def _check(*, as_json: bool) -> None:
     problems = check_catalogue()
+    if as_json:
+        print_json({"problems": problems})
+        sys.exit(bool(problems))
     for problem in problems:
         err.print(f"[red]✖[/] {escape(problem)}")
     if problems:
         sys.exit(1)
-    out.print("[green]✔[/] Every file is as it should be.")
+    out.print("[green]✔[/] Every incident file is valid.")
 
 
-def _show_question(incident: "Incident") -> None:
-    from vshop.incidents import telling  # noqa: PLC0415
+def _show_question(incident: Incident) -> None:
 
     out.print(f"[bold]{escape(incident.title)}[/]  [dim]{incident.id}, level {incident.workshop.level}[/]\n")
     out.print(f"The shopper sees: {escape(incident.symptom.shopper)}\n")
-    for command in telling.commands(incident):
+    for command in wording.commands(incident):
         out.print(f"  {escape(command)}", soft_wrap=True)
     out.print("\nHints")
     for number, hint in enumerate(incident.workshop.hints, 1):
         out.print(f"  {number}. {escape(hint)}")
 
 
-def _show_answer(incident: "Incident") -> None:
-    from vshop.incidents import telling  # noqa: PLC0415
+def _show_answer(incident: Incident) -> None:
 
     out.print(f"\n[bold]{'The answer' if incident.fault else 'Nothing is wrong'}[/]\n{escape(incident.story)}")
     if incident.harmless:
@@ -147,28 +195,24 @@ def _show_answer(incident: "Incident") -> None:
     table = Table("span", "", "with", box=None, header_style="dim")
     for span in incident.expect.spans:
         style = "bold red" if span.root_cause else ""
-        table.add_row(span.label, escape(telling.span_words(span)), escape("\n".join(telling.span_details(span))), style=style)
+        table.add_row(span.label, escape(wording.span_words(span)), escape("\n".join(wording.span_details(span))), style=style)
     for absent in incident.expect.absent:
-        details = escape("\n".join(telling.span_details(absent)))
-        table.add_row("(none)", escape(telling.span_words(absent)), details, style="bold red" if absent.root_cause else "dim")
+        details = escape("\n".join(wording.span_details(absent)))
+        table.add_row("(none)", escape(wording.span_words(absent)), details, style="bold red" if absent.root_cause else "dim")
     out.print()
     out.print(table)
     for log in incident.expect.logs:
-        out.print(f"log     {escape(telling.log_words(log))}")
+        out.print(f"log     {escape(wording.log_words(log))}")
     for move in incident.expect.metrics:
-        out.print(f"metric  {escape(telling.move_words(move))}")
+        out.print(f"metric  {escape(wording.move_words(move))}")
     for alert in incident.expect.alerts.firing:
         out.print(f"alert   {alert.rule} fires")
 
 
-def _telemetry(found: "list[Run]", now: float) -> "Telemetry":
-    from vshop.addresses import find  # noqa: PLC0415
-    from vshop.client import ShopClient  # noqa: PLC0415
-    from vshop.incidents.exports.rcaeval import Telemetry, window  # noqa: PLC0415
-    from vshop.verify import TraceFinder  # noqa: PLC0415
+def _telemetry(found: list[IncidentRun], now: float) -> Telemetry:
 
     addresses = find()
-    client, traces = ShopClient(addresses), TraceFinder(addresses.traces)
+    client, traces = ShopClient(addresses), TraceReader(addresses.traces)
     begin, end = window(found[0], now)[0], max(window(run, now)[1] for run in found)
     ids = dict.fromkeys(one for service in ("orders", "stock-updater") for one in traces.between(service, begin, end))
     spans: list[dict[str, Any]] = [
@@ -181,10 +225,22 @@ def _telemetry(found: "list[Run]", now: float) -> "Telemetry":
             "operationName": span.name,
             "startTime": span.start_ns // 1000,
             "duration": (span.end_ns - span.start_ns) // 1000,
-            "statusCode": span.attributes.get("http.response.status_code", 2 if span.status == "ERROR" else 0),
+            "statusCode": span.stable.get("http.response.status_code", 2 if span.status == "ERROR" else 0),
         }
         for trace_id in ids
         for span in traces.get(trace_id).spans
     ]
     logs = client.logs(since=int(begin * 1e6), limit=100_000)
     return Telemetry(metrics=client.metrics(""), logs=logs, spans=spans)
+
+
+def _format_rank(rank: int | None) -> str:
+    """Format the rank of the first correct candidate; 0 means that the aspect's true value is unknown."""
+    return "[red]none[/]" if rank is None else f"[green]{rank}[/]" if rank else "[dim]?[/]"
+
+
+def _read(path: Path, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise typer.BadParameter(f"{path}: {error}") from error

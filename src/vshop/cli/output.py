@@ -1,6 +1,9 @@
-"""How the command line prints: tables for people, JSON for programs, errors that say what to do."""
+"""Output: text for people, JSON for programs, progress and errors on stderr."""
 
+import contextlib
 import sys
+import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -8,10 +11,35 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
+from vshop.corpus.loader import CorpusError
+from vshop.incidents.loader import CatalogueError, UnknownIncidentError
+from vshop.kit.settings import SettingsError
+from vshop.runtime.model.errors import RuntimeProblem
+from vshop.runtime.model.progress import Event
+from vshop.shop.client import ShopError
+from vshop.shop.first_order import BrokenHopError
+from vshop.shop.traces import TraceError
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)  # a file or a pipe has no width of its own
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Print again every 2 s, until Ctrl-C")]
+_WATCH_S = 2.0
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)  # a file or a pipe has no width
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+KNOWN_FAILURES = (
+    RuntimeProblem,
+    ShopError,
+    BrokenHopError,
+    TraceError,
+    SettingsError,
+    CatalogueError,
+    CorpusError,
+    UnknownIncidentError,
+)
+"""Exceptions whose text is written for users."""
+
+_STYLES = {"ready": "green", "failed": "red", "killed": "red", "note": "yellow", "stopped": "dim"}
 
 
 def print_json(value: Any) -> None:
@@ -19,19 +47,53 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
-def known_failures() -> tuple[type[Exception], ...]:
-    """Return the exceptions whose text is meant for a person."""
-    from vshop.client import ShopError  # noqa: PLC0415 - only when a command failed or ends
-    from vshop.corpus.errors import CorpusError  # noqa: PLC0415
-    from vshop.first_order import BrokenHopError  # noqa: PLC0415
-    from vshop.incidents.errors import CatalogueError, UnknownIncidentError  # noqa: PLC0415
-    from vshop.kit.settings import SettingsError  # noqa: PLC0415
-    from vshop.runtime.errors import RuntimeProblem  # noqa: PLC0415
-    from vshop.traces import TraceError  # noqa: PLC0415
-
-    return (RuntimeProblem, ShopError, BrokenHopError, TraceError, SettingsError, CatalogueError, CorpusError, UnknownIncidentError)
+def is_narrow() -> bool:
+    """Return whether the terminal has too few columns for a table with ids and text side by side."""
+    return out.width < 110
 
 
-def tell_failure(error: Exception) -> None:
+def plural(count: int, noun: str) -> str:
+    """Return a number with a noun: ``1 trace``, ``2 traces``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def repeat(show: Callable[[], object], *, watch: bool) -> None:
+    """Call a function once, or until Ctrl-C. A known failure is printed and does not end the repetition."""
+    if not watch:
+        show()
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            if out.is_terminal:
+                out.clear()
+            try:
+                show()
+            except KNOWN_FAILURES as error:
+                print_failure(error)
+            sys.stdout.flush()
+            time.sleep(_WATCH_S)
+
+
+def print_failure(error: Exception) -> None:
     """Print a known failure on stderr."""
     err.print(f"[bold red]✖[/] {escape(str(error))}")
+
+
+class ProgressPrinter:
+    """Prints each step of a start or stop on stderr. Download progress overwrites one line."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._fetching = False
+
+    def __call__(self, event: Event) -> None:
+        """Print one step."""
+        text = f"{event.part:<14} {event.state:<9} {event.detail}"
+        if event.state == "fetching" and err.is_terminal:
+            self._fetching = True
+            err.print(text, end="\r")
+            return
+        if self._fetching:
+            self._fetching = False
+            err.print()
+        err.print(f"[dim]{time.monotonic() - self._started:5.1f} s[/]  {text}", style=_STYLES.get(event.state))

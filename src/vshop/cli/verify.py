@@ -1,68 +1,125 @@
-"""``vshop verify``: is what the incidents' files say what happens?"""
+"""``vshop verify``: check that each incident shows exactly the signals its file promises."""
 
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated, Self
 
 import typer
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from vshop.cli.completion import complete_verifiable
 from vshop.cli.output import AsJson, err, out, print_json
+from vshop.incidents import Incident, load_catalogue, load_incident
+from vshop.incidents.incident import Scope
+from vshop.incidents.telemetry_fault import TelemetryFault, load_telemetry_faults
+from vshop.incidents.verify import Check, Phase, Verdict
+from vshop.incidents.verify.batch import BatchVerifier
+from vshop.incidents.verify.hop_reports import with_hops
+from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
+from vshop.kit.telemetry.modes import NONE
+from vshop.shop.addresses import find
+from vshop.shop.client import ShopClient
+from vshop.shop.clock import Clock
+from vshop.shop.hops import HOPS, HopReport
+from vshop.shop.traces import TraceReader
 
-if TYPE_CHECKING:
-    from vshop.verify import Check, Phase, Verdict
-
-_PHASES: tuple["Phase", ...] = ("clean", "on", "off", "recovery", "clean again")
+_PHASES: tuple[Phase, ...] = ("clean", "on", "off", "recovery", "clean again")
 
 
 def verify(
-    incidents: Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Which incidents; all without it.")] = None,
+    incidents: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]…", help="Ids to verify (default: all incidents)", autocompletion=complete_verifiable),
+    ] = None,
     *,
-    scope: Annotated[
-        Literal["global", "request"], typer.Option(help="Switch on for everybody, or by baggage for the trigger's requests alone.")
-    ] = "global",
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", "-x", help="Stop at the first that fails.")] = False,
+    telemetry_faults: Annotated[
+        bool, typer.Option("--telemetry-faults", help="Verify all telemetry faults, besides the incidents that are named")
+    ] = False,
+    scope: Annotated[Scope, typer.Option(help="Switch on for all requests, or by baggage for the verifier's only")] = "global",
+    parallel: Annotated[
+        bool,
+        typer.Option("--parallel", "-p", help="Verify request-scoped incidents in parallel, then the others"),
+    ] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", "-x", help="Stop at the first incident that fails")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify incidents: clean, on, everything its file says is seen, off, clean again. Exit status 1 when one fails.
+    """Verify incidents: clean run, switch on, check every expected signal, switch off, clean run.
 
-    Nobody else may order meanwhile: stock and metrics are counted to the piece. However it ends, everything is off.
+    Unless the services' telemetry mode is sdk, only the outcome is verified: answers, stock, dead letters, journal.
+    Exits with status 1 when an incident fails. Place no other orders meanwhile: stock and metrics are compared exactly. All
+    incidents are off afterwards, also after Ctrl-C.
     """
-    from vshop.addresses import find  # noqa: PLC0415 - `vshop --help` needs none of it
-    from vshop.client import ShopClient  # noqa: PLC0415
-    from vshop.incidents import load_catalogue, load_incident  # noqa: PLC0415
-    from vshop.verify import TraceFinder  # noqa: PLC0415
-    from vshop.verify import verify as verify_one  # noqa: PLC0415
-
-    chosen = [load_incident(one) for one in incidents] if incidents else list(load_catalogue().values())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else it would end without switching off
+    faults, named = _choose_faults(incidents, everything=telemetry_faults)
+    chosen: list[Incident] = _choose(named, scope) if named or not faults else []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the incidents are switched off
     addresses = find()
-    shop, traces = ShopClient(addresses), TraceFinder(addresses.traces)
-    verdicts: list[Verdict] = []
-    with _Progress(live=out.is_terminal and not as_json) as progress:
-        for incident in chosen:
-            progress.begin(incident.id)
-            verdicts.append(verify_one(incident, shop, traces, scope=scope, watch=progress.phase))
-            progress.end(verdicts[-1])
-            if fail_fast and not verdicts[-1].verified:
-                break
+    began = time.monotonic()
+    ids = [*(one.id for one in chosen), *(one.id for one in faults)]
+    with _Progress(ids, live=out.is_terminal and not as_json) as progress:
+        verifier = BatchVerifier(
+            shop=ShopClient(addresses),
+            traces=TraceReader(addresses.traces),
+            progress=progress,
+            scope=scope,
+            fail_fast=fail_fast,
+        )
+        verdicts = list(verifier.in_parallel(chosen) if parallel else verifier.in_sequence(chosen))
+        if not (fail_fast and any(not one.verified for one in verdicts)):
+            verdicts += _verify_faults(faults, progress, fail_fast=fail_fast)
+    if not parallel:  # else several orders would share the time by which an agent's spans are found
+        verdicts = with_hops(verdicts, {one.id: one for one in chosen}, TraceReader(addresses.traces), Clock())
+    verdicts.sort(key=lambda verdict: ids.index(verdict.incident))
     if as_json:
         print_json(verdicts)
     else:
-        _tell(verdicts, progress)
+        _print_verdicts(verdicts, progress, time.monotonic() - began)
     sys.exit(0 if all(verdict.verified for verdict in verdicts) else 1)
 
 
-class _Progress:
-    """A table that fills while a terminal looks on; a line a phase on stderr otherwise."""
+def _choose_faults(ids: list[str] | None, *, everything: bool) -> tuple[list[TelemetryFault], list[str]]:
+    """Return the telemetry faults to verify, and the other ids."""
+    known = load_telemetry_faults()
+    wanted = known if everything else dict.fromkeys(one for one in ids or () if one in known)
+    return [known[one] for one in wanted], [one for one in ids or () if one not in known]
 
-    def __init__(self, *, live: bool) -> None:
-        self._rows: list[list[str]] = []
+
+def _verify_faults(faults: list[TelemetryFault], progress: "_Progress", *, fail_fast: bool) -> Iterator[Verdict]:
+    verifier = TelemetryFaultVerifier(ShopClient(find()))
+    for fault in faults:
+        progress.begin(fault.id)
+        verdict = verifier.verify(fault, partial(progress.phase, fault.id))
+        progress.end(verdict)
+        yield verdict
+        if fail_fast and not verdict.verified:
+            return
+
+
+def _choose(incidents: list[str] | None, scope: Scope) -> list[Incident]:
+    """Return the incidents to verify. Those that do not allow the scope are refused if they were named, and left out if not."""
+    chosen = [load_incident(one) for one in incidents] if incidents else list(load_catalogue().values())
+    unable = [one.id for one in chosen if one.switch and scope not in one.switch.scope]
+    if unable and incidents:
+        other = "global" if scope == "request" else "request"
+        words = "for all requests at once" if scope == "request" else "for single requests"
+        raise typer.BadParameter(f"{', '.join(unable)} can only be on {words}. Use --scope {other}.", param_hint="--scope")
+    if unable:
+        err.print(f"[yellow]Not verified, because they do not allow --scope {scope}:[/] {', '.join(unable)}")
+    return [one for one in chosen if one.id not in unable]
+
+
+class _Progress:
+    """Shows progress: a live table on a terminal, else one line per phase on stderr."""
+
+    def __init__(self, incidents: list[str], *, live: bool) -> None:
+        self._incidents = incidents
+        self._marks: dict[str, dict[str, str]] = {}
+        self._ends: dict[str, tuple[str, ...]] = {}
         self._live = Live(self.table(), console=out, refresh_per_second=8) if live else None
-        self._incident = ""
-        self._marks: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -74,40 +131,64 @@ class _Progress:
             self._live.stop()
 
     def begin(self, incident: str) -> None:
-        self._incident, self._marks = incident, {}
-        if self._live is not None:
-            self._live.update(self.table([f"[bold]{incident}[/]", "[yellow]…[/]"]))
+        self._marks[incident] = {"clean": "[yellow]…[/]"}
+        self._ends.pop(incident, None)
+        self._show()
 
-    def phase(self, phase: "Phase", checks: "list[Check]") -> None:
+    def phase(self, incident: str, phase: Phase, checks: list[Check]) -> None:
         failed = sum(not check.ok for check in checks)
-        self._marks["on" if phase == "trigger" else phase] = (
+        self._marks[incident]["on" if phase == "trigger" else phase] = (
             f"[red]✖ {failed}[/]" if failed else f"[green]✔[/] [dim]{len(checks)}[/]"
         )
         if self._live is None:
-            told = f"[red]{failed} of {len(checks)} not as expected[/]" if failed else f"{len(checks)} checks"
-            err.print(f"{self._incident:<32} {phase:<12} {told}")
-        else:
-            self._live.update(self.table([f"[bold]{self._incident}[/]", *map(self._mark, _PHASES)]))
+            result = f"[red]{failed} of {len(checks)} not as expected[/]" if failed else f"{len(checks)} checks"
+            err.print(f"{incident:<32} {phase:<12} {result}")
+        self._show()
 
-    def end(self, verdict: "Verdict") -> None:
+    def end(self, verdict: Verdict) -> None:
         colour = "green" if verdict.verified else "red"
-        marks = [self._mark(phase) for phase in _PHASES]
-        self._rows.append([f"[{colour}]{verdict.incident}[/]", *marks, str(len(verdict.checks)), f"{verdict.seconds:.1f}"])
+        if self._marks[verdict.incident]["clean"] == "[yellow]…[/]":
+            del self._marks[verdict.incident]["clean"]
+        self._ends[verdict.incident] = (colour, str(len(verdict.checks)), f"{verdict.seconds:.1f}")
+        self._show()
+
+    def _show(self) -> None:
         if self._live is not None:
             self._live.update(self.table())
 
-    def _mark(self, phase: str) -> str:
-        return self._marks.get(phase, "")
-
-    def table(self, under_way: list[str] | None = None) -> Table:
-        """Return the table so far, with a row for the incident that is being verified."""
+    def table(self) -> Table:
+        """Build the table, with a row for each incident that has begun."""
         table = Table("incident", *_PHASES, "checks", "seconds", box=None, header_style="dim")
-        for row in [*self._rows, *([under_way] if under_way else [])]:
-            table.add_row(*row)
+        for incident in (one for one in self._incidents if one in self._marks):
+            colour, *numbers = self._ends.get(incident, ("bold", "", ""))
+            table.add_row(f"[{colour}]{incident}[/]", *(self._marks[incident].get(phase, "") for phase in _PHASES), *numbers)
         return table
 
 
-def _tell(verdicts: "list[Verdict]", progress: _Progress) -> None:
+def _print_telemetry(verdicts: list[Verdict]) -> None:
+    """Print that telemetry was not judged, and which hops an agent recorded."""
+    modes = dict.fromkeys(verdict.telemetry for verdict in verdicts if not verdict.telemetry_judged)
+    if not modes:
+        return
+    reason = "no service records any" if [*modes] == [NONE] else "incident files describe that of the mode sdk"
+    out.print(f"\n[yellow]Telemetry was not judged[/] (mode {escape(', '.join(modes))}): {reason}.", soft_wrap=True)
+    table = Table("incident", *(hop.id for hop in HOPS), box=None, header_style="dim")
+    for verdict in verdicts:
+        if verdict.hops:
+            cells = {hop.hop: _hop_cell(hop) for hop in verdict.hops}
+            table.add_row(verdict.incident, *(cells.get(hop.id, "") for hop in HOPS))
+    if table.row_count:
+        out.print(table)
+
+
+def _hop_cell(hop: HopReport) -> str:
+    state = (hop.parent or "found") if hop.span else "missing"
+    colour = "green" if state in {"found", "intact", "linked"} else "red"
+    error = "" if hop.error in {"", "yes", "not tried"} or not hop.span else ", [red]no error[/]"
+    return f"[{colour}]{state}[/]{error}"
+
+
+def _print_verdicts(verdicts: list[Verdict], progress: _Progress, seconds: float) -> None:
     out.print(progress.table())
     for verdict in verdicts:
         for check in verdict.failed:
@@ -115,6 +196,8 @@ def _tell(verdicts: "list[Verdict]", progress: _Progress) -> None:
             out.print(f"  expected  {escape(str(check.expected))}\n  seen      {escape(str(check.seen))}", soft_wrap=True)
             if check.evidence:
                 out.print(f"  [dim]evidence  {escape(str(check.evidence))}[/]", soft_wrap=True)
+    for reason in dict.fromkeys(one.completeness.reason for one in verdicts if one.completeness.by == "calm window"):
+        out.print(f"\n[yellow]Checked after a quiet period instead of a flush:[/] {escape(reason)}", soft_wrap=True)
+    _print_telemetry(verdicts)
     good = sum(verdict.verified for verdict in verdicts)
-    seconds = sum(verdict.seconds for verdict in verdicts)
     out.print(f"\n[{'green' if good == len(verdicts) else 'red'}]{good} of {len(verdicts)} verified[/] in {seconds:.0f} s")

@@ -1,23 +1,28 @@
-"""The rules and the known deviations, as they stand in their files."""
+"""Loads the rules, the known deviations, and the names of all attributes in the conventions."""
 
+import ast
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
+_PACKAGE = "opentelemetry.semconv"
+_OWN = "shop."  # described in docs/contract.md
 
 Need = Literal["required", "error", "success", "optional"]
 Kind = Literal["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]
 
 
 class Attribute(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """What is said of one attribute.
+    """The rule of one attribute.
 
     Attributes:
-        need: ``required``; ``error``: when the span is an error; ``success``: when it is none; ``optional``.
-        type: of its value.
-        one_of: the values there are.
-        matches: a regular expression that a text matches.
+        need: ``required``, ``error`` (required in error spans), ``success`` (required in other spans) or ``optional``.
+        type: type of the value.
+        one_of: the allowed values.
+        matches: a regular expression that the value must match.
     """
 
     need: Need
@@ -27,7 +32,7 @@ class Attribute(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
 
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a group applies to: items that have all of this."""
+    """Selects the items of a group; all given fields must match."""
 
     kind: Kind | None = None
     has: str | None = None
@@ -35,7 +40,7 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Group(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """One group of rules of the conventions, as for the spans of an HTTP server; ``link`` leads to it."""
+    """The rules of one convention, such as HTTP server spans; ``link`` is its URL."""
 
     id: str
     link: str
@@ -48,7 +53,7 @@ class Group(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All groups, by what they speak of; ``schema`` is the version of the conventions."""
+    """All groups, by kind of item; ``schema`` is the version of the conventions."""
 
     schema: str
     spans: list[Group]
@@ -59,7 +64,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Something known: who does it, and why it stays so."""
+    """A known deviation: the library that causes it, and why it stays."""
 
     rule: str
     group: str
@@ -71,17 +76,51 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 @cache
 def load_rules() -> Rules:
-    """Read the rules."""
+    """Load the rules."""
     return msgspec.convert(_yaml("rules.yaml"), Rules)
 
 
 @cache
 def load_deviations() -> list[Deviation]:
-    """Read the known deviations."""
+    """Load the known deviations."""
     return msgspec.convert(_yaml("deviations.yaml"), list[Deviation])
 
 
 def _yaml(name: str) -> Any:
-    import yaml  # noqa: PLC0415 - whoever only names the types needs none of it
+    import yaml  # noqa: PLC0415 - slow to import, and needed only to load files
 
     return yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+@cache
+def _attribute_names() -> dict[str, str | None]:
+    """Return every name, with the reason of its deprecation or None."""
+    spec = find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{_PACKAGE} is not installed: pip install opentelemetry-semantic-conventions.")
+    found: dict[str, str | None] = {}
+    for file in sorted(Path(spec.origin).parent.glob("**/attributes/*_attributes.py")):
+        found |= _read(file)
+    return found
+
+
+def _read(file: Path) -> dict[str, str | None]:
+    # The deprecation is in the docstring after each name, which is not available at run time.
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    found: dict[str, str | None] = {}
+    for node, below in zip(body, [*body[1:], None], strict=True):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            said = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else ""
+            text = str(said).strip()
+            found[node.value.value] = text.partition("\n")[0] if text.startswith("Deprecated:") else None
+    return found
+
+
+def is_known(name: str) -> bool:
+    """Return whether the conventions or the shop define an attribute."""
+    return name.startswith(_OWN) or name in _attribute_names()
+
+
+def deprecated(name: str) -> str | None:
+    """Return why an attribute is deprecated, or None."""
+    return _attribute_names().get(name)

@@ -1,4 +1,4 @@
-"""The golden corpus: every incident and near-miss twin, recorded once, as OTLP and Jaeger JSON with the ground truth beside it.
+"""The golden corpus: recordings of every incident and near-miss twin, as OTLP and Jaeger JSON with ground truth.
 
 ::
 
@@ -6,11 +6,9 @@
     case = corpus["stock-put-missing-key"]
     assert case.culprits[0].name == "DynamoDB.PutItem"
 
-Reading one starts nothing. ``vshop export --out DIR --seed 1`` makes one.
+Reading a corpus starts no process. ``vshop export --out DIR --seed 1`` records one.
 """
 
-from vshop.corpus.case import Case, LogRecord
-from vshop.corpus.errors import CorpusError, ExportFailedError
-from vshop.corpus.reading import Corpus, load_corpus
+from vshop.corpus.loader import Case, Corpus, CorpusError, ExportFailedError, LogRecord, load_corpus
 
 __all__ = ["Case", "Corpus", "CorpusError", "ExportFailedError", "LogRecord", "load_corpus"]

@@ -1,38 +1,48 @@
-"""Makes a recorded case the same in every run: ids, times, ports and the like are replaced, all relations are kept."""
+"""Makes recordings of a case identical in every run: replaces ids, times and ports, and keeps all relations.
 
-from collections.abc import Mapping
+Metrics count from zero, and histograms agree with the canonical durations of the spans.
+"""
+
+import bisect
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from vshop.corpus.canonical_metrics import canonical_metrics
-from vshop.corpus.case_files import CaseFiles
-from vshop.corpus.naming import Names
-from vshop.corpus.otlp import Json, Row, document, rows
-from vshop.corpus.rewriting import Rewriter
-from vshop.corpus.timeline import Timeline
+from vshop.corpus.loader import CaseFiles
+from vshop.corpus.otlp import Json, Row, document, point_value, points, rows
+from vshop.corpus.replacements import OWN_NS, Names, Rewriter, Timeline
 from vshop.incidents.incident import Incident
+from vshop.shop.spans import attributes
 
 EPOCH_NS = 1_767_603_600 * 1_000_000_000
-"""2026-01-05 09:00 UTC, when the first case begins; each has an hour of its own."""
+"""2026-01-05 09:00 UTC, when the first case begins; each case has one hour."""
 _CASE_NS, _ORDER_NS, _SECOND_NS = 3600 * 10**9, 10 * 10**9, 10**9
+
+_SPANS_OF = {
+    "http.server.request.duration": 2,
+    "http.client.request.duration": 3,
+    "messaging.client.operation.duration": 4,
+    "messaging.process.duration": 5,
+}
+"""The kind of the spans whose durations a histogram counts."""
 
 _SERVICES = {"orders": 0, "auth-stub": 1, "stock-updater": 2}
 _WHERE = {"own": 0, "linked": 1, "elsewhere": 2}
 
 
 def canonical(case: CaseFiles, seed: int, number: int, ports: Mapping[str, int]) -> CaseFiles:
-    """Make one case canonical.
+    """Return the canonical form of a recorded case.
 
     Args:
-        case: as recorded.
-        seed: other seeds give other ids.
-        number: the case's number, which gives it its hour.
-        ports: the ports of the shop that it was recorded on, by their names.
+        case: the case.
+        seed: determines the ids.
+        number: the case's number, which determines its hour.
+        ports: the ports of the recorded shop, by name.
     """
-    return _Canonical(case, seed, number, ports).case()
+    return _CaseBuilder(case, seed, number, ports).case()
 
 
-class _Canonical:
+class _CaseBuilder:
     def __init__(self, case: CaseFiles, seed: int, number: int, ports: Mapping[str, int]) -> None:
         self._case = case
         self._begin = EPOCH_NS + number * _CASE_NS
@@ -42,7 +52,7 @@ class _Canonical:
         self._trace_start: dict[str, int] = {}
 
     def case(self) -> CaseFiles:
-        """Do it, in an order in which names are given in the same places each time."""
+        """Build the case, always in the same order, because the order determines the ids."""
         end = self._lay_out()
         names = self._rewriter.names
         for trace_id in self._trace_start:
@@ -58,13 +68,13 @@ class _Canonical:
             signals={
                 "traces": document(spans, "traces"),
                 "logs": document(self._logs(), "logs"),
-                "metrics": document(canonical_metrics(metrics, self._timeline, self._rewriter, named, window), "metrics"),
+                "metrics": document(_canonical_metrics(metrics, self._timeline, self._rewriter, named, window), "metrics"),
             },
             truth=self._truth(),
         )
 
     def _lay_out(self) -> int:
-        """Lay out all traces: each order has its ten seconds, and traces that belong to it come after its own."""
+        """Assign times to all traces: each order has ten seconds, and its other traces follow its own. Return the end."""
         end = self._begin
         traces = sorted(self._case.truth["traces"], key=lambda one: (one["order"], _WHERE[one["where"]]))
         for trace in traces:
@@ -120,6 +130,71 @@ class _Canonical:
 
     def _truth(self) -> Json:
         self._rewriter.moment_ns = self._begin
-        told = {name: value for name, value in self._case.truth.items() if name != "incident"}
-        made: Json = self._rewriter.deep(told)
+        truth = {name: value for name, value in self._case.truth.items() if name != "incident"}
+        made: Json = self._rewriter.deep(truth)
         return {"schemaVersion": made.pop("schemaVersion"), "incident": self._case.truth["incident"], **made}
+
+
+def _canonical_metrics(
+    metrics: Sequence[Row], timeline: Timeline, rewriter: Rewriter, named: set[str], window: tuple[int, int]
+) -> list[Row]:
+    kept = [row for row in metrics if _is_kept(row, named)]
+    made = [_metric(row, timeline, rewriter, window) for row in kept]
+    return sorted(made, key=lambda row: (row.service, str(row.scope.get("name")), row.item["name"], _attributes_key(row)))
+
+
+def _is_kept(row: Row, named: set[str]) -> bool:
+    name = row.item["name"]
+    if name == "http.server.active_requests" or (name.startswith("http.server.") and row.service == "stock-updater"):
+        return False  # depends on how often the stock was read
+    return name != "shop.consumer.lag" or name in named  # otherwise it depends on when it was read
+
+
+def _metric(row: Row, timeline: Timeline, rewriter: Rewriter, window: tuple[int, int]) -> Row:
+    kind, (first, last) = points(row.item)
+    started = {"startTimeUnixNano": str(window[0])} if kind != "gauge" else {}
+    own_attributes = rewriter.owner({name: last[name] for name in ("attributes",) if name in last})
+    times = [started | {"timeUnixNano": str(moment)} | own_attributes for moment in window]
+    pair: list[Json]
+    if kind == "histogram":
+        pair = [
+            times[0] | _histogram(last, []),
+            times[1] | _histogram(last, _durations(row, last, int(point_value(last) - point_value(first)), timeline)),
+        ]
+    else:
+        whole = "asInt" in last
+        values = (point_value(first), point_value(last)) if kind == "gauge" else (0.0, point_value(last) - point_value(first))
+        pair = [
+            time | ({"asInt": str(int(value))} if whole else {"asDouble": value}) for time, value in zip(times, values, strict=True)
+        ]
+    metric = {name: value for name, value in row.item.items() if name != kind} | {kind: row.item[kind] | {"dataPoints": pair}}
+    return Row(rewriter.owner(row.resource), row.scope, row.schema_url, metric)
+
+
+def _durations(row: Row, point: Json, count: int, timeline: Timeline) -> list[int]:
+    """Return the durations in nanoseconds that a histogram counted; OWN_NS for spans of other traces."""
+    labels = attributes(point.get("attributes", []))
+    found = [
+        timeline.end[span.item["spanId"]] - timeline.start[span.item["spanId"]]
+        for span in timeline.order
+        if span.item.get("kind") == _SPANS_OF.get(row.item["name"]) and span.service == row.service and _matches(labels, span)
+    ]
+    return (found + [OWN_NS] * count)[:count]
+
+
+def _matches(labels: Json, span: Row) -> bool:
+    own = attributes(span.item.get("attributes", []))
+    return all(own.get(name, value) == value for name, value in labels.items())
+
+
+def _histogram(like: Json, durations_ns: list[int]) -> Json:
+    bounds = like.get("explicitBounds", [])
+    counts = [0] * (len(bounds) + 1)
+    for duration in durations_ns:
+        counts[bisect.bisect_left(bounds, duration / 1e9)] += 1
+    found: Json = {"count": str(len(durations_ns)), "sum": round(sum(durations_ns) / 1e9, 9)}
+    return found | {"bucketCounts": [str(one) for one in counts], "explicitBounds": bounds}
+
+
+def _attributes_key(row: Row) -> bytes:
+    return msgspec.json.encode(points(row.item)[1][0].get("attributes", []))

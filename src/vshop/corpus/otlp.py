@@ -1,4 +1,4 @@
-"""OTLP as JSON, taken apart and put together again: which item came from which resource and scope.
+"""Splits OTLP JSON into rows with their resource and scope, and joins rows to OTLP JSON.
 
 https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from vshop.spans import attributes
+from vshop.shop.spans import attributes
 
 Signal = Literal["traces", "logs", "metrics"]
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ _NAMES: dict[Signal, tuple[str, str, str]] = {
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One span, log record or metric, with where it came from; all three as OTLP's JSON."""
+    """A span, log record or metric with its resource and scope, as OTLP JSON."""
 
     resource: Json
     scope: Json
@@ -37,7 +37,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def rows(document: Json, signal: Signal) -> Iterator[Row]:
-    """Take a ``TracesData``, ``LogsData`` or ``MetricsData`` apart, in its order."""
+    """Split a ``TracesData``, ``LogsData`` or ``MetricsData`` into rows."""
     of_resource, of_scope, items = _NAMES[signal]
     for group in document.get(of_resource, []):
         for scope in group.get(of_scope, []):
@@ -46,7 +46,7 @@ def rows(document: Json, signal: Signal) -> Iterator[Row]:
 
 
 def document(content: Iterable[Row], signal: Signal) -> Json:
-    """Put rows together: grouped by resource and scope, each group where its first row stands."""
+    """Join rows, grouped by resource and scope in order of first appearance."""
     of_resource, of_scope, items = _NAMES[signal]
     groups: dict[bytes, Json] = {}
     scopes: dict[tuple[bytes, bytes, str], Json] = {}
@@ -70,6 +70,14 @@ def points(metric: Json) -> tuple[str, list[Json]]:
     return "none", []
 
 
+def point_value(point: Json) -> float:
+    """Return the value of a point, or the count of a histogram's point."""
+    for name in ("asInt", "asDouble", "count"):
+        if name in point:
+            return float(point[name])
+    return 0.0
+
+
 def nanoseconds(item: Json, name: str = "timeUnixNano") -> int:
-    """Return a time of an item, 0 where there is none."""
+    """Return a time of an item, or 0 if it is missing."""
     return int(item.get(name, 0))

@@ -1,10 +1,9 @@
-"""The catalogue of incidents: what is broken, what is then seen, and what its cause is. One file an incident.
+"""The catalogue of incidents, one file for each: trigger, expected telemetry and root cause.
 
-Everything here is data and what can be said about data: nothing connects, nothing is switched.
+This package only reads and compares data; ``vshop.incidents.verify`` connects to a shop.
 """
 
-from vshop.incidents.errors import CatalogueError, UnknownIncidentError
 from vshop.incidents.incident import Incident
-from vshop.incidents.loader import load_catalogue, load_incident
+from vshop.incidents.loader import CatalogueError, UnknownIncidentError, load_catalogue, load_incident
 
 __all__ = ["CatalogueError", "Incident", "UnknownIncidentError", "load_catalogue", "load_incident"]

@@ -1,22 +1,68 @@
-"""An incident as its file tells it."""
+"""The types of an incident file."""
 
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, field
 
-from vshop.incidents.expectation import Expect, WithinMs
-from vshop.incidents.span_patterns import ExpectedSpan
-from vshop.incidents.trigger import Trigger
-from vshop.incidents.values import Value
+from vshop.incidents.patterns import Expect, ExpectedSpan, Value, WithinMs
+
+
+class OrderRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The body of ``POST /orders``."""
+
+    item_id: int
+    quantity: int = 1
+    discount_code: str | None = None
+    user: Annotated[int, Meta(ge=0, le=2, description="Which of the three shoppers orders, and logs in for it.")] = 0
+    username: Annotated[str, Meta(description="A user id in place of the shopper's own.")] | None = None
+
+
+class Step(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """One step: an order, or a wait."""
+
+    order: Annotated[OrderRequest, Meta(description="The order to send.")] | None = None
+    token: Annotated[
+        str,
+        Meta(description="`fresh`: log in for each order. `none`: no Authorization header. Anything else is sent as the token."),
+    ] = "fresh"
+    headers: Annotated[dict[str, str], Meta(description="More request headers.")] = {}
+    idempotency_key: (
+        Annotated[
+            Literal["shared"], Meta(description="`shared`: one fresh Idempotency-Key for every order of this run that says so.")
+        ]
+        | None
+    ) = None
+    repeat: Annotated[int, Meta(ge=1, le=100, description="How often the order is sent, each time in a new trace.")] = 1
+    wait_ms: Annotated[int, Meta(ge=1, le=60_000, description="Wait instead of ordering.")] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.order is None) == (self.wait_ms is None):
+            raise ValueError("a step has either an order or waitMs")
+
+
+class Trigger(Step, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The first step and the steps after it."""
+
+    then: Annotated[list[Step], Meta(description="The steps after this one.")] = []
+    judge: Annotated[
+        Literal["every", "last"],
+        Meta(description="Which orders must show what is expected: `every` one, or only the `last`."),
+    ] = "every"
+
+    @property
+    def steps(self) -> list[Step]:
+        """All steps, in sequence."""
+        return [self, *self.then]
+
 
 Scope = Literal["global", "request"]
 
 
 class Switch(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """How it is turned on."""
+    """How the incident is switched on."""
 
-    services: Annotated[list[str], Meta(min_length=1, description="Which services ask for it.")]
+    services: Annotated[list[str], Meta(min_length=1, description="The services that evaluate it.")]
     scope: Annotated[
         list[Scope],
         Meta(min_length=1, description="`global`: for all by the chaos board; `request`: for one order by the baggage shop.chaos."),
@@ -25,14 +71,14 @@ class Switch(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
 
 
 class StockChange(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """By how much the stock of an item changes through all orders of the trigger."""
+    """The change of an item's stock by all orders of the trigger together."""
 
     item_id: int
     change: int
 
 
-class Outcome(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What comes of the trigger, seen from outside."""
+class ExpectedOutcome(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The expected outcome of the trigger: answers, stock and dead letters."""
 
     status: Annotated[Value, Meta(description="HTTP status of the answer.")] | None = None
     headers: Annotated[dict[str, Value], Meta(description="Headers of the answer, among others.")] = {}
@@ -47,14 +93,14 @@ class Outcome(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
         return [self.stock] if isinstance(self.stock, StockChange) else self.stock
 
 
-class Symptom(Outcome, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What people notice."""
+class Symptom(ExpectedOutcome, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The outcome with the incident."""
 
     shopper: Annotated[str, Meta(description="What the shopper sees, in a sentence.")]
 
 
 class Recovery(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What becomes of the trigger's own orders once it is off again; stock and dead letters count from before the trigger."""
+    """The expected outcome of the trigger's orders after the incident is off; stock counts from before the trigger."""
 
     replay_dead_letters: Annotated[bool, Meta(description="Whether their dead letters are replayed first.")] = False
     stock: StockChange | list[StockChange] = []
@@ -68,71 +114,71 @@ class Recovery(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
 
 
 class RootCause(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Where it comes from, and why."""
+    """The root cause."""
 
     service: str = field(name="service.name")
-    component: Annotated[str, Meta(description="The part of it, e.g. dynamodb/item-stock.")]
+    component: Annotated[str, Meta(description="The component of the service, e.g. dynamodb/item-stock.")]
     reason: str
     code: Annotated[str, Meta(description="The file that holds its chaos site, from the top of the project.")]
 
 
 class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One step from the cause to what the shopper feels."""
+    """One step of the propagation from the root cause to the shopper."""
 
     source: str = field(name="from")
     target: str = field(name="to")
     effect: str
 
 
-class Answer(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What a right diagnosis says."""
+class AnswerKey(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The correct diagnosis."""
 
     service: str
     component: str
     error_type: Annotated[str, Meta(description="error.type of the culprit; `none` where nothing is an error.")]
     acceptable: Annotated[
-        dict[Literal["service", "component", "errorType"], list[str]], Meta(description="What else counts as right.")
+        dict[Literal["service", "component", "errorType"], list[str]], Meta(description="Other values that are accepted.")
     ] = {}
 
 
 class Workshop(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """How it is used in a workshop."""
+    """Difficulty and hints for workshops."""
 
     level: Annotated[int, Meta(ge=1, le=3, description="1: one look; 2: follow the trace; 3: compare and think.")]
-    hints: Annotated[list[str], Meta(min_length=1, description="One after the other, each gives away a little more.")]
+    hints: Annotated[list[str], Meta(min_length=1, description="Each hint reveals a little more than the one before.")]
 
 
 class Incident(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """One incident, or its near-miss twin (``fault`` is false): it looks like one, and nothing is wrong."""
+    """An incident, or a near-miss twin (``fault`` is false), which looks like one although nothing is wrong."""
 
     schema_version: Literal["1"]
     id: Annotated[
         str, Meta(pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)+$", description="Also the name of the file, switch and chaos site.")
     ]
-    title: Annotated[str, Meta(description="The complaint, as it reaches you; it gives nothing away.")]
+    title: Annotated[str, Meta(description="The complaint as a user reports it; it does not reveal the cause.")]
     fault: bool
-    pair_of: Annotated[str, Meta(description="The other one of a fault and its twin.")] | None = None
+    pair_of: Annotated[str, Meta(description="The id of the twin of a fault, or of the fault of a twin.")] | None = None
     story: Annotated[str, Meta(description="What happens and why; part of the answer.")]
-    harmless: Annotated[str, Meta(description="Only in a twin, and always there: why nothing is wrong.")] | None = None
-    switch: Annotated[Switch, Meta(description="Unsaid: nothing is switched, the trigger alone does it (a twin).")] | None = None
+    harmless: Annotated[str, Meta(description="Why nothing is wrong; required in a twin, not allowed in a fault.")] | None = None
+    switch: Annotated[Switch, Meta(description="Without it, the trigger alone shows the incident (a twin).")] | None = None
     trigger: Trigger
     symptom: Symptom
-    root_cause: Annotated[RootCause, Meta(description="Only in a fault, and always there.")] | None = None
+    root_cause: Annotated[RootCause, Meta(description="Required in a fault, not allowed in a twin.")] | None = None
     steady_state: (
         Annotated[
-            Outcome,
-            Meta(description="What comes of the trigger without the incident, before and after; always there with a switch."),
+            ExpectedOutcome,
+            Meta(description="The outcome of the trigger without the incident, before and after; required with a switch."),
         ]
         | None
     ) = None
     expect: Expect
     recovery: Recovery | None = None
     propagation: list[Effect] = []
-    rollback: Annotated[str, Meta(description="What ends it, and what sets right what it did.")] | None = None
-    answer: Annotated[Answer, Meta(description="Only in a fault, and always there.")] | None = None
+    rollback: Annotated[str, Meta(description="How to end the incident and repair its effects.")] | None = None
+    answer: Annotated[AnswerKey, Meta(description="Required in a fault, not allowed in a twin.")] | None = None
     workshop: Workshop
 
     def to_builtins(self) -> dict[str, Any]:
-        """Return it as plain data, by the names of the file."""
+        """Return the incident as plain data, with the keys of the file."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain

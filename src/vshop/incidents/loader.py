@@ -1,42 +1,53 @@
-"""Reads the catalogue's files."""
+"""Loads incidents from the catalogue's files, and numbers the workshop's exercises."""
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from vshop.incidents.errors import CatalogueError, UnknownIncidentError
 from vshop.incidents.incident import Incident
+
+
+class CatalogueError(Exception):
+    """A catalogue file is invalid; the message names file and path."""
+
+
+class UnknownIncidentError(LookupError):
+    """No incident has this id.
+
+    Attributes:
+        incident: the requested id.
+        near: similar ids, most similar first.
+    """
+
+    def __init__(self, incident: str, known: Iterable[str]) -> None:
+        self.incident = incident
+        self.near = difflib.get_close_matches(incident, list(known), n=3, cutoff=0.4)
+        hint = f" Did you mean {' or '.join(self.near)}?" if self.near else ""
+        super().__init__(f"There is no incident {incident!r}.{hint} `vshop incidents list` shows them all.")
+
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 
 
 def load_catalogue(folder: Path | str | None = None) -> dict[str, Incident]:
-    """Read all incidents.
-
-    Args:
-        folder: where their files are; the shop's own catalogue when not given.
-
-    Returns:
-        The incidents by their ids, in the order of the ids.
+    """Load all incidents, by default of the shop's own catalogue, by id.
 
     Raises:
-        CatalogueError: a file is not what it should be.
+        CatalogueError: a file is invalid.
     """
     incidents = [_read(path) for path in sorted(_folder(folder).glob("*.yaml"))]
     return {incident.id: incident for incident in incidents}
 
 
 def load_incident(incident_id: str, folder: Path | str | None = None) -> Incident:
-    """Read one incident.
-
-    Args:
-        incident_id: its id.
-        folder: as in :func:`load_catalogue`.
+    """Load one incident.
 
     Raises:
-        UnknownIncidentError: there is none of this id.
-        CatalogueError: its file is not what it should be.
+        UnknownIncidentError: no incident has this id.
+        CatalogueError: its file is invalid.
     """
     known = {path.stem: path for path in _folder(folder).glob("*.yaml")}
     if incident_id not in known:
@@ -45,25 +56,21 @@ def load_incident(incident_id: str, folder: Path | str | None = None) -> Inciden
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file; a key that stands twice is an error, not the later one.
-
-    Raises:
-        CatalogueError: it is no such YAML; the text names file and line.
-    """
-    import yaml  # noqa: PLC0415 - whoever only names the types needs none of it
+    """Read a YAML file; a duplicate key is an error."""
+    import yaml  # noqa: PLC0415 - slow to import, and needed only to load files
 
     loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Strict(loader):  # type: ignore[misc]
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - YAML's signature
+        def construct_mapping(self, node: Any, **options: bool) -> Any:
             keys = [key.value for key, _ in node.value]
             twice = [key for key in keys if keys.count(key) > 1]
             if twice:
-                raise CatalogueError(f"{path.name}:{node.start_mark.line + 1}: the key {twice[0]!r} stands twice")
-            return super().construct_mapping(node, deep)
+                raise CatalogueError(f"{path.name}:{node.start_mark.line + 1}: the key {twice[0]!r} appears twice")
+            return super().construct_mapping(node, **options)
 
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Strict)  # noqa: S506 - a safe loader, made stricter
+        return Strict(path.read_text(encoding="utf-8")).get_single_data()
     except yaml.YAMLError as error:
         raise CatalogueError(f"{path.name}: not YAML: {error}") from error
 
@@ -80,3 +87,18 @@ def _read(path: Path) -> Incident:
     if incident.id != path.stem:
         raise CatalogueError(f"{path.name}: $.id is {incident.id!r}; it must be the file's name")
     return incident
+
+
+EXERCISES = {
+    1: "auth-token-expired",
+    2: "stock-put-missing-key",
+    3: "stock-slow-write",
+    4: "pricing-division-by-zero",
+    5: "stock-consumer-stalled",
+    6: "stock-sold-out",
+    7: "auth-retry-succeeds",
+    8: "orders-context-lost",
+    11: "queue-overflow",
+    12: "sampling-head",
+}
+"""The incidents and telemetry faults of the workshop's exercises. 9 is a random incident, 10 is a program to write."""

@@ -1,4 +1,4 @@
-"""Scores diagnoses against the ground truth.
+"""The right diagnosis of each incident or run, and the score of given diagnoses.
 
 The measures are those of RCAEval (https://github.com/phamquiluan/RCAEval, ``RCAEval/benchmark/evaluation.py``):
 
@@ -6,27 +6,81 @@ The measures are those of RCAEval (https://github.com/phamquiluan/RCAEval, ``RCA
 - AC@k = the mean of accuracy@k over all cases;
 - Avg@k = (AC@1 + … + AC@k) / k.
 
-A case has one right service, component and error type, each of which may have accepted alternatives: any of them counts as the one
-answer. Its culprit spans are a set: each order that was sent while the incident was on has one.
-Precision = the share of a case's candidates that are right. Twins are no cases: there the right answer is an empty list.
+A case has one right service, component and error type; an accepted alternative counts as the same answer. Its culprit spans are
+a set, with one span for each order sent while the incident was on. Precision is the share of a case's candidates that are right.
+Twins are not cases: their right answer is an empty list.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from vshop.incidents.errors import UnknownIncidentError
-from vshop.incidents.truth import ASPECTS, Truth
+from vshop.incidents.incident import Incident
+from vshop.incidents.loader import UnknownIncidentError
+from vshop.incidents.runs import IncidentRun
+from vshop.incidents.telemetry_fault import TelemetryFault
+
+ASPECTS = ("service", "component", "errorType", "spanId")
+
+
+class Truth(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """The right values by aspect: any one for service, component and errorType; every culprit span for spanId.
+
+    A twin (``fault`` is False) has none: its right answer is an empty list.
+    """
+
+    id: str
+    incident: str
+    fault: bool
+    right: dict[str, list[str]]
+
+
+def truths(
+    catalogue: Mapping[str, Incident | TelemetryFault],
+    runs: Iterable[IncidentRun] = (),
+    verdicts: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Truth]:
+    """Return the right answers by incident id and by run id; verdicts of ``vshop verify --json`` name the culprit spans."""
+    seen: dict[str, list[Mapping[str, Any]]] = {}
+    for verdict in verdicts:
+        seen.setdefault(verdict["incident"], []).append(verdict)
+    known = {incident.id: _truth(incident.id, incident, seen.get(incident.id, [])) for incident in catalogue.values()}
+    for run in runs:
+        own = [verdict for verdict in seen.get(run.incident, []) if _during(run, verdict)]
+        known[run.id] = _truth(run.id, catalogue[run.incident], own)
+    return known
+
+
+def _during(run: IncidentRun, verdict: Mapping[str, Any]) -> bool:
+    began, ended = verdict.get("onAt"), verdict.get("offAt")
+    after = began is not None and run.recovered_at is not None and began > run.recovered_at
+    before = ended is not None and ended < run.injected_at
+    return not (after or before)
+
+
+def _truth(name: str, incident: Incident | TelemetryFault, verdicts: Iterable[Mapping[str, Any]]) -> Truth:
+    answer = incident.answer
+    spans = [one["spanId"] for verdict in verdicts for one in verdict.get("culprits", [])]
+    right: dict[str, list[str]] = {}
+    if answer is not None:
+        plain = {"service": answer.service, "component": answer.component, "errorType": answer.error_type}
+        right = {aspect: [value] for aspect, value in plain.items()}
+        for aspect, values in answer.acceptable.items():
+            right[aspect] += values
+        if spans:
+            right["spanId"] = spans
+    return Truth(id=name, incident=incident.id, fault=incident.fault, right=right)
+
 
 KS = (1, 2, 3, 4, 5)
 
 
 class AspectScore(msgspec.Struct, frozen=True, rename="camel"):
-    """How one case's candidates do in one aspect.
+    """The score of one case's candidates in one aspect.
 
     Attributes:
-        rank: the place of the first right candidate, from 1; None when there is none.
+        rank: the position of the first right candidate, from 1; None when no candidate is right.
         precision: share of the candidates that are right; 0 without candidates.
         accuracy: accuracy@k by k.
     """
@@ -37,17 +91,17 @@ class AspectScore(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CaseScore(msgspec.Struct, frozen=True, rename="camel"):
-    """How the candidates for one incident or run do, by aspect; a twin has ``right`` alone."""
+    """The scores for one incident or run, by aspect; a twin has only ``right``."""
 
     id: str
     incident: str
     aspects: dict[str, AspectScore] = {}
     right: bool | None = None
-    """For a twin: whether it was seen that nothing is wrong."""
+    """For a twin: whether the answer is that nothing is wrong."""
 
 
 class Total(msgspec.Struct, frozen=True, rename="camel"):
-    """One aspect over all cases: their number, AC@k by k, Avg@5, and the mean precision."""
+    """One aspect over all cases: number of cases, AC@k by k, Avg@5, and mean precision."""
 
     cases: int
     ac: dict[int, float]
@@ -59,10 +113,10 @@ class Score(msgspec.Struct, frozen=True, rename="camel"):
     """The score of a file of answers.
 
     Attributes:
-        cases: each answer's, in the order of the file.
+        cases: the score of each answer.
         totals: by aspect, over the answers to faults.
-        twins: how many twins were answered, and how many of them rightly.
-        unanswered: incidents that the file says nothing of; they do not count.
+        twins: number of twins answered, and of those answered right.
+        unanswered: incidents without an answer.
     """
 
     cases: list[CaseScore]
@@ -72,16 +126,7 @@ class Score(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def score(answers: Mapping[str, Sequence[Mapping[str, Any]]], known: Mapping[str, Truth]) -> Score:
-    """Score answers.
-
-    Args:
-        answers: by incident or run id, the candidates, the likeliest first:
-            ``{"service", "component", "errorType", "spanId"}``, each of them optional.
-        known: the right answers by id.
-
-    Raises:
-        UnknownIncidentError: an id is neither an incident's nor a run's.
-    """
+    """Score candidates by incident or run id, most likely first: ``{"service", "component", "errorType", "spanId"}``."""
     cases = []
     for name, candidates in answers.items():
         if name not in known:

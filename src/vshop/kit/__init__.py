@@ -1,1 +1,1 @@
-"""What every service shares, and the only part of ``vshop`` a service may import."""
+"""The code that all services share, and the only part of ``vshop`` that they may import."""

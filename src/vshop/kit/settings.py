@@ -19,18 +19,26 @@ Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
 class SettingsError(ValueError):
-    """One or more ``SHOP_*`` variables hold a value that cannot be used; the text names every one of them."""
+    """One or more ``SHOP_*`` variables are unknown or have an invalid value; the message names all of them."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of all services. Each field is the variable ``SHOP_<FIELD IN CAPITALS>``; units are in the names."""
+    """The settings of all services. A field's variable is ``SHOP_<FIELD IN CAPITALS>``; names end in units."""
 
-    host: Annotated[str, Meta(description="Address every service listens on. Loopback unless told otherwise.")] = "127.0.0.1"
+    host: Annotated[str, Meta(description="Address that every service listens on. Loopback by default.")] = "127.0.0.1"
     orders_port: Annotated[Port, Meta(description="Port of orders.")] = 8080
     auth_port: Annotated[Port, Meta(description="Port of auth-stub.")] = 8081
-    stock_port: Annotated[Port, Meta(description="Port of stock-updater's small HTTP surface.")] = 8082
+    stock_port: Annotated[Port, Meta(description="Port of stock-updater's HTTP API.")] = 8082
     console_port: Annotated[Port, Meta(description="Port of the console and its chaos board.")] = 8090
-    otlp_port: Annotated[Port, Meta(description="Port on which the observatory takes OTLP/HTTP.")] = 4318
+    otlp_port: Annotated[Port, Meta(description="Port on which the observatory receives OTLP/HTTP.")] = 4318
+    otlp_grpc_port: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="Port on which the observatory receives OTLP/gRPC, if `virtual-shop[grpc]` is installed; 0 for none.",
+        ),
+    ] = 4317
     query_port: Annotated[Port, Meta(description="Port of the observatory's Jaeger query API.")] = 16686
 
     auth_url: Annotated[str, Meta(description="Base URL at which orders finds auth-stub (or a real Auth0 tenant).")] = (
@@ -39,13 +47,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_connect_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for a connection to auth.")] = 0.5
     auth_read_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for auth's answer.")] = 1.0
     token_issuer: Annotated[str, Meta(description="`iss` of the stub's tokens.")] = "https://virtual-shop.local/"
-    token_audience: Annotated[str, Meta(description="`aud` a token must carry.")] = "https://virtual-shop.local/api"
-    token_lifetime_s: Annotated[int, Meta(gt=0, description="Lifetime of a token the stub issues.")] = 3600
+    token_audience: Annotated[str, Meta(description="`aud` that a token must have.")] = "https://virtual-shop.local/api"
+    token_lifetime_s: Annotated[int, Meta(gt=0, description="Lifetime of the stub's tokens.")] = 3600
     token_key: Annotated[
         str,
         Meta(
-            description="File with the key that signs the stub's tokens (PEM), made there when it is missing; "
-            "empty: another key at each start."
+            description="File with the key that signs the stub's tokens (PEM), created if it is missing; "
+            "empty: a new key at each start."
         ),
     ] = ""
 
@@ -65,13 +73,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Topic of new orders; its dead-letter topic is this name with `.dlq`.",
         ),
     ] = "queuing.retail_site.new_orders"
-    kafka_partitions: Annotated[int, Meta(ge=1, description="Partitions of the topic when a service has to create it.")] = 4
-    kafka_replication: Annotated[int, Meta(ge=1, description="Replication factor of the topics when created.")] = 1
+    kafka_partitions: Annotated[int, Meta(ge=1, description="Partitions of the topic if a service creates it.")] = 4
+    kafka_replication: Annotated[int, Meta(ge=1, description="Replication factor of the topics if a service creates them.")] = 1
     kafka_group: Annotated[str, Meta(description="Consumer group of stock-updater.")] = "stock-updater"
     kafka_ack_timeout_s: Annotated[Seconds, Meta(description="How long orders waits for Kafka's acknowledgement.")] = 5.0
     kafka_trace: Annotated[
         Literal["child", "link"],
-        Meta(description="`child`: processing joins the order's trace. `link`: it is a trace of its own, linked to the order's."),
+        Meta(description="`child`: processing joins the order's trace. `link`: it starts a new trace, linked to the order's."),
     ] = "child"
 
     dynamodb_endpoint: Annotated[str, Meta(description="Address of DynamoDB; empty for the real one in AWS.")] = (
@@ -80,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dynamodb_table: Annotated[
         str,
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html; with room for
-        # the `-archive` that stock-table-missing puts behind it
+        # the suffix `-archive` of stock-table-missing
         Meta(pattern=r"^[a-zA-Z0-9_.-]{3,247}\Z", description="Table that holds the stock."),
     ] = "item-stock"
     write_attempts: Annotated[
@@ -91,7 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             gt=0,
             lt=300,
-            description="How long stock-updater tries one record again while DynamoDB is away; then it is dead-lettered.",
+            description="How long stock-updater retries a record that DynamoDB does not permit, before it dead-letters the record.",
         ),
     ] = 120.0
 
@@ -102,63 +110,92 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "http://127.0.0.1:16686"
 
     console_url: Annotated[
-        str, Meta(description="Base URL of the chaos board that services follow; empty for none: then no incident is ever on.")
+        str, Meta(description="Base URL of the chaos board that services follow; empty: all incidents stay off.")
     ] = "http://127.0.0.1:8090"
     reveal_chaos: Annotated[
-        bool, Meta(description="Whether an incident that is on leaves a `feature_flag.evaluation` event on the span, for teaching.")
+        bool, Meta(description="Whether an incident that is on adds a `feature_flag.evaluation` event to the span, for teaching.")
     ] = False
-    ack_timeout_s: Annotated[Seconds, Meta(description="How long the board waits for the services to take a switch over.")] = 2.0
+    ack_timeout_s: Annotated[Seconds, Meta(description="How long the board waits for the services to acknowledge a switch.")] = 2.0
     journal: Annotated[
         str,
         Meta(description="File in which the board keeps its journal, and from which it restores its switches; empty: in memory."),
     ] = ""
 
+    telemetry: Annotated[
+        str,
+        Meta(
+            description="Who instruments orders, auth-stub and stock-updater. `sdk`: themselves. `none`: nobody. "
+            "`zero-code`: `opentelemetry-instrument`. Any other value: the command that starts your agent, such as `ddtrace-run`."
+        ),
+    ] = "sdk"
     payloads: Annotated[
         Literal["full", "metadata"],
-        Meta(description="`full`: headers, bodies, keys and items are on the spans, secrets redacted. `metadata`: none of them."),
+        Meta(
+            description="`full`: spans show headers, bodies, keys and items, with secrets redacted. `metadata`: none of them. "
+            "Where an agent exports, they are shown only if this variable is set to `full`."
+        ),
     ] = "full"
-    payload_limit_bytes: Annotated[int, Meta(ge=64, description="Longest payload kept on a span; longer ones are cut, marked.")] = (
+    payload_limit_bytes: Annotated[int, Meta(ge=64, description="Longest payload on a span; longer ones are cut and marked.")] = (
         8192
     )
+    exceptions: Annotated[
+        Literal["event", "log", "both"],
+        Meta(
+            description="Where services that instrument themselves record exceptions. `event`: as events of the span. "
+            "`log`: as log records of the span. `both`: twice."
+        ),
+    ] = "event"
     trace_url: Annotated[
-        str, Meta(description="Where a person looks at a trace: `traceUrl` of an order's answer; `{traceId}` is put in.")
+        str, Meta(description="URL of a trace's page, with the placeholder `{traceId}`: `traceUrl` in the response to an order.")
     ] = "http://127.0.0.1:16686/trace/{traceId}"
 
     store_max_spans: Annotated[
         int,
-        Meta(ge=100, description="Spans held before whole old traces are dropped; log records share it as their count limit."),
+        Meta(ge=100, description="Spans stored before the oldest traces are dropped; also the limit for log records."),
     ] = 200_000
     store_max_bytes: Annotated[
         int,
-        Meta(ge=1_000_000, description="Bytes of OTLP held before old ones are dropped: of traces, of logs, of metrics."),
+        Meta(ge=1_000_000, description="Bytes of OTLP stored before the oldest are dropped, for each of traces, logs and metrics."),
     ] = 128_000_000
     forward: Annotated[
         str,
         Meta(
-            description="OTLP endpoints that get all signals beside the observatory, with commas between them: "
-            "`http://host:port` (http/protobuf) or `grpc://host:port`."
+            description="Further OTLP endpoints that receive all signals, separated by commas: "
+            "`http://host:port` (http/protobuf) or `grpc://host:port`. Each may have its own signals and headers: "
+            "`http://host:port;signals=traces,logs;header=name=value`."
         ),
     ] = ""
     forward_headers: Annotated[
-        str, Meta(description="Headers sent along, such as a key: `name=value,name=value`, as in OTEL_EXPORTER_OTLP_HEADERS.")
+        str,
+        Meta(description="Headers for all of these endpoints: `name=value,name=value`, as in OTEL_EXPORTER_OTLP_HEADERS."),
+    ] = ""
+    allowed_hosts: Annotated[
+        str,
+        Meta(
+            description="Host names with dots under which changes are accepted, separated by commas; IP addresses and names of "
+            "container engines and clusters always are."
+        ),
+    ] = ""
+    cors_origins: Annotated[
+        str,
+        Meta(
+            description="Origins whose pages may send telemetry to the observatory and evaluate the console's flags, besides those "
+            "of loopback: `https://shop.example,https://other.example`, or `*`."
+        ),
     ] = ""
     export_dir: Annotated[
-        str, Meta(description="Folder for traces.jsonl, logs.jsonl and metrics.jsonl, one OTLP JSON object a line; empty for none.")
+        str,
+        Meta(description="Folder for traces.jsonl, logs.jsonl and metrics.jsonl, one OTLP JSON object per line; empty: no files."),
     ] = ""
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings.
+    """Read the settings from ``environ``, by default the process's environment.
 
-    Args:
-        environ: variables to read instead of the process's own environment.
-
-    Returns:
-        The settings, defaults where a variable is unset or empty (``SHOP_DYNAMODB_ENDPOINT`` and ``SHOP_CONSOLE_URL``
-            may be set to empty).
+    An empty variable counts as unset, except for ``SHOP_DYNAMODB_ENDPOINT`` and ``SHOP_CONSOLE_URL``.
 
     Raises:
-        SettingsError: a value cannot be used, or a ``SHOP_*`` variable is unknown; every one is named.
+        SettingsError: a value is invalid, or a ``SHOP_*`` variable is unknown.
     """
     environ = os.environ if environ is None else environ
     hints = get_type_hints(Settings, include_extras=True)
@@ -184,11 +221,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def table() -> list[tuple[str, str, str, str]]:
-    """List every setting.
-
-    Returns:
-        One ``(variable, type, default, description)`` per setting, in the order of the class.
-    """
+    """Return ``(variable, type, default, description)`` of each setting, in the order of the class."""
     rows = []
     for name, hint in get_type_hints(Settings, include_extras=True).items():
         kind, description = _describe(hint)

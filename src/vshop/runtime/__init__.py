@@ -1,1 +1,1 @@
-"""Starts, watches and stops a shop on this machine: processes, ports, state. Speaks plain HTTP, without the services' libraries."""
+"""Start, watch and stop a shop: as local processes, in containers, or on Kubernetes. Imports none of the services' libraries."""

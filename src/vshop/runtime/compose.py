@@ -1,87 +1,107 @@
-"""The shop in containers: runs ``docker compose`` on the checkout's docker-compose.yml, and says where everything is."""
+"""Runs the shop in containers: ``docker compose`` on docker-compose.yml. All functions raise ComposeError."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vshop.runtime import folders
-from vshop.runtime.errors import ComposeError
+from vshop.kit.telemetry.variables import not_passed_on
+from vshop.runtime.local.probes import ReachableShop, probe_shop
+from vshop.runtime.model import folders
+from vshop.runtime.model.errors import ComposeError
+from vshop.runtime.model.mode import Ended, Started
+from vshop.runtime.model.parts import PUBLISHED
+from vshop.runtime.model.progress import Event, Progress
 
-_PORTS = {
-    ("orders", 8080): "orders",
-    ("auth-stub", 8081): "auth",
-    ("stock-updater", 8082): "stock",
-    ("console", 8090): "console",
-    ("jaeger", 16686): "traces",
-    ("observatory", 16687): "observatory",
-}
 _UNITS = {"B": 1, "kB": 1e3, "KiB": 2**10, "MB": 1e6, "MiB": 2**20, "GB": 1e9, "GiB": 2**30}
 _STDERR = 2
 _INSTEAD = "`vshop up` runs the same shop without Docker."
 
 
 class Container(NamedTuple):
-    """One container that runs."""
+    """A running container."""
 
     name: str
     resident_bytes: int
 
 
+class ComposeMode:
+    """Runs the shop in containers."""
+
+    name, first_order_s = "compose", 20.0
+
+    def __init__(self, timeout_s: float = 180.0, *, volumes: bool = False) -> None:
+        """Set the seconds to wait, and whether to remove the stored data too."""
+        self._timeout_s = timeout_s
+        self._volumes = volumes
+
+    def up(self, progress: Progress) -> Started:
+        """Build and start the containers. Compose prints its own progress."""
+        ignored = not_passed_on(os.environ, variables(), "docker-compose.yml, below x-telemetry")
+        if ignored:
+            progress(Event("telemetry", "note", ignored))
+        up(self._timeout_s)
+        urls, running = addresses(), containers()
+        width = max((len(one.name) for one in running), default=0)
+        memory = [f"{len(running)} containers, {sum(one.resident_bytes for one in running) / 1e6:.0f} MB resident in all:"]
+        memory += [f"  {one.name:<{width}}  {one.resident_bytes / 1e6:.0f} MB" for one in running]
+        exports = [
+            f"  export VSHOP_{name.upper()}_URL={url}"
+            for name, url in urls.items()
+            if url != f"http://127.0.0.1:{PUBLISHED[name][1]}"
+        ]
+        if exports:
+            exports.insert(0, "The ports are not the defaults. Set these for all other commands:")
+        details = {"containers": [{"name": one.name, "residentBytes": one.resident_bytes} for one in running]}
+        return Started(urls, details, notes=tuple("\n".join(lines) for lines in (memory, exports) if lines))
+
+    def down(self, _progress: Progress) -> Ended:
+        """Remove the containers."""
+        down(volumes=self._volumes)
+        return Ended(found=True, text=f"Removed the containers{' and their stored data' if self._volumes else ''}.")
+
+    def status(self) -> ReachableShop:
+        """Check every published port."""
+        return probe_shop(addresses())
+
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses of the published ports."""
+        return addresses()
+
+
 def up(timeout_s: float) -> None:
-    """Build the image, start everything and wait until every container is healthy. Compose tells its progress on stderr.
-
-    Args:
-        timeout_s: how long to wait for the containers, in seconds; the build does not count.
-
-    Raises:
-        ComposeError: Docker is not there, or a container did not become healthy.
-    """
+    """Build the image, start all containers, and wait until they are healthy. The timeout does not include the build."""
     _build()
-    waiting = ["up", "--detach", "--no-build", "--remove-orphans", "--wait", "--wait-timeout", str(int(timeout_s))]
-    if _run(*waiting).returncode:
-        raise ComposeError(_why_not_up())
+    arguments = ["up", "--detach", "--no-build", "--remove-orphans", "--wait", "--wait-timeout", str(int(timeout_s))]
+    if _run(*arguments).returncode:
+        raise ComposeError(_explain_failure())
 
 
 def _build() -> None:
     if _run("build", "--quiet").returncode:
-        raise ComposeError(f"`docker compose build` in {_file().parent} failed; its output above says why. {_INSTEAD}")
+        raise ComposeError(f"`docker compose build` in {_file().parent} failed; see its output above. {_INSTEAD}")
 
 
 def down(*, volumes: bool) -> None:
-    """Stop and remove the containers.
-
-    Args:
-        volumes: also remove what they stored: orders, stock, traces.
-
-    Raises:
-        ComposeError: Docker is not there, or refused.
-    """
-    # Containers of a profile that is not named would stay, though their network goes.
+    """Stop and remove the containers."""
+    # Without its name, the containers of a profile would stay while their network is removed.
     if _run("--profile", "load", "down", "--remove-orphans", *(["--volumes"] if volumes else [])).returncode:
-        raise ComposeError("`docker compose down` failed; its output above says why.")
+        raise ComposeError("`docker compose down` failed; see its output above.")
 
 
 def addresses() -> dict[str, str]:
-    """Say where the published ports are, by the names in ``vshop.addresses.Addresses``.
-
-    Raises:
-        ComposeError: Docker is not there.
-    """
+    """Return the addresses of the published ports, by field of ``vshop.shop.addresses.Addresses``."""
     services = json.loads(_read("config", "--format", "json"))["services"]
     published = {
         (name, port["target"]): port["published"] for name, service in services.items() for port in service.get("ports", ())
     }
-    return {name: f"http://127.0.0.1:{published[place]}" for place, name in _PORTS.items() if place in published}
+    return {name: f"http://127.0.0.1:{published[target]}" for name, target in PUBLISHED.items() if target in published}
 
 
 def containers() -> list[Container]:
-    """List the containers that run, with the memory that each has resident.
-
-    Raises:
-        ComposeError: Docker is not there.
-    """
+    """Return the running containers with their resident memory."""
     ids = _read("ps", "--quiet").split()
     if not ids:
         return []
@@ -93,11 +113,7 @@ def containers() -> list[Container]:
 
 
 def variables() -> set[str]:
-    """Return the names of the variables that docker-compose.yml takes from the environment.
-
-    Raises:
-        ComposeError: there is no such file here.
-    """
+    """Return the names of the environment variables that docker-compose.yml reads."""
     return set(re.findall(r"\$\{(\w+)", _file().read_text(encoding="utf-8")))
 
 
@@ -109,9 +125,7 @@ def _bytes(text: str) -> int:
 def _file() -> Path:
     file = folders.services().parent / "docker-compose.yml"
     if not file.is_file():
-        raise ComposeError(
-            f"There is no {file}: containers are built from a checkout of the project, which this is not. {_INSTEAD}"
-        )
+        raise ComposeError(f"There is no {file}: containers can be built only in a checkout of the project. {_INSTEAD}")
     return file
 
 
@@ -120,20 +134,20 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    # Its progress goes to stderr, so that what `vshop` prints as JSON stays JSON.
-    _check()
+    # stdout belongs to the JSON output of `vshop`.
+    _check_docker()
     return subprocess.run(_command(*arguments), stdout=_STDERR, check=False)
 
 
 def _read(*arguments: str) -> str:
-    _check()
+    _check_docker()
     ran = subprocess.run(_command(*arguments), capture_output=True, text=True, timeout=60, check=False)
     if ran.returncode:
         raise ComposeError(f"`docker compose {' '.join(arguments)}` failed: {ran.stderr.strip()}")
     return ran.stdout
 
 
-def _check() -> None:
+def _check_docker() -> None:
     try:
         ran = subprocess.run(
             ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=20, check=False
@@ -142,24 +156,22 @@ def _check() -> None:
     except FileNotFoundError as error:
         raise ComposeError(f"There is no `docker` on the path. Install Docker with Compose 2.20 or newer. {_INSTEAD}") from error
     except subprocess.TimeoutExpired as error:
-        raise ComposeError(f"Docker did not answer within 20 s. Is it starting? Try again. {_INSTEAD}") from error
+        raise ComposeError(f"Docker did not answer within 20 s. If it is starting, try again. {_INSTEAD}") from error
     if ran.returncode:
-        raise ComposeError(f"Docker's engine does not answer: {ran.stderr.strip()}. Start it (DOCKER_HOST says where). {_INSTEAD}")
+        raise ComposeError(f"The Docker engine does not answer: {ran.stderr.strip()}. Start it, or set DOCKER_HOST. {_INSTEAD}")
     if compose.returncode:
-        raise ComposeError(f"`docker compose` is not there. Install Compose 2.20 or newer. {_INSTEAD}")
+        raise ComposeError(f"Docker has no `compose` command. Install Compose 2.20 or newer. {_INSTEAD}")
 
 
-def _why_not_up() -> str:
+def _explain_failure() -> str:
     rows = [json.loads(line) for line in _read("ps", "--all", "--format", "json").splitlines()]
-    waiting = [row for row in rows if row["State"] != "running" or row.get("Health") not in ("", "healthy")]
-    if not waiting:
-        return (
-            "`docker compose up` failed; its output above says why (a port that is taken: VSHOP_ORDERS_PORT and the like move it)."
-        )
+    unhealthy = [row for row in rows if row["State"] != "running" or row.get("Health") not in ("", "healthy")]
+    if not unhealthy:
+        return "`docker compose up` failed; see its output above. If a port is in use, set e.g. VSHOP_ORDERS_PORT=18080"
     parts = []
-    for row in waiting:
+    for row in unhealthy:
         log = _read("logs", "--no-color", "--no-log-prefix", "--tail", "15", row["Service"]).rstrip()
         quoted = "\n".join(f"  | {line}" for line in log.splitlines())
         state = " and ".join(filter(None, (row["State"], row.get("Health"))))
         parts.append(f"{row['Service']} is {state}. The end of its log:\n{quoted}")
-    return "\n".join(["Not every container became healthy.", *parts, "On a busy machine give it longer (`--timeout 180`)."])
+    return "\n".join(["Not every container became healthy.", *parts, "On a busy machine, allow more time (`--timeout 180`)."])

@@ -15,13 +15,11 @@ from vshop.kit.settings import Settings
 
 @pytest.fixture(scope="session")
 def tokens() -> Tokens:
-    """One key for all tests."""
     return Tokens(Settings())
 
 
 @pytest.fixture
 def client(tokens: Tokens) -> FlaskClient:
-    """The application."""
     return create_app(tokens).test_client()
 
 
@@ -39,5 +37,4 @@ def forge(tokens: Tokens) -> Callable[..., str]:
 
 @pytest.fixture
 def now() -> int:
-    """Seconds since the epoch."""
     return int(time.time())

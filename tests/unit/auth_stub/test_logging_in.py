@@ -63,7 +63,6 @@ def test_a_refused_login_says_why(login, changed, status, error):
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"{", b"", b"\xff", b'"password"'])
 def test_a_body_that_is_no_object_is_an_invalid_request(client, body):
-    """Also when it is JSON."""
     response = client.post("/oauth/token", data=body, content_type="application/json")
 
     assert (response.status_code, response.get_json()["error"]) == (400, "invalid_request")
@@ -71,13 +70,11 @@ def test_a_body_that_is_no_object_is_an_invalid_request(client, body):
 
 @pytest.mark.parametrize("value", [["auth0"], {"a": 1}, 7, True])
 def test_fields_of_another_type_log_nobody_in(client, value):
-    """And fail nothing inside."""
     for field in ("username", "password"):
         assert client.post("/oauth/token", json=LOGIN | {field: value}).status_code == 403
 
 
 def test_a_login_too_large_is_refused(client):
-    """413, before it is read."""
     assert client.post("/oauth/token", json=LOGIN | {"padding": "x" * 17_000}).status_code == 413
 
 

@@ -36,7 +36,6 @@ def _b64(data):
 
 
 def test_the_users_own_token_shows_the_profile(client, tokens):
-    """And never the password."""
     response = _ask(client, tokens.issue(ADA))
 
     assert response.status_code == 200
@@ -71,7 +70,6 @@ def test_an_expired_token_is_refused_word_for_word(client, forge, now):
     ids=lambda value: next(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else None,
 )
 def test_a_token_with_a_wrong_claim_is_refused(client, forge, claims, says):
-    """However well it is signed."""
     _refused(_ask(client, forge(**claims)), says)
 
 
@@ -100,7 +98,6 @@ def test_a_token_signed_with_the_public_key_as_secret_is_refused(client, tokens,
 
 
 def test_a_foreign_keys_token_is_refused(client, forge, tokens):
-    """Even under our key's id."""
     foreign = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     _refused(_ask(client, forge(foreign)), "Signature")
@@ -129,34 +126,29 @@ def test_a_changed_payload_is_refused(client, forge):
     ids=ascii,
 )
 def test_garbage_is_refused(client, token):
-    """Not a failure inside."""
     _refused(_ask(client, token), "Invalid token")
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YWRhOnNob3BwZXI=", "bearer"])
 def test_without_a_token_authentication_is_missing(client, header):
-    """In Auth0's words."""
     response = client.get(f"/api/v2/users/{ADA}", headers={"Authorization": header} if header is not None else {})
 
     _refused(response, "Missing authentication")
 
 
 def test_another_user_is_forbidden(client, tokens):
-    """403, in Auth0's shape."""
     response = _ask(client, tokens.issue(GRACE))
 
     assert (response.status_code, response.get_json()["error"]) == (403, "Forbidden")
 
 
 def test_an_unknown_user_is_not_found(client, tokens):
-    """404, in Auth0's shape."""
     response = _ask(client, tokens.issue(ADA), "nobody")
 
     assert (response.status_code, response.get_json()["statusCode"]) == (404, 404)
 
 
 def test_readiness_issues_and_checks_a_token(client):
-    """It does the service's work."""
     body = client.get("/readyz").get_json()
 
     assert (body["status"], body["checks"]["token"]["ok"]) == ("ready", True)

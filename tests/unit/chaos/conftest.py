@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from openfeature import api
 
-from vshop.kit.chaos import BoardProvider, Chaos
+from vshop.kit.chaos.switches import BoardProvider, Chaos
 
 
 @pytest.fixture
@@ -20,5 +20,4 @@ def provider() -> Iterator[BoardProvider]:
 
 @pytest.fixture
 def chaos(provider: BoardProvider) -> Chaos:
-    """What a chaos site asks."""
     return Chaos(api.get_client(), provider)

@@ -6,35 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from flask import Flask
 from openfeature import api
 from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
-from opentelemetry import context
-from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from vshop.kit.chaos import NO_CHAOS, Chaos, Switch
+from vshop.kit.chaos.carrier import outgoing_headers, read_requests, use_incidents
+from vshop.kit.chaos.switches import NO_CHAOS, Chaos, Switch
 
 
 @contextmanager
 def request_with(baggage: str) -> Iterator[None]:
     """Be inside a request with a baggage header."""
-    token = context.attach(W3CBaggagePropagator().extract({"baggage": baggage}))
-    try:
+    with use_incidents({"baggage": baggage}.get):
         yield
-    finally:
-        context.detach(token)
 
 
-def test_nothing_on(chaos) -> None:
-    """By default nothing is on."""
+def test_all_incidents_are_off_by_default(chaos) -> None:
     assert not chaos.on("orders-lost")
     assert not NO_CHAOS.on("orders-lost", item=1)
 
 
-def test_on(chaos, provider) -> None:
-    """What is on is on for every request, and nothing else is."""
+def test_only_the_switched_incident_is_on(chaos, provider) -> None:
     provider.replace({"orders-lost": Switch(on=True), "auth-late": Switch()})
     assert chaos.on("orders-lost")
     assert chaos.on("orders-lost", item=1)
@@ -45,29 +40,26 @@ def test_on(chaos, provider) -> None:
 
 
 @pytest.mark.parametrize(("probability", "times"), [(0.0, 0), (1.0, 1000)])
-def test_never_and_always(chaos, provider, probability, times) -> None:
-    """Never is never, always is always."""
+def test_probabilities_zero_and_one(chaos, provider, probability, times) -> None:
     provider.replace({"orders-lost": Switch(on=True, probability=probability)})
     assert sum(chaos.on("orders-lost") for _ in range(1000)) == times
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 0.9])
-def test_share(chaos, provider, probability) -> None:
-    """A probability is a share of the requests, within four standard deviations."""
+def test_a_probability_is_a_share_of_the_requests(chaos, provider, probability) -> None:
     provider.replace({"orders-lost": Switch(on=True, probability=probability)})
     times = sum(chaos.on("orders-lost") for _ in range(4000))
     assert abs(times - 4000 * probability) < 4 * (4000 * probability * (1 - probability)) ** 0.5
 
 
-def test_items(chaos, provider) -> None:
-    """A switch for some items is on for orders of these alone, not for what has no item."""
+def test_a_switch_with_items_is_on_for_their_orders_only(chaos, provider) -> None:
     provider.replace({"orders-lost": Switch(on=True, items=(1, 3))})
     assert [chaos.on("orders-lost", item=item) for item in range(5)] == [False, True, False, True, False]
     assert not chaos.on("orders-lost")
 
 
-def test_until(chaos, provider) -> None:
-    """When its time is over it is off, even if the board could not say so."""
+def test_an_expired_switch_is_off(chaos, provider) -> None:
+    """Also while the board is away."""
     provider.replace({"orders-lost": Switch(on=True, until=time.time() + 60)})
     assert chaos.on("orders-lost")
     provider.replace({"orders-lost": Switch(on=True, until=time.time() - 0.001)})
@@ -77,8 +69,7 @@ def test_until(chaos, provider) -> None:
 @pytest.mark.parametrize(
     "baggage", ["shop.chaos=orders-lost", "shop.chaos=auth-late+orders-lost", "a=b,shop.chaos=orders-lost%2Bauth-late;of=test"]
 )
-def test_request_alone(chaos, baggage) -> None:
-    """Baggage switches on for one request: one id, or several."""
+def test_baggage_switches_incidents_on_for_one_request(chaos, baggage) -> None:
     with request_with(baggage):
         assert chaos.on("orders-lost")
         assert not chaos.on("orders")
@@ -86,25 +77,34 @@ def test_request_alone(chaos, baggage) -> None:
     assert not chaos.on("orders-lost")
 
 
-def test_ids_go_on_across_hops(chaos) -> None:
-    """What came in with the baggage goes out with it, ids unharmed."""
+def test_the_ids_travel_in_a_header_of_the_shop(chaos) -> None:
     with request_with("shop.chaos=auth-late+orders-lost"):
-        headers: dict[str, str] = {}
-        W3CBaggagePropagator().inject(headers)
-    with request_with(headers["baggage"]):
+        headers = outgoing_headers()
+    assert headers == {"x-shop-chaos": "auth-late,orders-lost"}
+    assert outgoing_headers() == {}
+    with use_incidents(headers.get):
         assert chaos.on("auth-late")
         assert chaos.on("orders-lost")
 
 
-def test_request_beats_switch(chaos, provider) -> None:
-    """Who asks for it by baggage gets it, whatever the switch says of other requests."""
+def test_an_application_reads_the_ids_of_each_request(chaos) -> None:
+    app = Flask("orders")
+    app.get("/")(lambda: {"on": chaos.on("orders-lost")})
+    read_requests(app)
+    client = app.test_client()
+    assert client.get("/", headers={"baggage": "a=b, shop.chaos=orders-lost"}).json == {"on": True}
+    assert client.get("/", headers={"X-Shop-Chaos": "auth-late, orders-lost"}).json == {"on": True}
+    assert client.get("/", headers={"baggage": "a=b", "X-Shop-Chaos": ","}).json == {"on": False}
+    assert not chaos.on("orders-lost")
+
+
+def test_baggage_overrides_the_switch(chaos, provider) -> None:
     provider.replace({"orders-lost": Switch(on=True, items=(1,), probability=0.0)})
     with request_with("shop.chaos=orders-lost"):
         assert chaos.on("orders-lost", item=2)
 
 
-def test_another_provider_stands_in() -> None:
-    """Any OpenFeature provider can take the board's place."""
+def test_another_provider_can_replace_the_board() -> None:
     api.set_provider_and_wait(InMemoryProvider({"orders-lost": InMemoryFlag("on", {"on": True, "off": False})}))
     try:
         chaos = Chaos(api.get_client(), None)
@@ -114,15 +114,13 @@ def test_another_provider_stands_in() -> None:
         api.clear_providers()
 
 
-def test_other_types_are_refused(chaos, provider) -> None:
-    """Asked for anything but a boolean, the provider gives the default and says why."""
+def test_other_types_return_the_default_with_an_error(chaos, provider) -> None:
     details = api.get_client().get_string_details("orders-lost", "nothing")
     assert (details.value, details.error_code) == ("nothing", "TYPE_MISMATCH")
 
 
 @pytest.mark.parametrize("reveal", [False, True])
-def test_reveal(provider, reveal) -> None:
-    """Only where it is asked for does an evaluation that is on leave an event, and one that is off never does."""
+def test_an_evaluation_leaves_an_event_only_if_on_and_revealed(provider, reveal) -> None:
     exporter = InMemorySpanExporter()
     tracing = TracerProvider()
     tracing.add_span_processor(SimpleSpanProcessor(exporter))
@@ -148,8 +146,8 @@ def test_reveal(provider, reveal) -> None:
     tracing.shutdown()
 
 
-def test_cost(chaos, provider) -> None:
-    """Asking costs microseconds; the bounds are wide, for machines that are busy."""
+def test_an_evaluation_takes_microseconds(chaos, provider) -> None:
+    """The limits allow for busy machines."""
 
     def cost_us() -> float:
         return min(timeit.repeat(lambda: chaos.on("orders-lost", item=1), number=500, repeat=9)) / 500 * 1e6

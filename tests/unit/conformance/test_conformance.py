@@ -1,4 +1,4 @@
-"""What is emitted is held against the semantic conventions; each rule finds what it is there for."""
+"""Checks of telemetry against the semantic conventions."""
 
 import copy
 import json
@@ -10,36 +10,32 @@ import vshop
 from vshop.cli.app import app
 from vshop.conformance import check
 from vshop.conformance.rules import load_deviations, load_rules
+from vshop.corpus.loader import GOLDEN
 from vshop.corpus.otlp import SIGNALS
-from vshop.corpus.reading import GOLDEN
 
 CORPUS = vshop.load_corpus()
 
 
 def documents(case):
-    """Return a case's telemetry."""
     return {signal: [copy.deepcopy(case.otlp(signal))] for signal in SIGNALS}
 
 
 def spans(content, kind):
-    """Return the spans of a kind."""
     groups = content["traces"][0]["resourceSpans"]
     return [span for group in groups for scope in group["scopeSpans"] for span in scope["spans"] if span["kind"] == kind]
 
 
 def without(owner, name):
-    """Take an attribute away."""
     owner["attributes"] = [pair for pair in owner["attributes"] if pair["key"] != name]
 
 
 def put(owner, name, **value):
-    """Set an attribute."""
     without(owner, name)
     owner["attributes"].append({"key": name, "value": value})
 
 
 def test_the_golden_corpus_has_no_violation():
-    """Every incident and twin; each deviation that is known is still seen somewhere."""
+    """Every known deviation is still seen."""
     report = check({signal: [case.otlp(signal) for case in CORPUS.values()] for signal in SIGNALS})
 
     assert report.violations == []
@@ -64,14 +60,12 @@ BREAKS = {
 
 
 def metric(content, name):
-    """Return a metric."""
     groups = content["metrics"][0]["resourceMetrics"]
     return next(one for group in groups for scope in group["scopeMetrics"] for one in scope["metrics"] if one["name"] == name)
 
 
 @pytest.mark.parametrize("rule", BREAKS)
-def test_each_rule_finds_what_it_is_there_for(rule):
-    """One thing is made wrong, and named with a link to the convention."""
+def test_each_rule_finds_its_violation(rule):
     content = documents(CORPUS["stock-slow-but-healthy"])
     BREAKS[rule](content)
 
@@ -81,8 +75,7 @@ def test_each_rule_finds_what_it_is_there_for(rule):
     assert found[0].link.startswith("https://opentelemetry.io/")
 
 
-def test_an_error_needs_its_type():
-    """``error.type`` is required when, and only when, a span is one."""
+def test_error_span_needs_error_type():
     content = documents(CORPUS["stock-put-missing-key"])
     without(next(span for span in spans(content, 5) if span["status"].get("code") == 2), "error.type")
 
@@ -92,7 +85,6 @@ def test_an_error_needs_its_type():
 
 
 def test_a_resource_without_a_service_is_found():
-    """It would be nobody's."""
     content = documents(CORPUS["auth-token-missing"])
     for signal, name in (("traces", "resourceSpans"), ("logs", "resourceLogs"), ("metrics", "resourceMetrics")):
         for group in content[signal][0][name]:
@@ -102,7 +94,6 @@ def test_a_resource_without_a_service_is_found():
 
 
 def test_every_rule_and_every_deviation_has_a_link():
-    """For whoever wants to know why."""
     rules = load_rules()
     groups = [*rules.spans, *rules.events, *rules.logs, *rules.resources, *rules.metrics]
 
@@ -110,11 +101,10 @@ def test_every_rule_and_every_deviation_has_a_link():
     assert all(one.reason and one.link.startswith("https://") for one in load_deviations())
 
 
-def test_the_command_tells_a_person_and_a_program():
-    """Exit status 1 when something violates a convention."""
-    told = CliRunner().invoke(app, ["conformance", str(GOLDEN)])
+def test_command_prints_text_and_json():
+    text = CliRunner().invoke(app, ["conformance", str(GOLDEN)])
     data = CliRunner().invoke(app, ["conformance", str(GOLDEN), "--json"])
 
-    assert (told.exit_code, data.exit_code) == (0, 0)
-    assert "0 violations" in told.stdout
+    assert (text.exit_code, data.exit_code) == (0, 0)
+    assert "0 violations" in text.stdout
     assert json.loads(data.stdout)["violations"] == []

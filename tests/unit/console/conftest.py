@@ -1,4 +1,4 @@
-"""A board that is served over HTTP on a free port, and services that follow it."""
+"""A served console, and services that follow its board."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -9,25 +9,24 @@ import pytest
 import requests
 
 from console.app import create_app
-from console.board import Board
-from console.expiry import Expiry
-from console.journal import Journal
-from console.listed import Listed
+from console.board.board import Board, expiring
+from console.board.catalogue_entries import CatalogueEntry
+from console.board.journal import Journal
 from tests.waiting import Eventually
-from vshop.kit.chaos import BoardProvider
-from vshop.kit.chaos_follower import Follower
-from vshop.kit.server import HttpServer
-from vshop.runtime import ports
+from vshop.kit.chaos.follower import Follower
+from vshop.kit.chaos.switches import BoardProvider
+from vshop.kit.http.server import HttpServer
+from vshop.runtime.local import ports
 
 TIMEOUT_S = 10
-LISTED = {
+ENTRIES = {
     one.id: one
     for one in (
-        Listed(id="auth-late", title="Logging in takes long", services=("auth-stub",), by_item=False),
-        Listed(id="both-sides", title="Nothing works", services=("orders", "stock-updater")),
-        Listed(id="orders-lost", title="Orders get lost", services=("orders",)),
-        Listed(id="orders-once", title="One order gets lost", services=("orders",), scope=("request",)),
-        Listed(id="stock-sold-out", title="Nothing left", scope=(), trigger='POST /orders {"itemId":9}'),
+        CatalogueEntry(id="auth-late", title="Logging in takes long", services=("auth-stub",), by_item=False),
+        CatalogueEntry(id="both-sides", title="Nothing works", services=("orders", "stock-updater")),
+        CatalogueEntry(id="orders-lost", title="Orders get lost", services=("orders",)),
+        CatalogueEntry(id="orders-once", title="One order gets lost", services=("orders",), scope=("request",)),
+        CatalogueEntry(id="stock-sold-out", title="Nothing left", scope=(), trigger='POST /orders {"itemId":9}'),
     )
 }
 
@@ -35,7 +34,7 @@ Follow = Callable[..., tuple[BoardProvider, Follower]]
 
 
 class Console:
-    """A console that is served; it can be stopped and started again on its port."""
+    """A served console, which can be restarted on its port."""
 
     def __init__(self, file: Path | None = None, **options: Any) -> None:
         self.port = ports.free(1)[0]
@@ -48,12 +47,14 @@ class Console:
         self.start()
 
     def start(self) -> None:
-        """Build the board anew, from its journal if it has a file, and serve it."""
+        """Serve a new board, restored from the journal's file."""
         self.journal = Journal(self._file)
-        self.board = Board(LISTED, self.journal, **self._options)
-        server = HttpServer(create_app(self.board, self.journal), "127.0.0.1", self.port, threads=24, drain_s=1)
+        self.board = Board(ENTRIES, self.journal, **self._options)
+        server = HttpServer(
+            create_app(self.board, self.journal), "127.0.0.1", self.port, threads=24, drain_s=1, notice_disconnects=True
+        )
         self._running.enter_context(server)
-        self._running.enter_context(Expiry(self.board))
+        self._running.enter_context(expiring(self.board))
 
     def stop(self) -> None:
         """Stop serving."""
@@ -64,31 +65,31 @@ class Console:
         self.stop()
         self.session.close()
 
-    def ask(self, method: str, path: str, **more: Any) -> requests.Response:
+    def request(self, method: str, path: str, **more: Any) -> requests.Response:
         """Send a request."""
         return self.session.request(method, self.url + path, timeout=TIMEOUT_S, **more)
 
     def put(self, path: str, **more: Any) -> requests.Response:
-        """Turn a switch."""
-        return self.ask("PUT", f"/chaos/{path}", **more)
+        """Switch an incident on."""
+        return self.request("PUT", f"/chaos/{path}", **more)
 
     def delete(self, path: str = "") -> requests.Response:
-        """Turn a switch, or all, off."""
-        return self.ask("DELETE", f"/chaos/{path}".rstrip("/"))
+        """Switch an incident off, or all of them."""
+        return self.request("DELETE", f"/chaos/{path}".rstrip("/"))
 
     def on(self) -> set[str]:
-        """Return what is on."""
-        return {switch["id"] for switch in self.ask("GET", "/chaos").json()["switches"] if switch["on"]}
+        """Return the ids of the incidents that are on."""
+        return {switch["id"] for switch in self.request("GET", "/chaos").json()["switches"] if switch["on"]}
 
     def poll(self, context: dict[str, Any] | None = None, **headers: str) -> requests.Response:
-        """Ask for all flags once, in a connection of its own."""
+        """Evaluate all flags once, on a new connection."""
         url = f"{self.url}/ofrep/v1/evaluate/flags"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return requests.post(url, json={"context": context or {}}, headers=named, timeout=TIMEOUT_S)
 
-    def deaf(self, name: str) -> None:
-        """Pretend to be an instance that asks once and takes nothing over."""
-        assert self.poll({"targetingKey": name}).status_code == 200
+    def add_silent_follower(self, name: str) -> None:
+        """Poll once as an instance that acknowledges nothing."""
+        assert self.poll(Vshop_Follower=name).status_code == 200
 
 
 @pytest.fixture
@@ -111,8 +112,8 @@ def console(serve: Callable[..., Console]) -> Console:
 
 
 @pytest.fixture(scope="module")
-def lonely() -> Iterator[Console]:
-    """A console that nobody follows, shared by tests which change nothing."""
+def unfollowed() -> Iterator[Console]:
+    """A console without followers, shared by a module."""
     console = Console()
     yield console
     console.close()
@@ -120,13 +121,13 @@ def lonely() -> Iterator[Console]:
 
 @pytest.fixture
 def impatient(serve: Callable[..., Console]) -> Console:
-    """A console that waits for nobody longer than 0.3 s."""
+    """A console that waits 0.3 s for acknowledgements."""
     return serve(ack_timeout_s=0.3)
 
 
 @pytest.fixture
 def follow(eventually: Eventually) -> Iterator[Follow]:
-    """Start followers: ``follow(console, service)``; each is known to the board when it returns."""
+    """Start followers: ``follow(console, service)``."""
     with contextlib.ExitStack() as followers:
 
         def start(console: Console, service: str, **options: Any) -> tuple[BoardProvider, Follower]:

@@ -1,14 +1,13 @@
-"""Many at once."""
+"""Concurrent changes and reads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
-from vshop.kit.chaos import Switch
+from vshop.kit.chaos.switches import Switch
 
 MANY = 24
 
 
-def test_concurrent_changes_of_one_switch(console, follow) -> None:
-    """Each change gets a revision of its own, none is lost, and the last one holds."""
+def test_concurrent_changes_of_one_switch_get_their_own_revisions(console, follow) -> None:
     provider, _ = follow(console, "orders")
     shares = [round(number / 100, 2) for number in range(1, MANY + 1)]
     with ThreadPoolExecutor(6) as pool:
@@ -21,7 +20,6 @@ def test_concurrent_changes_of_one_switch(console, follow) -> None:
 
 
 def test_concurrent_changes_of_two_switches(console, follow) -> None:
-    """Turning one switch never undoes another."""
     orders, _ = follow(console, "orders")
     auth, _ = follow(console, "auth-stub")
     with ThreadPoolExecutor(6) as pool:
@@ -31,12 +29,11 @@ def test_concurrent_changes_of_two_switches(console, follow) -> None:
     assert [line.revision for line in console.journal.lines()] == list(range(1, MANY + 1))
 
 
-def test_reading_never_waits(impatient, follow) -> None:
-    """While acknowledgements are awaited, the board can be read."""
+def test_reads_do_not_wait_for_acknowledgements(impatient, follow) -> None:
     follow(impatient, "orders")
-    impatient.deaf("orders/deaf")
+    impatient.add_silent_follower("orders/deaf")
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(impatient.put, "orders-lost")
-        read = pool.submit(impatient.ask, "GET", "/chaos")
+        read = pool.submit(impatient.request, "GET", "/chaos")
         assert read.result(5).status_code == 200
         assert slow.result(5).status_code == 504

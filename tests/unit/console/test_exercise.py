@@ -1,17 +1,19 @@
-"""The blind exercise: the server keeps the secret, scores, and cleans up."""
+"""The blind exercise."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from console.board import Board
-from console.journal import Journal
-from console.listed import from_catalogue
-from console.page.exercise import Exercise, NothingRunsError, SilentError
-from vshop.incidents.exercises import EXERCISES
-from vshop.incidents.loader import load_catalogue
+from console.board.board import Board
+from console.board.catalogue_entries import from_catalogue
+from console.board.journal import Journal
+from console.page.exercise import COMPLAINTS, Exercise, NoExerciseError, NotAcknowledgedError, UnknownAnswerError
+from vshop.incidents.loader import EXERCISES, load_catalogue
+from vshop.incidents.telemetry_fault import load_telemetry_faults
 
 CATALOGUE = load_catalogue()
+ALL = CATALOGUE | load_telemetry_faults()
 
 
 def _exercise(board: Board, chosen: str) -> Exercise:
@@ -24,43 +26,43 @@ def _exercise(board: Board, chosen: str) -> Exercise:
 
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Board:
-    """A board whose changes nobody has to acknowledge."""
+    """A board whose changes need no acknowledgement."""
     made = Board(from_catalogue(CATALOGUE), Journal(None), ack_timeout_s=0.01)
     monkeypatch.setattr(made, "_needed", lambda _: {})
     return made
 
 
-def test_it_switches_one_on_and_says_not_which(board: Board) -> None:
+def test_begin_switches_an_incident_on_and_hides_its_id(board: Board) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
 
     assert board.snapshot().states["pricing-type-error"].switch.on
-    assert "pricing-type-error" not in str(exercise.told())
+    assert "pricing-type-error" not in str(exercise.view())
 
 
-def test_hints_are_given_one_by_one(board: Board) -> None:
+def test_hints_are_revealed_one_by_one(board: Board) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
     hints = CATALOGUE["pricing-type-error"].workshop.hints
     for count in range(len(hints) + 2):
-        assert exercise.told()["hints"] == hints[:count]
+        assert exercise.view()["hints"] == hints[:count]
         exercise.hint()
 
 
-def test_a_wrong_answer_goes_on_and_a_right_one_ends_it(board: Board) -> None:
+def test_only_a_correct_diagnosis_ends_the_exercise(board: Board) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
     exercise.attempt({"service": "orders", "component": "kafka", "errorType": "TypeError"})
-    assert exercise.told()["attempts"][0]["right"] == {"service": True, "component": False, "errorType": True}
+    assert exercise.view()["attempts"][0]["right"] == {"service": True, "component": False, "errorType": True}
     assert exercise.running
 
     exercise.attempt({"service": "orders", "component": "orders/pricing", "errorType": "TypeError"})
 
-    assert exercise.told()["last"]["solved"]
+    assert exercise.view()["last"]["solved"]
     assert not board.snapshot().states["pricing-type-error"].switch.on
 
 
-def test_a_part_of_the_answer_is_not_enough(board: Board) -> None:
+def test_a_partial_diagnosis_is_not_enough(board: Board) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
     exercise.attempt({"service": "orders"})
@@ -68,7 +70,7 @@ def test_a_part_of_the_answer_is_not_enough(board: Board) -> None:
     assert exercise.running
 
 
-def test_of_a_look_alike_it_is_right_to_say_that_nothing_is_wrong(board: Board) -> None:
+def test_an_empty_diagnosis_solves_a_near_miss_twin(board: Board) -> None:
     exercise = _exercise(board, "stock-slow-but-healthy")
     exercise.begin()
     exercise.attempt({"service": "orders"})
@@ -76,10 +78,10 @@ def test_of_a_look_alike_it_is_right_to_say_that_nothing_is_wrong(board: Board) 
 
     exercise.attempt({})
 
-    assert exercise.told()["last"]["solved"]
+    assert exercise.view()["last"]["solved"]
 
 
-def test_of_a_fault_it_is_not(board: Board) -> None:
+def test_an_empty_diagnosis_does_not_solve_a_fault(board: Board) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
     exercise.attempt({})
@@ -87,40 +89,38 @@ def test_of_a_fault_it_is_not(board: Board) -> None:
     assert exercise.running
 
 
-def test_giving_up_tells_what_it_was(board: Board) -> None:
+def test_giving_up_reveals_the_incident(board: Board) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
     exercise.give_up()
 
-    assert exercise.told()["last"]["id"] == "pricing-type-error"
-    with pytest.raises(NothingRunsError):
+    assert exercise.view()["last"]["id"] == "pricing-type-error"
+    with pytest.raises(NoExerciseError):
         exercise.give_up()
 
 
-def test_it_does_not_begin_when_a_service_is_silent() -> None:
+def test_it_does_not_start_without_acknowledgement() -> None:
     silent = Board(from_catalogue(CATALOGUE), Journal(None), ack_timeout_s=0.01)
     exercise = _exercise(silent, "pricing-type-error")
-    with pytest.raises(SilentError):
+    with pytest.raises(NotAcknowledgedError):
         exercise.begin()
 
     assert not exercise.running
 
 
-def test_one_that_does_not_begin_leaves_none_of_before(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All switches are off: nothing is left that could be answered."""
+def test_a_failed_start_ends_the_previous_exercise(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
     monkeypatch.undo()
 
-    with pytest.raises(SilentError):
+    with pytest.raises(NotAcknowledgedError):
         exercise.begin()
 
     assert not exercise.running
     assert not any(state.switch.on for state in board.snapshot().states.values())
 
 
-def test_one_that_cannot_be_switched_off_goes_on(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not told over while its incident is on."""
+def test_an_exercise_that_cannot_be_switched_off_continues(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
 
@@ -138,25 +138,62 @@ def test_one_that_cannot_be_switched_off_goes_on(board: Board, monkeypatch: pyte
     assert not exercise.running
 
 
-@pytest.mark.parametrize("number", range(1, len(EXERCISES) + 1))
-def test_an_exercise_of_the_workshop_is_begun_by_its_number(board: Board, number: int) -> None:
-    """All of them, those without a switch included; their names are not told."""
-    exercise = Exercise(board, CATALOGUE)
+@pytest.mark.parametrize("number", EXERCISES)
+def test_a_workshop_exercise_starts_by_number(board: Board, number: int) -> None:
+    altered: list[str | None] = []
+    exercise = Exercise(board, CATALOGUE, alter_telemetry=lambda fault: altered.append(fault and fault.id))
     exercise.begin(number=number)
-    chosen = EXERCISES[number - 1]
+    chosen = EXERCISES[number]
 
-    assert exercise.incident() is CATALOGUE[chosen]
-    assert [name for name, state in board.snapshot().states.items() if state.switch.on] == (
-        [chosen] if CATALOGUE[chosen].switch else []
-    )
-    assert chosen not in str(exercise.told())
+    assert exercise.incident() == ALL[chosen]
+    assert altered == ([None] if chosen in CATALOGUE else [None, chosen])
+    assert [name for name, state in board.snapshot().states.items() if state.switch.on] == ([chosen] if ALL[chosen].switch else [])
+    assert chosen not in str(exercise.view())
     exercise.give_up()
     assert not exercise.running
+    assert altered[-1] is None
 
 
-def test_the_workshop_gets_no_easier() -> None:
-    """The flagships come first: both are worked through together."""
-    levels = [CATALOGUE[one].workshop.level for one in EXERCISES]
+def test_the_workshop_gets_harder() -> None:
+    """Except the first two, which the workshop solves together."""
+    levels = [ALL[one].workshop.level for one in EXERCISES.values()]
 
     assert levels[:2] == [1, 2]
     assert levels[2:] == sorted(levels[2:])
+
+
+def test_the_complaints_are_those_of_the_attendees_guide(board: Board) -> None:
+    guide = " ".join((Path(__file__).parents[3] / "docs/workshop/attendee.md").read_text(encoding="utf-8").split())
+
+    assert COMPLAINTS.keys() == EXERCISES.keys()
+    for number, (title, complaint) in COMPLAINTS.items():
+        assert f"## {number}. {title}" in guide
+        assert complaint.replace("“", '"').replace("”", '"') in guide
+        exercise = Exercise(board, CATALOGUE)
+        exercise.begin(number=number)
+        assert (exercise.view()["number"], exercise.view()["complaint"]) == (number, complaint)
+
+
+def test_an_unknown_value_is_refused_and_not_counted(board: Board) -> None:
+    exercise = _exercise(board, "pricing-type-error")
+    exercise.begin()
+    with pytest.raises(UnknownAnswerError, match="Choose one of"):
+        exercise.attempt({"service": "ordres"})
+
+    assert exercise.view()["attempts"] == []
+
+
+def test_a_clean_order_is_placed_before_the_incident_is_on(board: Board) -> None:
+    on: list[list[str]] = []
+    ordered: list[int] = []
+
+    def place(item_id: int) -> str:
+        ordered.append(item_id)
+        on.append([name for name, state in board.snapshot().states.items() if state.switch.on])
+        return "a" * 32
+
+    exercise = Exercise(board, CATALOGUE, place_clean_order=place)
+    exercise.begin(number=2)
+
+    assert (on, ordered) == ([[]], [CATALOGUE[EXERCISES[2]].trigger.steps[0].order.item_id])
+    assert exercise.view()["cleanTraceId"] == "a" * 32

@@ -1,13 +1,12 @@
-"""What is switched on for a time goes off by itself."""
+"""Incidents that are switched on for a duration."""
 
-from console.board import Board
-from console.journal import Journal, Line
-from console.moments import written
-from vshop.kit.chaos import Switch
+from console.board.board import Board
+from console.board.journal import Journal, Line
+from vshop.kit.chaos.switches import Switch
+from vshop.kit.times import rfc3339_ms
 
 
-def test_expiry(console, follow, eventually) -> None:
-    """The board itself switches off, raises the revision, tells the services and writes it down."""
+def test_expiry_reaches_the_services_and_the_journal(console, follow, eventually) -> None:
     provider, follower = follow(console, "orders")
     assert console.put("orders-lost?for=300ms").status_code == 200
     assert set(provider.switches) == {"orders-lost"}
@@ -18,10 +17,9 @@ def test_expiry(console, follow, eventually) -> None:
     assert console.on() == set()
 
 
-def test_renewed_in_time(serve, eventually) -> None:
-    """What is asked for again stays on; what was replaced by one without an end never ends."""
+def test_a_later_switch_replaces_the_end(serve, eventually) -> None:
     now = [1000.0]
-    board = Board(serve().board.listed, Journal(), ack_timeout_s=0.01, clock=lambda: now[0])
+    board = Board(serve().board.entries, Journal(), ack_timeout_s=0.01, clock=lambda: now[0])
     with board.followers.present("orders/one", 99, lambda: False):
         board.turn_on("orders-lost", Switch(on=True, until=1060.0))
         now[0] = 1059.0
@@ -40,10 +38,9 @@ def test_renewed_in_time(serve, eventually) -> None:
         assert board.snapshot().states["orders-lost"].switch.on
 
 
-def test_over_while_the_board_was_away(serve, eventually, tmp_path) -> None:
-    """A board that starts after the end of a switch's time switches it off at once, and says so."""
+def test_expired_while_the_console_was_down(serve, eventually, tmp_path) -> None:
     file = tmp_path / "journal.ndjson"
-    Journal(file).append([Line(time=written(1.0), incident="orders-lost", state="on", revision=7, until=written(2.0))])
+    Journal(file).append([Line(time=rfc3339_ms(1.0), incident="orders-lost", state="on", revision=7, until=rfc3339_ms(2.0))])
     console = serve(file)
     eventually(lambda: len(console.journal.lines()) == 2)
     line = console.journal.lines()[-1]

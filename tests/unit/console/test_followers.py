@@ -4,33 +4,29 @@ import threading
 
 import pytest
 
-from console.followers import BETWEEN_POLLS_S, HUNG_UP_S, Followers
+from console.board.followers import BETWEEN_POLLS_S, HUNG_UP_S, Followers
 
 
 class Clock:
-    """A clock that is set."""
+    """A clock that tests set."""
 
     now = 100.0
 
     def __call__(self) -> float:
-        """Tell the time."""
         return self.now
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock."""
     return Clock()
 
 
 @pytest.fixture
 def followers(clock) -> Followers:
-    """Nobody yet."""
     return Followers(["orders"], threading.Condition(), clock)
 
 
-def test_between_polls(followers, clock) -> None:
-    """An instance is alive while it polls, and for a while after; then it is forgotten."""
+def test_an_instance_stays_alive_between_polls(followers, clock) -> None:
     with followers.present("orders/one", 1, lambda: False):
         clock.now += 60
         assert followers.alive() == {"orders/one": 1}
@@ -41,8 +37,7 @@ def test_between_polls(followers, clock) -> None:
     assert followers._instances == {}
 
 
-def test_hung_up(followers, clock) -> None:
-    """One whose connection is gone has only as long as dialling again takes."""
+def test_a_disconnected_instance_soon_counts_as_dead(followers, clock) -> None:
     gone = [False]
     with followers.present("orders/one", 1, lambda: gone[0]):
         gone[0] = True
@@ -52,8 +47,7 @@ def test_hung_up(followers, clock) -> None:
     assert followers.alive() == {}
 
 
-def test_dialled_again(followers, clock) -> None:
-    """One that has dialled again is alive, whatever becomes of its former connection."""
+def test_a_reconnected_instance_is_alive(followers, clock) -> None:
     with followers.present("orders/one", 1, lambda: True), followers.present("orders/one", 2, lambda: False):
         followers.alive()
         clock.now += 60

@@ -1,20 +1,19 @@
-"""Followers and the board lose and find each other again."""
+"""Followers reconnect to the board."""
 
 import logging
 
-from vshop.kit.chaos import Switch
+from vshop.kit.chaos.switches import Switch
 
 
 def test_board_restarts_with_its_journal(serve, follow, eventually, tmp_path) -> None:
-    """A board that comes back knows what was on, and the follower takes part again."""
     console = serve(tmp_path / "journal.ndjson")
     provider, follower = follow(console, "orders")
     console.put("orders-lost", json={"probability": 0.5, "items": [1]})
     console.stop()
-    assert provider.switches == {"orders-lost": Switch(on=True, probability=0.5, items=(1,))}, "the last word holds"
+    assert provider.switches == {"orders-lost": Switch(on=True, probability=0.5, items=(1,))}, "the follower keeps the last state"
     console.start()
     assert console.on() == {"orders-lost"}
-    assert console.board.snapshot().revision == 1, "revisions go on where they were"
+    assert console.board.snapshot().revision == 1, "revisions continue"
     eventually(lambda: console.board.alive().get(follower.name) == 1)
     assert provider.switches == {"orders-lost": Switch(on=True, probability=0.5, items=(1,))}
     answer = console.delete("orders-lost")
@@ -22,7 +21,7 @@ def test_board_restarts_with_its_journal(serve, follow, eventually, tmp_path) ->
 
 
 def test_board_restarts_without_a_journal(console, follow, eventually) -> None:
-    """A board that remembers nothing has everything off; the same revision of its former self is not taken for its own."""
+    """The previous board's revision is not mistaken for the new one's."""
     provider, follower = follow(console, "orders")
     console.put("orders-lost")
     console.stop()
@@ -36,30 +35,28 @@ def test_board_restarts_without_a_journal(console, follow, eventually) -> None:
     assert provider.switches == {}
 
 
-def test_what_is_on_is_known_from_the_first_request(console, follow) -> None:
-    """A service that starts while something is on has it when ``start`` returns."""
+def test_a_starting_service_knows_the_switches_at_once(console, follow) -> None:
     follow(console, "orders")
     console.put("orders-lost")
     provider, _ = follow(console, "orders")
     assert set(provider.switches) == {"orders-lost"}
 
 
-def test_two_lines_for_a_loss(console, follow, eventually, caplog) -> None:
-    """One line says that the board is away, one that it is back, and neither names an incident."""
-    caplog.set_level(logging.INFO, "vshop.kit.chaos_follower")
+def test_a_lost_board_is_two_log_lines(console, follow, eventually, caplog) -> None:
+    caplog.set_level(logging.INFO, "vshop.kit.chaos.follower")
     follow(console, "orders", patience_s=0.0)
     console.put("orders-lost")
     console.stop()
     eventually(lambda: "is away" in caplog.text)
     console.start()
     eventually(lambda: "is back" in caplog.text)
-    said = [record.getMessage() for record in caplog.records if record.name == "vshop.kit.chaos_follower"]
+    said = [record.getMessage() for record in caplog.records if record.name == "vshop.kit.chaos.follower"]
     assert len(said) == 2
     assert "orders-lost" not in caplog.text
 
 
-def test_more_followers_than_may_be_held(serve, follow) -> None:
-    """Polls beyond the limit are answered at once, so that there is always a thread for who turns a switch."""
+def test_more_followers_than_waiting_polls(serve, follow) -> None:
+    """Further polls return at once, so that threads remain for changes."""
     console = serve(held_polls=1)
     _, one = follow(console, "orders")
     _, other = follow(console, "orders")

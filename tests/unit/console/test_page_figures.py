@@ -1,32 +1,39 @@
-"""What the page reckons from traces and metrics."""
+"""What the page computes from traces and metrics."""
 
 from typing import Any
 
 import pytest
 
-from console.page.insights import STEPS, insights
-from console.page.self_time import own_us, self_times
-from console.page.service_map import service_map
-from console.page.trace_reading import Span, read, summary
+from console.page.telemetry_api import STEPS, insights
+from console.page.trace_statistics import self_times, self_us, service_map
+from console.page.traces import view
+from vshop.shop.spans import Event, Span
+from vshop.shop.traces import Trace
+
+NOW = 300.0
 
 
-def span(name: str, start: int, duration: int, **more: Any) -> Span:
-    """Make a span; its id is its name."""
-    values = {"service": "orders", "kind": "INTERNAL", "parent": None, "status": "UNSET", "attributes": {}}
-    rest: dict[str, Any] = {"trace_id": "t", "id": name, "name": name, "message": "", "events": [], "links": [], "resource": {}}
-    return Span(**(rest | values | more), start=start, duration=duration)
+def span(name: str, start: int, duration: int, parent: str | None = None, **more: Any) -> Span:
+    """Make a span whose id is its name, with times in microseconds."""
+    values: dict[str, Any] = {"service": "orders", "kind": "INTERNAL", "status": "UNSET", "status_message": "", "attributes": {}}
+    values |= {"events": [], "links": [], "resource": {}} | more
+    times = {"start_ns": start * 1000, "end_ns": (start + duration) * 1000}
+    return Span(trace_id="t", span_id=name, parent_id=parent, name=name, **times, **values)
 
 
-def test_self_time_is_what_no_child_accounts_for():
-    """Children that overlap count once; one that outlasts its parent only as long as the parent ran."""
+def trace_of(*spans: Span) -> Trace:
+    return Trace("t", list(spans))
+
+
+def test_self_time_excludes_the_children():
     parent = span("a", 0, 100)
     children = [span("b", 10, 30), span("c", 20, 40), span("d", 90, 500)]
 
-    assert own_us(parent, children) == 100 - 50 - 10
+    assert self_us(parent, children) == 100 - 50 - 10
 
 
-def test_self_time_is_added_up_by_operation_the_most_first():
-    trace = [span("a", 0, 100), span("b", 10, 80, parent="a", service="auth-stub")]
+def test_self_time_is_summed_by_operation_and_sorted():
+    trace = trace_of(span("a", 0, 100), span("b", 10, 80, parent="a", service="auth-stub"))
 
     told = self_times([trace, trace])
 
@@ -36,16 +43,16 @@ def test_self_time_is_added_up_by_operation_the_most_first():
 
 def test_the_map_has_topics_and_tables_between_the_services():
     topic, table = {"messaging.destination.name": "new"}, {"db.collection.name": "stock", "db.system": "dynamodb"}
-    trace = [
+    trace = trace_of(
         span("post", 0, 10, kind="SERVER"),
         span("get", 1, 5, kind="CLIENT", parent="post", status="ERROR"),
         span("users", 2, 2, kind="SERVER", parent="get", service="auth-stub"),
         span("send", 6, 2, kind="PRODUCER", parent="post", attributes=topic),
         span("process", 9, 9, kind="CONSUMER", parent="send", service="stock-updater", attributes=topic),
         span("put", 10, 2, kind="CLIENT", parent="process", service="stock-updater", attributes=table),
-    ]
+    )
 
-    edges = {(edge["from"], edge["to"]): edge for edge in service_map([trace])["edges"]}
+    edges = {(edge["from"], edge["to"]): edge for edge in service_map([trace], NOW)["edges"]}
 
     assert set(edges) == {
         ("shopper", "orders"),
@@ -58,68 +65,90 @@ def test_the_map_has_topics_and_tables_between_the_services():
     assert edges["orders", "auth-stub"]["p50Us"] == 5
 
 
-def test_a_call_that_nobody_answered_leads_elsewhere():
-    trace = [span("get", 0, 5, kind="CLIENT", attributes={"server.address": "10.0.0.1", "server.port": 81})]
+def test_an_unanswered_call_is_an_edge_to_its_address():
+    trace = trace_of(span("get", 0, 5, kind="CLIENT", attributes={"server.address": "10.0.0.1", "server.port": 81}))
 
-    assert service_map([trace])["edges"][0]["to"] == "10.0.0.1:81 (nobody answered)"
-
-
-def test_no_trace_is_an_empty_map():
-    assert service_map([])["edges"] == []
+    assert service_map([trace], NOW)["edges"][0]["to"] == "10.0.0.1:81 (no response)"
 
 
-def _series(points: list[tuple[int, float]], began: int, **attributes: str) -> dict[str, Any]:
+def test_without_traces_the_map_is_empty():
+    assert service_map([], NOW)["edges"] == []
+
+
+def _series(points: list[tuple[int, float]], began: int, service: str = "orders", **attributes: str) -> dict[str, Any]:
     told = [{"time": time * 10**6, "startTime": began * 10**6, "value": value} for time, value in points]
-    return {"type": "sum", "attributes": attributes, "points": told}
+    return {"service": service, "type": "sum", "attributes": attributes, "points": told}
 
 
 def test_insights_count_from_before_the_first_error():
-    """A counter that begins within the time shown rose from 0, although its first point holds 3 already."""
+    """A counter that starts within the window rose from 0."""
     now = 10_000
     metrics = {
         "shop.errors": [_series([(now - 10, 3), (now - 4, 5)], now - 10, **{"exception.type": "A"})],
-        "shop.orders.placed": [_series([(now - 300, 7), (now, 9)], now - 900)],
+        "shop.orders.placed": [_series([(now - 300, 7), (now, 9)], now - 900), _series([(now, 50)], now - 4, service="foreign")],
+        "shop.consumer.lag": [_series([(now, 6)], now - 4, service="foreign")],
     }
 
     told = insights(lambda name: metrics.get(name, []), now)
 
-    assert told["totals"]["errors"] == 5
+    assert (told["totals"]["errors"], told["totals"]["accepted"]) == (5, 9)
     assert sum(told["errors"]["A"]) == 5
     assert told["accepted"][0] == 0
     assert told["accepted"][-1] == 2
     assert told["lag"] == [0.0] * STEPS
 
 
-def test_a_trace_is_read_and_summed_up():
-    tags = [{"key": "span.kind", "value": "server"}, {"key": "error", "value": True}, {"key": "shop.order.id", "value": "o1"}]
-    log = {"timestamp": 5, "fields": [{"key": "event", "value": "exception"}, {"key": "exception.type", "value": "KeyError"}]}
-    elsewhere = {"refType": "FOLLOWS_FROM", "traceID": "other", "spanID": "s9"}
-    raw = {
-        "traceID": "t",
-        "processes": {"p1": {"serviceName": "orders", "tags": []}},
-        "spans": [
-            {
-                "traceID": "t",
-                "spanID": "s",
-                "operationName": "POST /orders",
-                "references": [elsewhere],
-                "startTime": 1,
-                "duration": 9,
-                "tags": tags,
-                "logs": [log],
-                "processID": "p1",
-            }
-        ],
-    }
+def test_a_trace_is_shown_with_its_summary():
+    failed = span(
+        "post",
+        1,
+        9,
+        kind="SERVER",
+        status="ERROR",
+        attributes={"shop.order.id": "o1"},
+        events=[Event("exception", 5000, {"exception.type": "KeyError"})],
+        links=[("other", "s9")],
+    )
 
-    (trace,) = read([raw])
+    told = view(trace_of(failed, span("inner", 2, 3, parent="post")))
 
-    assert trace[0].links[0].trace_id == "other"
-    assert trace[0].parent is None
-    told = summary(trace)
-    assert (told["errors"], told["orderId"], told["errorTypes"], told["duration"]) == (1, "o1", ["KeyError"], 9)
+    first = told["spans"][0]
+    assert (first["parent"], first["start"], first["duration"], first["events"][0]["time"]) == (None, 1, 9, 5)
+    assert first["links"] == [{"traceId": "other", "spanId": "s9"}]
+    summary = told["summary"]
+    assert (summary["errors"], summary["orderId"], summary["errorTypes"]) == (1, "o1", ["KeyError"])
+    assert (summary["start"], summary["duration"], summary["spans"]) == (1, 9, 2)
 
 
-def test_what_is_no_span_kind_of_ours_is_left_out_of_the_map():
-    assert service_map([[span("inner", 0, 1)]])["edges"] == []
-    assert pytest.approx(0) == service_map([])["windowS"]
+def test_internal_spans_are_not_in_the_map():
+    assert service_map([trace_of(span("inner", 0, 1))], NOW)["edges"] == []
+    assert pytest.approx(0) == service_map([], NOW)["windowS"]
+
+
+def test_a_record_without_a_topic_is_not_in_the_map():
+    assert service_map([trace_of(span("poll", 0, 1, kind="CONSUMER"), span("send", 0, 1, kind="PRODUCER"))], NOW)["nodes"] == []
+
+
+def test_the_rate_of_few_orders_counts_at_least_a_minute():
+    trace = trace_of(span("post", 0, 10, kind="SERVER"))
+
+    assert service_map([trace], 5.0)["edges"][0]["perMinute"] == 1
+    assert service_map([trace], 300.0)["edges"][0]["perMinute"] == pytest.approx(0.2)
+
+
+def test_an_order_without_processing_ends_at_kafka():
+    sent = span("send", 0, 1, kind="PRODUCER")
+
+    assert view(trace_of(sent))["summary"]["endsAtKafka"]
+    assert not view(trace_of(sent, span("process", 2, 1, kind="CONSUMER")))["summary"]["endsAtKafka"]
+    assert not view(trace_of(span("send", 0, 1, kind="PRODUCER", status="ERROR")))["summary"]["endsAtKafka"]
+
+
+def test_tiles_and_charts_of_the_insights_have_the_same_period():
+    now = 10_001
+    placed = [_series([(now - 900, 7), (now - 10, 9), (now, 12)], now - 900)]
+
+    told = insights(lambda name: placed if name == "shop.orders.placed" else [], now)
+
+    assert told["recent"]["accepted"] == told["accepted"][-1] == 5
+    assert told["totals"]["accepted"] == 12

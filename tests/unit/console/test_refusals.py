@@ -1,12 +1,12 @@
-"""What is refused, and how it is said."""
+"""Refused requests and their problem details."""
 
 from urllib.parse import parse_qsl
 
 import pytest
 from werkzeug.datastructures import MultiDict
 
-from console import wishes
-from console.listed import Listed
+from console.board import chaos_api
+from console.board.catalogue_entries import CatalogueEntry
 
 WRONG = [
     ({"probability": 1.5}, "probability"),
@@ -36,13 +36,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("body", "field"), WRONG, ids=[f"{str(body)[:40]}" for body, _ in WRONG])
-def test_wrong_body(lonely, body, field) -> None:
-    """A wrong value is refused with the name of its field, and nothing changes."""
-    answer = lonely.put("orders-lost", json=body)
+def test_wrong_body(unfollowed, body, field) -> None:
+    answer = unfollowed.put("orders-lost", json=body)
     assert (answer.status_code, answer.json()["field"]) == (400, field)
     assert field in answer.json()["detail"]
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert lonely.board.snapshot().revision == 0
+    assert unfollowed.board.snapshot().revision == 0
 
 
 @pytest.mark.parametrize(
@@ -56,40 +55,38 @@ def test_wrong_body(lonely, body, field) -> None:
         ("on=x", "on"),
     ],
 )
-def test_wrong_query(lonely, query, field) -> None:
-    """So is a wrong parameter."""
-    answer = lonely.put(f"orders-lost?{query}")
+def test_wrong_query(unfollowed, query, field) -> None:
+    answer = unfollowed.put(f"orders-lost?{query}")
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
-def test_items_where_none_is_known(lonely) -> None:
-    """An incident that happens before the item is known cannot be limited to items; it would never be on."""
-    answer = lonely.put("auth-late", json={"items": [1]})
+def test_items_before_the_item_is_known(unfollowed) -> None:
+    """It would never be on."""
+    answer = unfollowed.put("auth-late", json={"items": [1]})
     assert (answer.status_code, answer.json()["field"]) == (400, "items")
-    assert lonely.board.snapshot().revision == 0
+    assert unfollowed.board.snapshot().revision == 0
 
 
-def test_a_share_of_the_requests_where_there_are_none(lonely, monkeypatch) -> None:
-    """A process that stands still has no share of them."""
-    monkeypatch.setitem(lonely.board.listed, "orders-lost", Listed(id="x", title="x", services=("orders",), scope=("global",)))
-    answer = lonely.put("orders-lost?probability=0.5")
+def test_a_probability_of_a_global_incident(unfollowed, monkeypatch) -> None:
+    monkeypatch.setitem(
+        unfollowed.board.entries, "orders-lost", CatalogueEntry(id="x", title="x", services=("orders",), scope=("global",))
+    )
+    answer = unfollowed.put("orders-lost?probability=0.5")
     assert (answer.status_code, answer.json()["field"]) == (400, "probability")
-    assert lonely.board.snapshot().revision == 0
+    assert unfollowed.board.snapshot().revision == 0
 
 
-def test_given_twice(lonely) -> None:
-    """Body and query may not contradict each other."""
-    answer = lonely.put("orders-lost?for=1s", json={"for": "2s"})
+def test_a_field_in_body_and_query(unfollowed) -> None:
+    answer = unfollowed.put("orders-lost?for=1s", json={"for": "2s"})
     assert (answer.status_code, answer.json()["field"]) == (400, "for")
 
 
-def test_no_json(lonely) -> None:
-    """A body that is not JSON: 400; one that does not say it is: 415, with a hint for whoever uses curl."""
+def test_no_json(unfollowed) -> None:
     json = {"Content-Type": "application/json"}
-    assert lonely.put("orders-lost", data="{", headers=json).json()["field"] == "body"
-    answer = lonely.put("orders-lost", data='{"on": true}')
+    assert unfollowed.put("orders-lost", data="{", headers=json).json()["field"] == "body"
+    answer = unfollowed.put("orders-lost", data='{"on": true}')
     assert (answer.status_code, "?for=60s" in answer.json()["detail"]) == (415, True)
-    assert lonely.put("orders-lost", data=b"x" * 20_000, headers=json).status_code == 413
+    assert unfollowed.put("orders-lost", data=b"x" * 20_000, headers=json).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -109,30 +106,26 @@ def test_no_json(lonely) -> None:
     ],
 )
 def test_right_query(query, expected) -> None:
-    """What curl users type is understood."""
-    assert wishes.read(b"", MultiDict(parse_qsl(query, keep_blank_values=True))) == wishes.Wish(**expected)
+    assert chaos_api.parse(b"", MultiDict(parse_qsl(query, keep_blank_values=True))) == chaos_api.SwitchRequest(**expected)
 
 
-def test_unknown_incident(lonely) -> None:
-    """An unknown id is answered with those that may have been meant."""
+def test_an_unknown_incident_returns_similar_ids(unfollowed) -> None:
     for method in ("GET", "PUT", "DELETE"):
-        answer = lonely.ask(method, "/chaos/order-lost")
+        answer = unfollowed.request(method, "/chaos/order-lost")
         assert (answer.status_code, answer.json()["near"][0]) == (404, "orders-lost")
         assert "orders-lost" in answer.json()["detail"]
-    assert lonely.put("zzz").json()["near"] == []
+    assert unfollowed.put("zzz").json()["near"] == []
 
 
-def test_incident_without_a_switch(lonely) -> None:
-    """What cannot be switched is answered with how it is done."""
-    answer = lonely.put("stock-sold-out")
+def test_an_incident_without_a_switch_returns_its_trigger(unfollowed) -> None:
+    answer = unfollowed.put("stock-sold-out")
     assert (answer.status_code, 'POST /orders {"itemId":9}' in answer.json()["detail"]) == (409, True)
-    answer = lonely.put("orders-once")
+    answer = unfollowed.put("orders-once")
     assert (answer.status_code, "shop.chaos=orders-once" in answer.json()["detail"]) == (409, True)
 
 
-def test_wrong_method(lonely) -> None:
-    """405 says what is allowed."""
-    answer = lonely.ask("POST", "/chaos/orders-lost")
+def test_a_wrong_method_returns_the_allowed_ones(unfollowed) -> None:
+    answer = unfollowed.request("POST", "/chaos/orders-lost")
     assert answer.status_code == 405
     assert "PUT" in answer.headers["Allow"]
 
@@ -149,22 +142,21 @@ def test_wrong_method(lonely) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_page_from_elsewhere(lonely, headers, method) -> None:
-    """No page from elsewhere turns a switch, nor does one whose name was made to point here."""
-    answer = lonely.ask(method, "/chaos/orders-lost", headers=headers)
+def test_another_web_page_cannot_change_a_switch(unfollowed, headers, method) -> None:
+    """Neither across origins nor by DNS rebinding."""
+    answer = unfollowed.request(method, "/chaos/orders-lost", headers=headers)
     assert answer.status_code in (400, 403)
-    assert lonely.board.snapshot().revision == 0
+    assert unfollowed.board.snapshot().revision == 0
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "[::1]:{port}", "console:8090", "shop.localhost"])
-def test_page_of_its_own(console, follow, host) -> None:
-    """Its own page may."""
+def test_its_own_page_can_change_a_switch(console, follow, host) -> None:
     follow(console, "orders")
     name = host.format(port=console.port)
     assert console.put("orders-lost", headers={"Host": name, "Origin": f"http://{name}"}).status_code == 200
 
 
-def test_followers_are_no_page(lonely) -> None:
-    """A poll may name the board by whatever name it has there; one from a page elsewhere may not."""
-    assert lonely.poll(Host="console.shop.svc.cluster.local:8090").status_code == 200
-    assert lonely.poll(Origin="http://evil.example").status_code == 403
+def test_followers_may_use_any_host_name(unfollowed) -> None:
+    """Unless the poll comes from another web page."""
+    assert unfollowed.poll(Host="console.shop.svc.cluster.local:8090").status_code == 200
+    assert unfollowed.poll(Origin="http://evil.example").status_code == 403

@@ -1,4 +1,4 @@
-"""A catalogue of one fault and its twin, to be spoilt."""
+"""A catalogue of one fault and its twin, which tests change."""
 
 import copy
 
@@ -49,7 +49,7 @@ TWIN = {
 
 @pytest.fixture
 def catalogue(tmp_path):
-    """Writes the two files, the fault's changed by a function, and returns their folder."""
+    """Writes the two files, after a function has changed the fault's, and returns their folder."""
 
     def write(change=lambda _fault: None, twin_change=lambda _twin: None):
         for plain, spoil in ((FAULT, change), (TWIN, twin_change)):
@@ -63,7 +63,6 @@ def catalogue(tmp_path):
 
 @pytest.fixture
 def incidents(catalogue):
-    """The two incidents, loaded."""
     return load_catalogue(catalogue())
 
 
@@ -88,5 +87,4 @@ def journal():
 
 @pytest.fixture
 def plain():
-    """Turns what msgspec encodes into plain data."""
     return msgspec.to_builtins

@@ -1,25 +1,23 @@
-"""Runs, and their ground truth in the shapes of two benchmarks."""
+"""Runs, and their ground truth in the formats of two benchmarks."""
 
 import csv
 import re
 
 import pytest
 
-from vshop.incidents.exports import openrca, rcaeval
-from vshop.incidents.exports.metric_table import metric_table
-from vshop.incidents.runs import Run, runs
+from vshop.incidents.exports import BEFORE_S, Telemetry, held, metric_table, write_openrca, write_rcaeval
+from vshop.incidents.runs import IncidentRun, runs
 
 AT = 1_769_860_801  # 2026-01-31 12:00:01 UTC
 
 
 def rows(path):
-    """Read a CSV file."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def test_runs_are_what_was_on_from_when_to_when(incidents, journal):
-    """Twins are none; one that is still on has no end; one that was rolled back never was."""
+def test_runs_have_begin_and_end(incidents, journal):
+    """Twins are left out; a run that is still on has no end; a rolled-back one is no run."""
     lines = journal(
         (1, "orders-break", "on", 1),
         (2, "orders-break", "off", 5),
@@ -31,8 +29,8 @@ def test_runs_are_what_was_on_from_when_to_when(incidents, journal):
     )
 
     assert runs(lines, incidents) == [
-        Run(id="r1", incident="orders-break", injected_at=AT, recovered_at=AT + 4),
-        Run(id="r7", incident="orders-break", injected_at=AT + 9),
+        IncidentRun(id="r1", incident="orders-break", injected_at=AT, recovered_at=AT + 4),
+        IncidentRun(id="r7", incident="orders-break", injected_at=AT + 9),
     ]
     assert [run.id for run in runs(lines, incidents, twins=True)] == ["r1", "r3", "r7"]
 
@@ -45,11 +43,11 @@ POINTS = {
 }
 
 
-def test_openrca_gets_records_and_queries_that_its_evaluation_reads(tmp_path, incidents):
+def test_openrca_files_have_the_format_of_its_evaluation(tmp_path, incidents):
     """Seven tasks for each time range."""
-    run = Run(id="r1", incident="orders-break", injected_at=AT + 0.5, recovered_at=AT + 4)
+    run = IncidentRun(id="r1", incident="orders-break", injected_at=AT + 0.5, recovered_at=AT + 4)
 
-    openrca.write(tmp_path / "out", [run], incidents)
+    write_openrca(tmp_path / "out", [run], incidents)
 
     record = {
         "level": "service",
@@ -67,10 +65,10 @@ def test_openrca_gets_records_and_queries_that_its_evaluation_reads(tmp_path, in
 
 
 def test_openrca_puts_failures_of_one_minute_into_one_query(tmp_path, incidents):
-    """What counts as the same time cannot be told apart by a time range."""
-    near = [Run(id=f"r{n}", incident="orders-break", injected_at=AT + n, recovered_at=AT + n + 1) for n in (0, 30, 600)]
+    """OpenRCA scores times within a minute as equal."""
+    near = [IncidentRun(id=f"r{n}", incident="orders-break", injected_at=AT + n, recovered_at=AT + n + 1) for n in (0, 30, 600)]
 
-    openrca.write(tmp_path, near, incidents)
+    write_openrca(tmp_path, near, incidents)
 
     queries = rows(tmp_path / "query.csv")
     assert len(queries) == 14
@@ -89,18 +87,18 @@ def telemetry():
         ("traceID", "spanID", "parentSpanID", "serviceName", "methodName", "operationName", "duration", "statusCode"), "x"
     )
     log = {"service": "orders", "severity": "INFO", "body": "placing, an order", "traceId": "t", "spanId": "s"}
-    return rcaeval.Telemetry(
+    return Telemetry(
         metrics=[counter | {"points": points}, own | {"points": points}],
         logs=[log | {"timestamp": (AT + at) * 1_000_000} for at in (-999, 1)],
         spans=[span | {"startTime": (AT + at) * 1_000_000} for at in (-999, 1)],
     )
 
 
-def test_rcaeval_gets_a_folder_a_run(tmp_path, incidents, telemetry):
-    """The folder's name splits into service and fault as its main.py does it; a second run is number 2."""
-    both = [Run(id=f"r{n}", incident="orders-break", injected_at=AT + n, recovered_at=AT + 2) for n in (0, 1)]
+def test_rcaeval_has_one_folder_for_each_run(tmp_path, incidents, telemetry):
+    """Its main.py splits the folder name into service and fault."""
+    both = [IncidentRun(id=f"r{n}", incident="orders-break", injected_at=AT + n, recovered_at=AT + 2) for n in (0, 1)]
 
-    cases = rcaeval.write(tmp_path, both, incidents, telemetry, AT + 5)
+    cases = write_rcaeval(tmp_path, both, incidents, telemetry, AT + 5)
 
     assert [str(case.relative_to(tmp_path)) for case in cases] == ["orders_orders-break/1", "orders_orders-break/2"]
     service, fault = cases[0].parent.name.split("_")
@@ -108,22 +106,21 @@ def test_rcaeval_gets_a_folder_a_run(tmp_path, incidents, telemetry):
     assert (cases[0] / "inject_time.txt").read_text() == f"{AT}\n"
     data = rows(cases[0] / "data.csv")
     assert list(data[0]) == ["time", "orders_shop.orders-placed"]
-    assert data[0]["time"] == str(AT - rcaeval.BEFORE_S)
+    assert data[0]["time"] == str(AT - BEFORE_S)
     assert data[-1]["time"] == str(AT + 5)
     assert {row["time"]: float(row["orders_shop.orders-placed"]) for row in data}[str(AT + 1)] == 2
     assert [row["startTime"] for row in rows(cases[0] / "traces.csv")] == [str((AT + 1) * 1_000_000)]
     assert [row["message"] for row in rows(cases[0] / "logs.csv")] == ["placing, an order"]
 
 
-def test_a_run_of_which_no_metrics_are_held_is_left_out(telemetry):
-    """Of it there would be only zeros."""
-    old, new = (Run(id="r", incident="orders-break", injected_at=AT + at) for at in (-99, 0))
+def test_run_without_metrics_is_left_out(telemetry):
+    old, new = (IncidentRun(id="r", incident="orders-break", injected_at=AT + at) for at in (-99, 0))
 
-    assert rcaeval.held([old, new], telemetry) == [new]
+    assert held([old, new], telemetry) == [new]
 
 
-def test_the_table_has_rises_means_and_values():
-    """Counters by how much they rise, histograms with their mean, gauges as they are; equal names are added up."""
+def test_metric_table_has_increases_means_and_values():
+    """Series of the same name are added up."""
     counter = {
         "service": "a",
         "name": "n",

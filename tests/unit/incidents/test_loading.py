@@ -1,29 +1,28 @@
-"""Reading incident files: what is wrong is told with its file and its place."""
+"""Loading of incident files: errors name the file and the path."""
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from vshop.incidents import CatalogueError, UnknownIncidentError, load_catalogue, load_incident
-from vshop.incidents.checking import check_catalogue
+from vshop.incidents.loader import read_yaml
+from vshop.incidents.schema import check_catalogue, make_schema
 
 
-def test_a_catalogue_is_read_by_id(catalogue):
-    """In the order of the ids."""
+def test_catalogue_is_sorted_by_id(catalogue):
     assert list(load_catalogue(catalogue())) == ["orders-break", "orders-seem-broken"]
 
 
-def test_a_good_catalogue_has_no_problems(catalogue):
-    """Schema, types and consistency."""
+def test_valid_catalogue_has_no_problems(catalogue):
     assert check_catalogue(catalogue()) == []
 
 
-def test_an_unknown_id_names_near_ones(catalogue):
-    """As a person mistypes."""
+def test_unknown_id_names_similar_ids(catalogue):
     with pytest.raises(UnknownIncidentError, match=r"no incident 'orders-brake'\. Did you mean orders-break"):
         load_incident("orders-brake", catalogue())
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("titel", "x", "orders-break.yaml: Object contains unknown field `titel`"),
         ("id", "orders-other", r"orders-break.yaml: \$.id is 'orders-other'; it must be the file's name"),
@@ -31,7 +30,7 @@ def test_an_unknown_id_names_near_ones(catalogue):
         (
             "symptom",
             {"shopper": "x", "body": {"a": {"matches": "("}}},
-            r"'\(' is no regular expression.* - at `\$.symptom.body\[...\]`",
+            r"'\(' is not a regular expression.* - at `\$.symptom.body\[...\]`",
         ),
         ("symptom", {"shopper": "x", "status": {}}, r"a test needs one of matches.* - at `\$.symptom.status`"),
         ("expect", {"spans": []}, r"length >= 1 - at `\$.expect.spans`"),
@@ -42,30 +41,28 @@ def test_an_unknown_id_names_near_ones(catalogue):
         ),
     ],
 )
-def test_a_wrong_file_is_refused_with_its_place(catalogue, key, value, told):
-    """The text leads to the line."""
-    with pytest.raises(CatalogueError, match=told):
+def test_invalid_file_is_rejected_with_its_path(catalogue, key, value, message):
+    with pytest.raises(CatalogueError, match=message):
         load_catalogue(catalogue(lambda fault: fault.update({key: value})))
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a: [", "broken.yaml: not YAML"), ("a: 1\nb: {c: 1, c: 2}\n", "broken.yaml:2: the key 'c' stands twice")]
+    ("text", "message"),
+    [("a: [", "broken.yaml: not YAML"), ("a: 1\nb: {c: 1, c: 2}\n", "broken.yaml:2: the key 'c' appears twice")],
 )
-def test_what_is_no_yaml_is_refused(tmp_path, text, told):
-    """A key that stands twice would silently be the later one."""
+def test_invalid_yaml_is_rejected(tmp_path, text, message):
     (tmp_path / "broken.yaml").write_text(text)
 
-    with pytest.raises(CatalogueError, match=told):
+    with pytest.raises(CatalogueError, match=message):
         load_catalogue(tmp_path)
 
 
 def spoil_expect(section, index, **changes):
-    """Change an entry of ``expect``."""
     return lambda fault: fault["expect"][section][index].update(changes)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda fault: fault.pop("rootCause"), "$.rootCause: a fault needs it"),
         (lambda fault: fault.pop("switch"), "$.switch: a fault needs one"),
@@ -99,7 +96,7 @@ def spoil_expect(section, index, **changes):
             "$.expect.spans[1].under: no span before it is called 'nobody'; there are entry",
         ),
         (spoil_expect("spans", 0, relation="child"), "$.expect.spans[0].relation: it needs under, to say to what"),
-        (spoil_expect("spans", 1, **{"as": "entry"}), "$.expect.spans[1].as: 'entry' stands twice"),
+        (spoil_expect("spans", 1, **{"as": "entry"}), "$.expect.spans[1].as: 'entry' appears twice"),
         (spoil_expect("absent", 0, under="nobody"), "$.expect.absent[0].under: no span is called 'nobody'"),
         (spoil_expect("logs", 0, correlated="nobody"), "$.expect.logs[0].correlated: no span is called 'nobody'"),
         (
@@ -112,13 +109,13 @@ def spoil_expect(section, index, **changes):
         ),
     ],
 )
-def test_what_no_schema_can_say_is_checked(catalogue, change, told):
-    """References, pairs, the one culprit, names that exist elsewhere."""
-    assert any(problem.startswith(f"orders-break.yaml: {told}") for problem in check_catalogue(catalogue(change)))
+def test_consistency_is_checked(catalogue, change, message):
+    """References, pairs, the culprit, and names of rules, services and files."""
+    assert any(problem.startswith(f"orders-break.yaml: {message}") for problem in check_catalogue(catalogue(change)))
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda twin: twin.pop("harmless"), "$.harmless: a twin needs it: why is nothing wrong?"),
         (lambda twin: twin["expect"]["spans"][0].update(rootCause=True), "$.expect.spans[0].rootCause: a twin has none"),
@@ -128,15 +125,14 @@ def test_what_no_schema_can_say_is_checked(catalogue, change, told):
         ),
     ],
 )
-def test_a_twin_claims_no_cause(catalogue, change, told):
-    """Nothing is wrong in it."""
+def test_twin_has_no_cause(catalogue, change, message):
     problems = check_catalogue(catalogue(twin_change=change))
 
-    assert any(problem.startswith(f"orders-seem-broken.yaml: {told}") for problem in problems)
+    assert any(problem.startswith(f"orders-seem-broken.yaml: {message}") for problem in problems)
 
 
-def test_the_schema_finds_what_is_wrong_by_itself(catalogue):
-    """For editors and programs that read the schema only."""
-    problems = check_catalogue(catalogue(lambda fault: fault.pop("answer")))
+def test_schema_alone_finds_errors(catalogue):
+    file = read_yaml(catalogue(lambda fault: fault.pop("answer")) / "orders-break.yaml")
+    errors = Draft202012Validator(make_schema()).iter_errors(file)
 
-    assert "orders-break.yaml: $: 'answer' is a required property" in problems
+    assert [error.message for error in errors] == ["'answer' is a required property"]

@@ -4,8 +4,7 @@ import pytest
 
 from vshop.incidents import UnknownIncidentError
 from vshop.incidents.runs import runs
-from vshop.incidents.scoring import score
-from vshop.incidents.truth import truths
+from vshop.incidents.scoring import score, truths
 
 RIGHT = {"service": "orders", "component": "orders/app", "errorType": "500", "spanId": "a"}
 WRONG = {"service": "auth-stub", "component": "x", "errorType": "y", "spanId": "z"}
@@ -13,7 +12,6 @@ VERDICTS = [{"incident": "orders-break", "culprits": [{"traceId": "t1", "spanId"
 
 
 def test_the_first_right_candidate_gives_the_rank(incidents):
-    """Second place: nothing at 1, all at 2 and after."""
     result = score({"orders-break": [WRONG, RIGHT]}, truths(incidents))
 
     aspect = result.cases[0].aspects["service"]
@@ -24,23 +22,21 @@ def test_the_first_right_candidate_gives_the_rank(incidents):
     assert result.totals["service"].avg5 == pytest.approx(0.8)
 
 
-def test_no_right_candidate_has_no_rank(incidents):
-    """And scores nothing."""
+def test_without_a_right_candidate_there_is_no_rank(incidents):
     result = score({"orders-break": [WRONG, {}]}, truths(incidents))
 
     assert result.cases[0].aspects["component"].rank is None
     assert result.totals["component"].avg5 == 0.0
 
 
-def test_what_is_acceptable_counts_as_right(incidents):
-    """The file names other components that are right, too."""
+def test_acceptable_alternatives_count_as_right(incidents):
     result = score({"orders-break": [{"component": "orders"}]}, truths(incidents))
 
     assert result.cases[0].aspects["component"].rank == 1
 
 
-def test_culprit_spans_are_a_set_of_which_each_counts(incidents):
-    """accuracy@k is the share that is among the first k; they are known from a verification."""
+def test_every_culprit_span_counts(incidents):
+    """accuracy@k is the share among the first k candidates."""
     result = score({"orders-break": [RIGHT, {"spanId": "b"}]}, truths(incidents, verdicts=VERDICTS))
 
     assert result.cases[0].aspects["spanId"].accuracy == {1: 0.5, 2: 1.0, 3: 1.0, 4: 1.0, 5: 1.0}
@@ -48,8 +44,8 @@ def test_culprit_spans_are_a_set_of_which_each_counts(incidents):
 
 
 @pytest.mark.parametrize(("candidates", "right"), [([], True), ([WRONG], False)])
-def test_of_a_twin_the_right_answer_is_none(incidents, candidates, *, right):
-    """It is no case, so that it moves no mean."""
+def test_right_answer_to_a_twin_is_empty(incidents, candidates, *, right):
+    """A twin does not change the means."""
     result = score({"orders-seem-broken": candidates}, truths(incidents))
 
     assert result.cases[0].right == right
@@ -58,8 +54,8 @@ def test_of_a_twin_the_right_answer_is_none(incidents, candidates, *, right):
     assert result.unanswered == ["orders-break"]
 
 
-def test_a_run_is_answered_by_its_id_which_tells_nothing(incidents, journal):
-    """So answers can be given blind."""
+def test_run_is_answered_by_its_id(incidents, journal):
+    """The id does not reveal the incident."""
     known = truths(incidents, runs(journal((7, "orders-break", "on", 1), (8, "orders-break", "off", 5)), incidents))
 
     result = score({"r7": [RIGHT]}, known)
@@ -68,8 +64,8 @@ def test_a_run_is_answered_by_its_id_which_tells_nothing(incidents, journal):
     assert result.totals["errorType"].ac[1] == 1.0
 
 
-def test_a_run_has_the_culprits_of_its_own_time(incidents, journal):
-    """Another run's spans are none of its; a verdict that tells no time may be any run's."""
+def test_run_has_the_culprits_of_its_period(incidents, journal):
+    """A verdict without times counts for every run."""
     lines = journal((7, "orders-break", "on", 1), (8, "orders-break", "off", 5), (9, "orders-break", "on", 10))
     first, second = runs(lines, incidents)
     verdicts = [
@@ -82,7 +78,6 @@ def test_a_run_has_the_culprits_of_its_own_time(incidents, journal):
     assert [known[name].right["spanId"] for name in ("orders-break", "r7", "r9")] == [["a", "b", "c"], ["a", "c"], ["b", "c"]]
 
 
-def test_an_unknown_id_is_refused(incidents):
-    """It would silently count for nothing."""
+def test_unknown_id_is_rejected(incidents):
     with pytest.raises(UnknownIncidentError, match="orders-brake"):
         score({"orders-brake": [RIGHT]}, truths(incidents))

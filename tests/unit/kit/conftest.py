@@ -9,12 +9,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-from vshop.kit import kafka_processing, kafka_sender
+from vshop.kit.kafka import processing, sender
 
 
 @pytest.fixture
 def exporter() -> InMemorySpanExporter:
-    """What was exported."""
     return InMemorySpanExporter()
 
 
@@ -24,8 +23,8 @@ def tracer(exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> T
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("tests")
-    monkeypatch.setattr(kafka_processing, "tracer", tracer)
-    monkeypatch.setattr(kafka_sender, "tracer", tracer)
+    monkeypatch.setattr(processing, "tracer", tracer)
+    monkeypatch.setattr(sender, "tracer", tracer)
     return tracer
 
 

@@ -9,13 +9,12 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from vshop.kit import http_session as module
-from vshop.kit.http_session import http_session, why
+from vshop.kit.http import session as module
+from vshop.kit.http.server import IDLE_TIMEOUT_S
+from vshop.kit.http.session import failure_reason, http_session
 
 
 class _Server(ThreadingHTTPServer):
-    """Counts its connections."""
-
     connections = 0
     agents: tuple[str, ...] = ()
 
@@ -59,7 +58,7 @@ def test_a_fresh_connection_is_used_again(ask, server):
     assert (server.connections, server.agents) == (1, ("somebody",) * 3)
 
 
-def test_one_that_was_idle_for_long_is_not(ask, server, monkeypatch):
+def test_an_idle_connection_is_not_used_again(ask, server, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     ask()
@@ -74,14 +73,11 @@ def test_one_that_was_idle_for_long_is_not(ask, server, monkeypatch):
     assert server.connections == 2
 
 
-def test_it_is_given_up_before_the_services_close_theirs():
-    """Cheroot's default, which they leave."""
-    from cheroot.server import HTTPServer  # noqa: PLC0415 - only to look at it
-
-    assert HTTPServer.timeout / 2 >= module.IDLE_S
+def test_the_idle_limit_is_below_that_of_the_services():
+    assert IDLE_TIMEOUT_S / 2 >= module.IDLE_S
 
 
-def test_no_proxy_is_asked(monkeypatch, ask, server):
+def test_no_proxy_is_used(monkeypatch, ask, server):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nothing listens there
@@ -104,18 +100,18 @@ def _failure(url: str) -> requests.RequestException:
     return caught.value
 
 
-def test_why_nothing_listens(silent):
+def test_reason_of_a_refused_connection(silent):
     port = silent.getsockname()[1]
     silent.close()
 
-    assert why(_failure(f"http://127.0.0.1:{port}/")) == "Connection refused"
+    assert failure_reason(_failure(f"http://127.0.0.1:{port}/")) == "Connection refused"
 
 
-def test_why_nobody_answers(silent):
-    assert why(_failure(f"http://127.0.0.1:{silent.getsockname()[1]}/")) == "timed out"
+def test_reason_of_a_timeout(silent):
+    assert failure_reason(_failure(f"http://127.0.0.1:{silent.getsockname()[1]}/")) == "timed out"
 
 
-def test_why_the_connection_was_closed(silent):
+def test_reason_of_a_closed_connection(silent):
     def close() -> None:
         connection, _ = silent.accept()
         connection.recv(1000)
@@ -123,24 +119,25 @@ def test_why_the_connection_was_closed(silent):
 
     threading.Thread(target=close, daemon=True).start()
 
-    assert why(_failure(f"http://127.0.0.1:{silent.getsockname()[1]}/")) == "Remote end closed connection without response"
+    assert (
+        failure_reason(_failure(f"http://127.0.0.1:{silent.getsockname()[1]}/")) == "Remote end closed connection without response"
+    )
 
 
-def test_why_is_not_what_happened_before(silent):
-    """A failure while another one is handled is explained by itself."""
+def test_an_error_that_was_being_handled_is_not_the_reason(silent):
     try:
         {}["another"]
     except KeyError:
         failure = _failure(f"http://127.0.0.1:{silent.getsockname()[1]}/")
 
-    assert why(failure) == "timed out"
+    assert failure_reason(failure) == "timed out"
 
 
-def test_why_of_an_answer_that_is_an_error():
+def test_reason_of_an_error_status():
     answer = requests.Response()
     answer.status_code, answer.url = 404, "http://there/"
 
     with pytest.raises(requests.HTTPError) as caught:
         answer.raise_for_status()
 
-    assert why(caught.value).startswith("404 Client Error")
+    assert failure_reason(caught.value).startswith("404 Client Error")

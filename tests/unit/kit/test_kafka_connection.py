@@ -1,8 +1,13 @@
 """Every client of Kafka connects alike."""
 
-import pytest
+import logging
+import threading
 
-from vshop.kit.kafka_connection import connection
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from vshop.kit.kafka import connection
+from vshop.kit.kafka.connection import client_properties, ensure_topics
 from vshop.kit.settings import Settings
 
 GIVES_UP = {"socket.timeout.ms": "6000", "socket.connection.setup.timeout.ms": "5000"}
@@ -16,6 +21,41 @@ GIVES_UP = {"socket.timeout.ms": "6000", "socket.connection.setup.timeout.ms": "
         ("sasl.password=a%2Cb=c", {"sasl.password": "a,b=c"}),
     ],
 )
-def test_a_login_goes_with_the_address(given, expected):
-    """Names and values are librdkafka's."""
-    assert connection(Settings(kafka_properties=given)) == {"bootstrap.servers": "127.0.0.1:9092", **GIVES_UP} | expected
+def test_kafka_properties_are_added_to_the_address(given, expected):
+    assert client_properties(Settings(kafka_properties=given)) == {"bootstrap.servers": "127.0.0.1:9092", **GIVES_UP} | expected
+
+
+class RefusingBroker:
+    """A broker that refuses to create topics twice; each refusal is the result of a future, as the library returns it."""
+
+    refusals = 2
+
+    def __init__(self, code):
+        self.code = code
+
+    def create_topics(self, topics, **_options):
+        return {topic.topic: self for topic in topics}
+
+    def result(self):
+        if self.refusals:
+            self.refusals -= 1
+            raise KafkaException(KafkaError(self.code))
+
+
+@pytest.mark.parametrize(
+    ("code", "starting_s", "level"),
+    [
+        (KafkaError.INVALID_REPLICATION_FACTOR, 10.0, logging.INFO),  # Kafka's answer before its only broker has registered
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, 0.0, logging.WARNING),
+        (KafkaError._ALL_BROKERS_DOWN, 0.0, logging.INFO),
+    ],
+)
+def test_only_a_lasting_refusal_is_a_warning(monkeypatch, caplog, code, starting_s, level):
+    """A refusal by a broker that starts is not, and neither is a broker that does not answer yet."""
+    monkeypatch.setattr(connection, "AdminClient", lambda _: RefusingBroker(code))
+    monkeypatch.setattr(connection, "_STARTING_S", starting_s)
+    caplog.set_level(logging.INFO)
+
+    ensure_topics(Settings(), threading.Event())
+
+    assert [record.levelno for record in caplog.records] == [level]

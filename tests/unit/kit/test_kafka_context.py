@@ -3,15 +3,14 @@
 import pytest
 from opentelemetry import baggage, context, trace
 
-from vshop.kit.kafka_context import attached, extract, inject, put_key
-from vshop.kit.kafka_record import Record, read
+from vshop.kit.kafka.context import extract, inject, set_key_attribute, use_context
+from vshop.kit.kafka.record import Record, to_record
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01".encode()
 
 
-def test_the_current_context_goes_into_the_headers(tracer):
-    """Trace, parent, and baggage."""
+def test_inject_adds_the_current_context(tracer):
     token = context.attach(baggage.set_baggage("tenant", "seven 7"))
     with tracer.start_as_current_span("send") as span:
         headers = dict(inject([("shop", b"a")]))
@@ -23,8 +22,8 @@ def test_the_current_context_goes_into_the_headers(tracer):
     assert baggage.get_baggage("tenant", extract(list(headers.items()))) == "seven 7"
 
 
-def test_the_callers_headers_stay_as_they_are(tracer):
-    """A record that is sent again is sent from the same list."""
+def test_inject_does_not_change_its_argument(tracer):
+    """The caller may send the same list again."""
     given = [("traceparent", PARENT), ("shop", b"a")]
     with tracer.start_as_current_span("send"):
         inject(given)
@@ -32,8 +31,8 @@ def test_the_callers_headers_stay_as_they_are(tracer):
     assert given == [("traceparent", PARENT), ("shop", b"a")]
 
 
-def test_context_headers_are_replaced_not_added(tracer):
-    """All three of them, also where the new context has none."""
+def test_inject_replaces_context_headers(tracer):
+    """All three, also if the new context lacks one."""
     old = [("traceparent", PARENT), ("tracestate", b"a=1"), ("baggage", b"tenant=7"), ("traceparent", PARENT), ("shop", b"a")]
     with tracer.start_as_current_span("send"):
         names = [name for name, _ in inject(old)]
@@ -41,8 +40,7 @@ def test_context_headers_are_replaced_not_added(tracer):
     assert sorted(names) == ["shop", "traceparent"]
 
 
-def test_without_a_context_nothing_is_added():
-    """And no headers are an empty list."""
+def test_inject_without_a_context_adds_nothing():
     assert inject(None) == []
     assert inject([("traceparent", PARENT)]) == []
 
@@ -51,8 +49,7 @@ def _trace_id(headers):
     return f"{trace.get_current_span(extract(headers)).get_span_context().trace_id:032x}"
 
 
-def test_of_several_the_last_one_counts():
-    """It was written by the last hop."""
+def test_extract_reads_the_last_of_several_headers():
     other = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
 
     assert _trace_id([("traceparent", other), ("traceparent", PARENT)]) == TRACE
@@ -74,30 +71,27 @@ def test_of_several_the_last_one_counts():
     ],
     ids=ascii,
 )
-def test_a_malformed_parent_is_no_parent(value):
-    """Neither is it an error; the next span begins a trace."""
+def test_a_malformed_parent_is_ignored(value):
+    """The next span starts a trace."""
     assert _trace_id([("traceparent", value)]) == "0" * 32
 
 
 def test_an_unsampled_parent_stays_unsampled():
-    """The flag goes along."""
     flags = trace.get_current_span(extract([("traceparent", PARENT[:-2] + b"00")])).get_span_context().trace_flags
 
     assert not flags.sampled
 
 
-def test_the_readers_own_context_is_not_mixed_in(tracer):
-    """A record without context has none."""
+def test_extract_ignores_the_current_context(tracer):
     with tracer.start_as_current_span("poll"):
         assert extract([("shop", b"a")]) == {}
 
 
-def test_the_context_holds_inside_the_block_only():
-    """Also when the block fails."""
+def test_use_context_restores_the_context_after_the_block():
     seen = []
 
     def fail():
-        with attached([("traceparent", PARENT), ("baggage", b"tenant=7")]):
+        with use_context([("traceparent", PARENT), ("baggage", b"tenant=7")]):
             seen.append(baggage.get_baggage("tenant"))
             raise ZeroDivisionError
 
@@ -109,18 +103,17 @@ def test_the_context_holds_inside_the_block_only():
 
 
 @pytest.mark.parametrize(("key", "shown"), [(b"1", "1"), (b"", ""), (b"\xff", "\\xff")])
-def test_a_key_is_on_the_span_as_text(tracer, key, shown):
-    """Escaped where it is none."""
+def test_a_key_is_set_as_text(tracer, key, shown):
+    """Escaped if it is not UTF-8."""
     with tracer.start_as_current_span("send") as span:
-        put_key(span, key)
+        set_key_attribute(span, key)
 
     assert span.attributes["messaging.kafka.message.key"] == shown
 
 
-def test_a_null_key_leaves_no_attribute(tracer):
-    """As the conventions ask."""
+def test_a_null_key_sets_no_attribute(tracer):
     with tracer.start_as_current_span("send") as span:
-        put_key(span, None)
+        set_key_attribute(span, None)
 
     assert "messaging.kafka.message.key" not in span.attributes
 
@@ -129,7 +122,6 @@ class _ForeignHeaders:
     """A message with a header whose name is no UTF-8, as confluent-kafka hands it out."""
 
     def headers(self):
-        """Fail as the library does."""
         try:
             b"\xff".decode()
         except UnicodeDecodeError as error:
@@ -139,6 +131,14 @@ class _ForeignHeaders:
     key, value, timestamp = (lambda _: b"1"), (lambda _: b"{}"), (lambda _: (1, 5))
 
 
-def test_headers_that_cannot_be_read_are_left_out():
-    """The record is handled all the same."""
-    assert read(_ForeignHeaders()) == Record("orders", 1, 2, b"1", b"{}", [], 5)
+def test_unreadable_headers_are_left_out():
+    assert to_record(_ForeignHeaders()) == Record("orders", 1, 2, b"1", b"{}", [], 5)
+
+
+@pytest.mark.parametrize("name", ["X-Amzn-Trace-Id", "x-b3-flags", "B3", "uber-trace-id", "uberctx-tenant", "traceparent"])
+def test_a_record_that_is_sent_on_loses_the_context_of_every_propagator(name):
+    """Two ids on one record would put it into two traces."""
+    sent = inject([(name, b"old"), ("kept", b"1")])
+
+    assert (name, b"old") not in sent
+    assert ("kept", b"1") in sent

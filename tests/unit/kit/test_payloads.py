@@ -4,9 +4,10 @@ import json
 from decimal import Decimal
 
 import pytest
+from opentelemetry.trace import INVALID_SPAN
 
-from vshop.kit.payloads import Payloads
 from vshop.kit.settings import Settings
+from vshop.kit.telemetry.payloads import Payloads
 
 
 @pytest.fixture
@@ -23,8 +24,7 @@ def put(tracer):
 
 
 @pytest.mark.parametrize("payload", ["order", b"order", "€" * 21, b"x" * 64], ids=["text", "bytes", "63 bytes", "64 bytes"])
-def test_what_fits_is_whole(put, payload):
-    """Up to the limit in bytes."""
+def test_a_payload_within_the_limit_is_complete(put, payload):
     assert put("put", payload) == {"payload": payload if isinstance(payload, str) else payload.decode()}
 
 
@@ -42,52 +42,41 @@ def test_what_fits_is_whole(put, payload):
     ],
     ids=["text", "bytes", "1 of 3 bytes", "after 1", "after 2", "at a character", "3 of 4 bytes", "no UTF-8"],
 )
-def test_what_is_longer_is_cut_at_a_character_and_marked(put, payload, kept, size):
-    """With its size in bytes; half a character is left out."""
+def test_a_longer_payload_is_cut_at_a_character_and_marked(put, payload, kept, size):
     assert put("put", payload) == {"payload": f"{kept}…[cut, {size} bytes in all]"}
 
 
-def test_bytes_that_are_no_text_are_escaped(put):
-    """Nothing is lost, nothing raises."""
+def test_bytes_that_are_not_utf8_are_escaped(put):
     assert put("put", b"\x00\xff\xe2\x82") == {"payload": "\x00\\xff\\xe2\\x82"}
 
 
-def test_half_a_surrogate_pair_is_escaped(put):
-    """It could not be exported."""
+def test_a_lone_surrogate_is_escaped(put):
     assert put("put", "a\ud800") == {"payload": "a\\ud800"}
 
 
 @pytest.mark.parametrize("payload", [None, b"", ""])
-def test_nothing_leaves_no_attribute(put, payload):
-    """An empty body is no payload."""
+def test_an_empty_payload_sets_no_attribute(put, payload):
     assert put("put", payload) == {}
 
 
 @pytest.mark.parametrize(("how", "payload"), [("put", "order"), ("put_json", {"a": 1}), ("put_headers", [("A", "b")])])
-def test_metadata_mode_puts_nothing(put, how, payload):
-    """By none of the ways."""
+def test_metadata_mode_sets_no_attribute(put, how, payload):
     assert put(how, payload, payloads="metadata") == {}
 
 
-def test_what_json_does_not_know_is_readable(put):
-    """As DynamoDB's types."""
+def test_types_that_json_lacks_are_readable(put):
     payload = {"b": b"\xff", "n": Decimal("1.5"), "s": {"b", "a"}, "t": (1, 2)}
 
     assert json.loads(put("put_json", payload, limit=1000)["payload"]) == {"b": "\\xff", "n": "1.5", "s": ["a", "b"], "t": [1, 2]}
 
 
-def test_long_json_is_cut_too(put):
-    """And marked."""
+def test_long_json_is_cut(put):
     assert put("put_json", ["x" * 100])["payload"].endswith("…[cut, 104 bytes in all]")
 
 
-def test_headers_are_an_object_of_small_names(put):
-    """Whatever their case was."""
+def test_headers_are_an_object_with_lower_case_names(put):
     assert json.loads(put("put_headers", [("Content-Type", "a/b"), ("X-Y", "é")])["payload"]) == {"content-type": "a/b", "x-y": "é"}
 
 
-def test_a_span_that_is_not_recorded_gets_nothing():
-    """And costs nothing."""
-    from opentelemetry.trace import INVALID_SPAN  # noqa: PLC0415 - only here
-
+def test_an_unrecorded_span_gets_no_attribute():
     Payloads(Settings()).put_json(INVALID_SPAN, "payload", {"unserializable": {1: object()}, (1,): 2})

@@ -1,11 +1,11 @@
 """Every error is a problem (RFC 9457); nobody outside sees a stack."""
 
 import pytest
-from flask import Flask, abort
+from flask import Flask, abort, request
 from opentelemetry.trace import StatusCode
 
-from vshop.kit import health, problems
-from vshop.kit.problems import Problem
+from vshop.kit.http import health, problems
+from vshop.kit.http.problems import Problem
 
 
 @pytest.fixture
@@ -40,12 +40,10 @@ def _unforeseen():
 
 
 def _read():
-    from flask import request  # noqa: PLC0415 - one view's need
-
     return request.get_data()
 
 
-def test_a_raised_problem_is_answered(client):
+def test_a_problem_becomes_the_response(client):
     """With its members and headers; a member of None is left out."""
     response = client.get("/ours")
 
@@ -54,8 +52,7 @@ def test_a_raised_problem_is_answered(client):
     assert response.get_json() == {"title": "Service Unavailable", "status": 503, "detail": "Kafka is away.", "hop": "kafka"}
 
 
-def test_an_unforeseen_failure_shows_its_trace_and_nothing_else(client, tracer):
-    """The span has it all."""
+def test_an_unexpected_exception_shows_the_trace_id_only(client, tracer):
     with tracer.start_as_current_span("GET") as span:
         response = client.get("/unforeseen")
 
@@ -69,8 +66,7 @@ def test_an_unforeseen_failure_shows_its_trace_and_nothing_else(client, tracer):
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/none", 404), ("POST", "/ours", 405), ("GET", "/teapot", 418)])
-def test_flasks_own_errors_are_problems_too(client, method, path, status):
-    """With what their status needs."""
+def test_flasks_errors_are_problems(client, method, path, status):
     response = client.open(path, method=method)
 
     assert (response.status_code, response.mimetype) == (status, "application/problem+json")
@@ -78,25 +74,23 @@ def test_flasks_own_errors_are_problems_too(client, method, path, status):
     assert (status == 405) == ("Allow" in response.headers)
 
 
-def test_a_body_too_large_is_a_problem(client):
-    """413."""
+def test_a_body_over_the_limit_returns_413(client):
     assert client.post("/read", data=b"x" * 11).get_json()["status"] == 413
 
 
-def test_a_redirect_is_no_problem(client):
-    """Flask's own for a missing slash."""
+def test_a_redirect_stays_a_redirect(client):
+    """Flask redirects if a slash is missing."""
     response = client.get("/slashed")
 
     assert (response.status_code, response.headers["Location"]) == (308, "http://localhost/slashed/")
 
 
-def test_alive_is_alive_whatever_else_is_away(client):
+def test_liveness_ignores_failing_checks(client):
     """A restart would not help."""
     assert client.get("/bad/healthz").get_json() == {"service": "failing", "status": "alive"}
 
 
-def test_ready_is_what_every_check_sees(client):
-    """200, and how long each took."""
+def test_readiness_returns_the_result_of_every_check(client):
     response = client.get("/good/readyz")
 
     body = response.get_json()
@@ -105,8 +99,8 @@ def test_ready_is_what_every_check_sees(client):
     assert body["checks"]["kafka"]["ms"] >= 0
 
 
-def test_one_failing_check_is_not_ready(client):
-    """503, with what it saw; the others are run all the same."""
+def test_a_failing_check_returns_503(client):
+    """The other checks run as well."""
     response = client.get("/bad/readyz")
 
     checks = response.get_json()["checks"]

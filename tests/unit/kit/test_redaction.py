@@ -12,8 +12,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
-from vshop.kit.logs import JsonFormatter
-from vshop.kit.redaction import RedactingLogExporter, RedactingSpanExporter, redact_span, redact_value
+from vshop.kit.telemetry.exporting import RedactingLogExporter, RedactingSpanExporter, redact_span
+from vshop.kit.telemetry.logs import JsonFormatter
+from vshop.kit.telemetry.secrets import redact_value
 
 SECRET = "hunter2"
 TEXT = f'{{"password": "{SECRET}"}}'
@@ -21,7 +22,6 @@ TEXT = f'{{"password": "{SECRET}"}}'
 
 @pytest.fixture
 def exported():
-    """Spans as they leave."""
     return InMemorySpanExporter()
 
 
@@ -56,8 +56,7 @@ def _fail():
         ),
     ],
 )
-def test_a_secret_on_a_span_does_not_leave(tracer, exported, put):
-    """Wherever it was put."""
+def test_a_secret_on_a_span_is_redacted(tracer, exported, put):
     with tracer.start_as_current_span("work") as span:
         put(span)
 
@@ -67,8 +66,7 @@ def test_a_secret_on_a_span_does_not_leave(tracer, exported, put):
     assert "[REDACTED]" in left.to_json()
 
 
-def test_an_exceptions_message_and_stack_do_not_leave(tracer, exported):
-    """As record_exception and the status write them."""
+def test_an_exceptions_message_and_stack_trace_are_redacted(tracer, exported):
     with pytest.raises(ValueError, match=SECRET), tracer.start_as_current_span("work"):
         _fail()
 
@@ -77,8 +75,7 @@ def test_an_exceptions_message_and_stack_do_not_leave(tracer, exported):
     assert SECRET not in left.to_json()
 
 
-def test_what_is_no_secret_leaves_as_it_was(tracer, exported):
-    """Everything else about the span, too."""
+def test_a_span_keeps_everything_else(tracer, exported):
     link = Link(SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1)), {"a": 1})
     with tracer.start_as_current_span("work", attributes={"a": 1, "b": True, "c": [1, 2]}, links=[link]) as span:
         span.set_attribute("body", TEXT)
@@ -92,7 +89,6 @@ def test_what_is_no_secret_leaves_as_it_was(tracer, exported):
 
 
 def test_a_span_without_secrets_is_not_copied(tracer):
-    """The usual case costs a look."""
     with tracer.start_as_current_span("work", attributes={"a": "b", "c": ["d", "e"], "token.count": 1}) as span:
         span.add_event("said", {"f": "g"})
 
@@ -112,13 +108,12 @@ def test_a_span_without_secrets_is_not_copied(tracer):
     ],
     ids=["bytes", "nested", "list by name", "nothing to hide", "list", "other bytes", "number as name"],
 )
-def test_any_value_is_looked_through(value, left):
-    """As a log's body may be."""
+def test_values_of_any_type_are_redacted(value, left):
     assert redact_value(value) == left
 
 
-def test_a_secret_in_a_log_does_not_leave():
-    """Neither in its body nor in its attributes."""
+def test_a_secret_in_a_log_is_redacted():
+    """In its body and in its attributes."""
     exported = InMemoryLogRecordExporter()
     provider = LoggerProvider(shutdown_on_exit=False)
     provider.add_log_record_processor(SimpleLogRecordProcessor(RedactingLogExporter(exported)))
@@ -159,8 +154,7 @@ def line():
     ],
     ids=ascii,
 )
-def test_a_secret_in_a_line_does_not_leave(line, message):
-    """And the line stays JSON."""
+def test_a_secret_in_a_log_line_is_redacted(line, message):
     written = line(message)
 
     assert SECRET not in json.dumps(written)
@@ -168,8 +162,7 @@ def test_a_secret_in_a_line_does_not_leave(line, message):
     assert (written["level"], written["service"], written["logger"]) == ("INFO", "orders", "tests")
 
 
-def test_a_secret_in_an_exception_does_not_leave(line):
-    """Nor in its stack."""
+def test_a_secret_in_a_logged_exception_is_redacted(line):
     with pytest.raises(ValueError, match=SECRET) as caught:
         _fail()
 
@@ -180,12 +173,11 @@ def test_a_secret_in_an_exception_does_not_leave(line):
 
 
 def test_any_text_makes_a_line(line):
-    """Half a surrogate pair, a quote, a control character."""
+    """A lone surrogate, a quote, a control character."""
     assert line('a\ud800"\x00\u2028🛒 %s', "b")["message"] == 'a\ud800"\x00\u2028🛒 b'
 
 
-def test_a_line_carries_the_ids_of_its_span(line, tracer):
-    """So that logs and traces are found from each other."""
+def test_a_line_has_the_ids_of_its_span(line, tracer):
     assert "trace_id" not in line("before")
     with tracer.start_as_current_span("work") as span:
         written = line("inside")

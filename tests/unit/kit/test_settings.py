@@ -6,15 +6,14 @@ import pytest
 from vshop.kit.settings import Settings, SettingsError, load, table
 
 
-def test_without_variables_the_defaults_hold():
-    """Everything on loopback."""
+def test_defaults_listen_on_loopback():
     settings = load({})
 
     assert settings == Settings()
     assert (settings.host, settings.orders_port, settings.kafka_trace, settings.payloads) == ("127.0.0.1", 8080, "child", "full")
 
 
-def test_other_programs_variables_are_left_alone():
+def test_other_variables_are_ignored():
     """OTEL_* and AWS_* are read by their own libraries."""
     assert load({"PATH": "/bin", "OTEL_SERVICE_NAME": "x", "shop_host": "x", "MY_SHOP_HOST": "x"}) == Settings()
 
@@ -34,15 +33,13 @@ def test_other_programs_variables_are_left_alone():
     ],
 )
 def test_a_variable_sets_its_field(variable, text, value):
-    """With the field's type."""
     read = getattr(load({variable: text}), variable.removeprefix("SHOP_").lower())
 
     assert read == value
     assert type(read) is type(value)
 
 
-def test_an_empty_variable_is_an_unset_one():
-    """As Compose passes ``${SHOP_HOST:-}``."""
+def test_an_empty_variable_counts_as_unset():
     assert load({"SHOP_HOST": "", "SHOP_ORDERS_PORT": ""}) == Settings()
 
 
@@ -75,7 +72,6 @@ def test_an_empty_variable_is_an_unset_one():
     ],
 )
 def test_a_bad_value_is_named_with_its_variable(variable, text):
-    """Together with what was given."""
     with pytest.raises(SettingsError) as caught:
         load({variable: text})
 
@@ -105,7 +101,6 @@ def test_an_unknown_variable_is_named_with_the_nearest_known(variable, meant):
 
 @pytest.mark.parametrize("variable", ["SHOP_", "SHOP_ZZZZZZ", "SHOP_host_"])
 def test_an_unknown_variable_without_a_near_one_is_named_too(variable):
-    """Even an empty name."""
     with pytest.raises(SettingsError, match=f"{variable}: no such setting"):
         load({variable: "1"})
 

@@ -1,13 +1,13 @@
-"""Accepted orders and their traces, made by hand."""
+"""Makes accepted orders and their traces."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from loadtest.ledger import Accepted
-from vshop.spans import Span
-from vshop.traces import Trace
+from loadtest.order_log import Accepted
+from vshop.shop.spans import Span
+from vshop.shop.traces import Trace
 
 TRACE = "a" * 32
 TOPIC = "queuing.retail_site.new_orders"

@@ -1,11 +1,10 @@
-"""A gap in a trace is explained by the process that was killed, and by no other."""
+"""Which faults explain a broken trace or a dead letter."""
 
 import pytest
 
-from loadtest.faults import Fault, explain, explain_letter
-from loadtest.judging import ENTRY, TAKEN
-from loadtest.torture import ROUND, schedule
-from loadtest.watching import Broken
+from loadtest.faults import ANYWHERE, KINDS, schedule
+from loadtest.report import Fault, explain, explain_letter
+from loadtest.trace_check import PROCESS, SERVER_SPAN, BrokenTrace
 
 KILLED = {
     part: Fault(part=part, what="killed", at=100.0, back_at=105.0) for part in ("orders", "stock-updater", "observatory", "kafka")
@@ -15,43 +14,41 @@ KILLED = {
 @pytest.mark.parametrize(
     ("part", "missing", "at", "explained"),
     [
-        ("orders", ENTRY, 99.0, True),
-        ("orders", ENTRY, 104.0, True),
-        ("orders", ENTRY, 80.0, False),
-        ("orders", ENTRY, 110.0, False),
-        ("orders", TAKEN, 99.0, False),
-        ("stock-updater", TAKEN, 90.0, True),
-        ("observatory", TAKEN, 99.0, True),
-        ("kafka", TAKEN, 99.0, False),
+        ("orders", SERVER_SPAN, 99.0, True),
+        ("orders", SERVER_SPAN, 104.0, True),
+        ("orders", SERVER_SPAN, 80.0, False),
+        ("orders", SERVER_SPAN, 110.0, False),
+        ("orders", PROCESS, 99.0, False),
+        ("stock-updater", PROCESS, 90.0, True),
+        ("observatory", PROCESS, 99.0, True),
+        ("kafka", PROCESS, 99.0, False),
     ],
 )
-def test_a_killed_process_explains_its_own_spans_around_its_end(order, part, missing, at, explained):
-    """The observatory explains everybody's, Kafka nobody's: it has none."""
-    found = explain(Broken(order(1, at=at), missing), [KILLED[part]])
+def test_killed_process_explains_its_own_spans(order, part, missing, at, explained):
+    """The observatory holds the spans of all services; Kafka has none."""
+    found = explain(BrokenTrace(order(1, at=at), missing), [KILLED[part]])
 
     assert (found.cause is not None) == explained
 
 
-def test_an_order_whose_trace_was_not_read_yet_is_concerned_however_old(order):
-    """And one whose trace had been read is not."""
+def test_kill_explains_orders_whose_traces_were_incomplete(order):
     fault = Fault(part="observatory", what="killed", at=100.0, back_at=105.0, oldest_at=70.0)
 
-    assert explain(Broken(order(1, at=71.0), TAKEN), [fault]).cause is not None
-    assert explain(Broken(order(1, at=69.0), TAKEN), [fault]).cause is None
+    assert explain(BrokenTrace(order(1, at=71.0), PROCESS), [fault]).cause is not None
+    assert explain(BrokenTrace(order(1, at=69.0), PROCESS), [fault]).cause is None
 
 
 def test_the_cause_says_which_process_and_when(order):
-    assert explain(Broken(order(1, at=99.0), ENTRY), KILLED.values()).cause == "orders killed +1.0 s after the order"
+    assert explain(BrokenTrace(order(1, at=99.0), SERVER_SPAN), KILLED.values()).cause == "orders killed +1.0 s after the order"
 
 
 def test_an_incident_of_the_order_itself_explains_its_gap(order):
-    broken = Broken(order(1, incident="orders-context-lost"), TAKEN)
+    broken = BrokenTrace(order(1, incident="orders-context-lost"), PROCESS)
 
     assert explain(broken, []).cause == "orders-context-lost, on for this order"
 
 
 def test_a_dead_letter_is_explained_by_an_incident_only(order):
-    """A kill must never make one."""
     slow = Fault(part="auth-stub", what="under auth-read-timeout", at=100.0, back_at=106.0)
 
     assert explain_letter(103.0, order(), [KILLED["stock-updater"]]) is None
@@ -60,10 +57,23 @@ def test_a_dead_letter_is_explained_by_an_incident_only(order):
 
 
 @pytest.mark.parametrize(("orders", "rounds"), [(100, 1), (2_000, 1), (100_000, 10)])
-def test_everything_is_done_in_every_round(orders, rounds):
-    """Evenly, before the last order."""
-    done = schedule(orders)
+@pytest.mark.parametrize("kinds", [ANYWHERE, tuple(KINDS)])
+def test_every_round_injects_every_fault(orders, rounds, kinds):
+    done = schedule(orders, kinds, seed=1)
 
-    assert [deed for _, deed in done] == list(ROUND) * rounds
+    sizes = {"kill": 7, "restart": 2, "pause": 2, "partition": 5}
+    assert len(done) == sum(sizes.get(kind, 1) for kind in kinds) * rounds
     assert [after for after, _ in done] == sorted({after for after, _ in done})
     assert 0 < done[0][0] < done[-1][0] < orders
+
+
+def test_a_seed_replays_the_same_faults():
+    first, again, other = (schedule(20_000, tuple(KINDS), seed) for seed in (1, 1, 2))
+
+    assert first == again != other
+
+
+def test_a_pause_or_a_partition_explains_no_gap(order):
+    for what in ("paused", "partitioned, black hole", "full disk"):
+        fault = Fault(part="stock-updater", what=what, at=99.0, back_at=105.0)
+        assert explain(BrokenTrace(order(1, at=100.0), PROCESS), [fault]).cause is None

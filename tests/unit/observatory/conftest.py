@@ -1,78 +1,58 @@
-"""An observatory without a network, and builders of OTLP's JSON."""
+"""The observatory's application with small stores, and builders of OTLP's JSON."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from observatory import otlp_decode
-from observatory.alerting import rules_file
-from observatory.alerting.rule import Rule
+from observatory.alerting.evaluation import Rule, load
 from observatory.app import create_app
-from observatory.log_store import LogStore
-from observatory.metric_store import MetricStore
-from observatory.trace_store import TraceStore
+from observatory.ingest import json_body
+from observatory.store import LogStore, MetricStore, Stores, TraceStore
 
 Json = dict[str, Any]
 
 START_NS = 1_790_000_000_000_000_000
-RULES = Path(__file__).parents[3] / "services" / "observatory" / "alert_rules.yaml"
-
-
-class Stores(NamedTuple):
-    """The stores behind the client."""
-
-    traces: TraceStore
-    logs: LogStore
-    metrics: MetricStore
+RULES = Path(__file__).parents[3] / "services" / "observatory" / "alerting" / "rules.yaml"
 
 
 @pytest.fixture
 def stores() -> Stores:
-    """Small stores."""
     return Stores(TraceStore(100, 100_000), LogStore(100, 100_000), MetricStore(max_series=10, max_points=5, max_bytes=100_000))
 
 
 class Clock:
-    """A clock that stands until it is set.
-
-    Attributes:
-        now_ns: what it shows, in nanoseconds since the epoch.
-    """
+    """A clock that tests set, in nanoseconds since the epoch."""
 
     def __init__(self) -> None:
         self.now_ns = START_NS
 
     def __call__(self) -> int:
-        """Read it."""
         return self.now_ns
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """The clock that alerts go by."""
     return Clock()
 
 
 @pytest.fixture
 def rules() -> list[Rule]:
-    """The alert rules as they are shipped; a test may replace some before it asks."""
-    return list(rules_file.load(RULES))
+    return list(load(RULES))
 
 
 @pytest.fixture
 def client(stores: Stores, rules: list[Rule], clock: Clock) -> FlaskClient:
-    """The application over these stores."""
-    return create_app(*stores, rules, clock).test_client()
+    return create_app(stores, rules, clock).test_client()
 
 
 @pytest.fixture
 def span() -> Callable[..., Json]:
-    """Make a span: ids are small numbers, times microseconds after START_NS, attributes plain values."""
+    """Build a span. Times are in microseconds after START_NS."""
 
     def make(
         trace: int = 1,
@@ -101,8 +81,6 @@ def span() -> Callable[..., Json]:
 
 @pytest.fixture
 def batch() -> Callable[..., Json]:
-    """Make a request of spans of one service."""
-
     def make(*spans: Json, service: str = "orders", **resource: Any) -> Json:
         owner = {"attributes": _attributes({"service.name": service} | resource)}
         return {"resourceSpans": [{"resource": owner, "scopeSpans": [{"scope": {"name": "tests"}, "spans": list(spans)}]}]}
@@ -112,14 +90,11 @@ def batch() -> Callable[..., Json]:
 
 @pytest.fixture
 def otlp_bytes() -> Callable[[Json], bytes]:
-    """Turn a request of spans into protobuf."""
-    return lambda sent: otlp_decode.json_body(json.dumps(sent).encode(), ExportTraceServiceRequest).SerializeToString()
+    return lambda sent: json_body(json.dumps(sent).encode(), ExportTraceServiceRequest).SerializeToString()
 
 
 @pytest.fixture
 def send(client: FlaskClient, batch: Callable[..., Json]) -> Callable[..., Json]:
-    """Send spans of one service and return the answer."""
-
     def post(*spans: Json, service: str = "orders", **resource: Any) -> Json:
         response = client.post("/v1/traces", json=batch(*spans, service=service, **resource))
         assert response.status_code == 200, response.text

@@ -1,4 +1,4 @@
-"""``DELETE /api/telemetry``: nothing is held any more, and nothing of before comes in afterwards."""
+"""``DELETE /api/telemetry`` drops everything, and late items from before."""
 
 import pytest
 
@@ -8,8 +8,6 @@ COUNTER = {"aggregationTemporality": 2, "isMonotonic": True}
 
 @pytest.fixture
 def count(client, clock):
-    """Send a counter's value as of now."""
-
     def send(value):
         metric = {
             "name": "shop.orders.placed",
@@ -22,8 +20,6 @@ def count(client, clock):
 
 @pytest.fixture
 def log(client, clock):
-    """Send a log record, so many seconds from now."""
-
     def send(text, seconds=0):
         record = {"timeUnixNano": str(clock.now_ns + seconds * SECOND), "body": {"stringValue": text}}
         assert client.post("/v1/logs", json={"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}).status_code == 200
@@ -32,13 +28,11 @@ def log(client, clock):
 
 
 def trace_ids(client):
-    """Name the traces held."""
     held = client.get("/api/traces?service=orders&lookback=1h").get_json()["data"] or []
     return {int(trace["traceID"], 16) for trace in held}
 
 
-def test_everything_is_gone_and_counted(client, clock, send, span, log, count):
-    """The answer says how much it was."""
+def test_clear_drops_and_counts_everything(client, clock, send, span, log, count):
     send(span(1, 1), span(2, 2))
     log("before")
     for value in (1, 2, 3):
@@ -52,8 +46,8 @@ def test_everything_is_gone_and_counted(client, clock, send, span, log, count):
     assert client.get("/api/services").get_json()["data"] in (None, [])
 
 
-def test_a_counters_latest_value_is_kept(client, clock, count):
-    """Services count on; whoever asks how many came since must have where it stood."""
+def test_clear_keeps_the_latest_point_of_a_counter(client, clock, count):
+    """It is the base of the next increase."""
     for value in (1, 5):
         count(value)
         clock.now_ns += SECOND
@@ -64,8 +58,7 @@ def test_a_counters_latest_value_is_kept(client, clock, count):
     assert [point["value"] for point in series["points"]] == [5, 7]
 
 
-def test_what_was_on_its_way_comes_too_late(client, clock, stores, send, span, log):
-    """Half a trace would be left of an order that was placed before."""
+def test_late_spans_and_logs_are_dropped_after_a_clear(client, clock, stores, send, span, log):
     clock.now_ns += SECOND
     client.delete("/api/telemetry")
     send(span(1, 1), span(2, 2) | {"startTimeUnixNano": str(clock.now_ns)})
@@ -77,8 +70,7 @@ def test_what_was_on_its_way_comes_too_late(client, clock, stores, send, span, l
     assert stores.traces.counts()["droppedSpans"] == 1
 
 
-def test_what_is_much_older_is_a_recording_and_held(client, clock, stores, send, span):
-    """Somebody replays it."""
+def test_old_recordings_are_stored_after_a_clear(client, clock, stores, send, span):
     clock.now_ns += 3600 * SECOND
     client.delete("/api/telemetry")
     send(span(1, 1))
@@ -86,8 +78,7 @@ def test_what_is_much_older_is_a_recording_and_held(client, clock, stores, send,
     assert len(stores.traces.traces()) == 1
 
 
-def test_no_page_from_elsewhere_clears(client, send, span):
-    """A browser names the page that asks."""
+def test_cross_origin_clear_returns_403(client, send, span):
     send(span(1, 1))
 
     assert client.delete("/api/telemetry", headers={"Origin": "http://evil.example"}).status_code == 403

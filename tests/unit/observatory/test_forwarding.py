@@ -1,32 +1,30 @@
-"""What came in is handed on: in order, tried again where that may help, counted where it is lost, and nobody ever waits for it."""
+"""Forwarding keeps the order, retries, counts lost items, and never blocks."""
 
 import threading
 import time
 
 import pytest
 
+from observatory import forward
 from observatory.app import create_app
 from observatory.forward import Forwarding, from_settings
-from observatory.forward_target import Batch, RefusedError, Target, TryAgainError
-from observatory.log_store import LogStore
-from observatory.metric_store import MetricStore
-from observatory.trace_store import TraceStore
+from observatory.forward.queue import Batch, ForwardQueue, RefusedError, RetryableError
+from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.kit.settings import Settings, SettingsError
 
 
 class Receiver:
-    """Stands in for a target: answers as it is told to, and keeps what it took."""
+    """A transport with scripted results, which keeps the requests it received."""
 
     name = "http://receiver"
 
     def __init__(self, *answers):
-        """Args: answers: for one request after the other: an exception to raise, or how many items are refused."""
+        """``answers`` are exceptions to raise, or numbers of refused items."""
         self.answers = list(answers)
         self.taken, self.closed, self.thread = [], False, None
         self._changed = threading.Condition()
 
     def send(self, batch):
-        """Take a request, or fail."""
         self.thread = threading.get_ident()
         answer = self.answers.pop(0) if self.answers else 0
         if isinstance(answer, Exception):
@@ -37,35 +35,30 @@ class Receiver:
         return answer
 
     def wait(self, count):
-        """Wait until so many requests were taken."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.taken) >= count, timeout=10)
 
     def close(self):
-        """Be closed."""
         self.closed = True
 
 
 def batch(number=1, signal="traces"):
-    """Make a request of one item."""
     return Batch(signal, b"x" * 100 + bytes([number]), 1)
 
 
-def counted(target, key, signal="traces"):
-    """Wait until a count is not empty, and return it."""
+def counted(queue, key, signal="traces"):
     deadline = time.monotonic() + 10
-    while not target.counts()[key].get(signal):
-        assert time.monotonic() < deadline, target.counts()
+    while not queue.counts()[key].get(signal):
+        assert time.monotonic() < deadline, queue.counts()
         threading.Event().wait(0.01)
-    return target.counts()[key][signal]
+    return queue.counts()[key][signal]
 
 
-def test_requests_arrive_in_their_order_by_another_thread():
-    """One thread for each target; the one that offers goes on at once."""
+def test_another_thread_sends_requests_in_order():
     receiver = Receiver()
-    with Forwarding([target := Target(receiver)]):
+    with Forwarding([queue := ForwardQueue(receiver)]):
         for number in range(5):
-            target.offer(batch(number))
+            queue.offer(batch(number))
         receiver.wait(5)
 
     assert [one.body[-1] for one in receiver.taken] == [0, 1, 2, 3, 4]
@@ -73,82 +66,85 @@ def test_requests_arrive_in_their_order_by_another_thread():
     assert receiver.closed
 
 
-def test_what_may_pass_is_tried_again():
-    """The request itself, before any that came after it."""
-    receiver = Receiver(TryAgainError("HTTP 503"), TryAgainError("HTTP 429", after_s=0.05))
-    with Forwarding([target := Target(receiver)]):
-        target.offer(batch(1))
-        target.offer(batch(2))
+def test_retryable_request_is_sent_again_before_later_ones():
+    receiver = Receiver(RetryableError("HTTP 503"), RetryableError("HTTP 429", after_s=0.05))
+    with Forwarding([queue := ForwardQueue(receiver)]):
+        queue.offer(batch(1))
+        queue.offer(batch(2))
         receiver.wait(2)
 
-    counts = target.counts()
+    counts = queue.counts()
     assert [one.body[-1] for one in receiver.taken] == [1, 2]
     assert (counts["retries"], counts["dropped"], counts["lastError"]) == (2, {}, "HTTP 429")
 
 
-def test_what_is_refused_is_counted_and_the_next_one_goes_on():
-    """Whatever a target does to one request, the thread lives."""
+def test_refused_request_is_dropped_and_counted():
     receiver = Receiver(RefusedError("HTTP 400"), RuntimeError("a bug"))
-    with Forwarding([target := Target(receiver)]):
+    with Forwarding([queue := ForwardQueue(receiver)]):
         for number in range(3):
-            target.offer(batch(number))
+            queue.offer(batch(number))
         receiver.wait(1)
 
-    assert target.counts()["dropped"] == {"traces": 2}
+    assert queue.counts()["dropped"] == {"traces": 2}
     assert [one.body[-1] for one in receiver.taken] == [2]
 
 
-def test_what_is_partly_refused_is_counted():
-    """OTLP's partial success."""
+def test_partial_success_is_counted():
     receiver = Receiver(3)
-    with Forwarding([target := Target(receiver)]):
-        target.offer(Batch("logs", b"x", 10))
+    with Forwarding([queue := ForwardQueue(receiver)]):
+        queue.offer(Batch("logs", b"x", 10))
         receiver.wait(1)
 
-    assert (target.counts()["forwarded"], target.counts()["refused"]) == ({"logs": 7}, {"logs": 3})
+    assert (queue.counts()["forwarded"], queue.counts()["refused"]) == ({"logs": 7}, {"logs": 3})
 
 
-def test_a_request_is_given_up_after_its_time():
-    """Then the next one has its turn."""
-    receiver = Receiver(*[TryAgainError("no answer")] * 3)
-    with Forwarding([target := Target(receiver, try_for_s=0)]):
-        target.offer(batch())
+def test_request_is_dropped_after_the_retry_time():
+    receiver = Receiver(*[RetryableError("no answer")] * 3)
+    with Forwarding([queue := ForwardQueue(receiver, retry_for_s=0)]):
+        queue.offer(batch())
 
-        assert counted(target, "dropped") == 1
+        assert counted(queue, "dropped") == 1
 
 
-def test_a_dead_receiver_costs_nobody_time_and_a_bounded_amount_of_memory():
-    """What finds no room is dropped, and counted."""
-    receiver = Receiver(*[TryAgainError("no answer")] * 1000)
-    with Forwarding([target := Target(receiver, max_bytes=1000)]):
-        started = time.perf_counter()
+def test_queue_of_a_dead_target_is_bounded():
+    receiver = Receiver(*[RetryableError("no answer")] * 1000)
+    with Forwarding([queue := ForwardQueue(receiver, max_bytes=1000)]):
         for _ in range(2000):
-            target.offer(batch())
-        seconds = time.perf_counter() - started
-        counts = target.counts()
+            queue.offer(batch())
+        counts = queue.counts()
 
-    assert seconds < 0.5
     assert counts["queuedBytes"] <= 1000
     assert counts["dropped"]["traces"] + counts["queuedRequests"] == 2000
 
 
-def test_the_end_does_not_wait_for_a_dead_receiver():
-    """One last try is made, and that is all."""
-    receiver = Receiver(*[TryAgainError("no answer", after_s=30)] * 10)
-    started = time.monotonic()
-    with Forwarding([target := Target(receiver)]):
-        target.offer(batch())
+@pytest.mark.timing
+def test_dead_target_does_not_slow_down_offers(budget):
+    receiver = Receiver(*[RetryableError("no answer")] * 1000)
+    with Forwarding([queue := ForwardQueue(receiver, max_bytes=1000)]):
+        started = time.perf_counter()
+        for _ in range(2000):
+            queue.offer(batch())
+        seconds = time.perf_counter() - started
 
-    assert time.monotonic() - started < 2
+    assert seconds < budget(0.5)
+
+
+@pytest.mark.timing
+def test_closing_tries_once_to_send_to_a_dead_target(budget):
+    receiver = Receiver(*[RetryableError("no answer", after_s=30)] * 10)
+    started = time.monotonic()
+    with Forwarding([queue := ForwardQueue(receiver)]):
+        queue.offer(batch())
+
+    assert time.monotonic() - started < budget(2)
 
 
 @pytest.mark.parametrize("kind", ["json", "protobuf"])
-def test_whatever_the_observatory_takes_is_handed_on_as_protobuf(kind, span, batch, otlp_bytes):
-    """And counted in /api/telemetry, beside the own store's."""
+def test_accepted_requests_are_forwarded_as_protobuf(kind, span, batch, otlp_bytes):
     receiver = Receiver()
-    with Forwarding([Target(receiver)]) as forwarding:
-        stores = TraceStore(100, 100_000), LogStore(100, 100_000), MetricStore()
-        client = create_app(*stores, [], forwarding=forwarding).test_client()
+    with Forwarding([ForwardQueue(receiver)]) as forwarding:
+        stores = Stores(TraceStore(100, 100_000), LogStore(100, 100_000), MetricStore())
+        client = create_app(stores, [], forwarding=forwarding).test_client()
         sent = batch(span(number=1), span(number=2))
         if kind == "json":
             client.post("/v1/traces", json=sent)
@@ -161,11 +157,10 @@ def test_whatever_the_observatory_takes_is_handed_on_as_protobuf(kind, span, bat
     assert (receiver.taken[0].items, told["target"]) == (2, "http://receiver")
 
 
-def test_what_is_refused_by_the_observatory_is_not_handed_on(span, batch):
-    """A body that is no OTLP never reaches the tool under test."""
+def test_refused_requests_are_not_forwarded(span, batch):
     receiver = Receiver()
-    with Forwarding([Target(receiver)]) as forwarding:
-        client = create_app(TraceStore(9, 9999), LogStore(9, 9999), MetricStore(), [], forwarding=forwarding).test_client()
+    with Forwarding([ForwardQueue(receiver)]) as forwarding:
+        client = create_app(Stores(TraceStore(9, 9999), LogStore(9, 9999), MetricStore()), [], forwarding=forwarding).test_client()
         assert client.post("/v1/traces", data=b"{", content_type="application/json").status_code == 400
 
     assert receiver.taken == []
@@ -174,32 +169,54 @@ def test_what_is_refused_by_the_observatory_is_not_handed_on(span, batch):
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("localhost:4317", "is no address"),
-        ("ftp://localhost:4317", "is no address"),
-        ("grpc://localhost", "is no address"),
-        ("http://host:port", "is no address"),
-        ("http://127.0.0.1:4318", "sending to itself"),
-        ("http://localhost:16686", "sending to itself"),
+        ("localhost:4317", "is not an address"),
+        ("ftp://localhost:4317", "is not an address"),
+        ("grpc://localhost", "is not an address"),
+        ("http://host:port", "is not an address"),
+        ("http://127.0.0.1:4318", "Forwarding to itself"),
+        ("http://localhost:16686", "Forwarding to itself"),
     ],
 )
-def test_addresses_that_cannot_be_meant_are_refused_at_the_start(url, said):
-    """Not when the first order comes."""
+def test_invalid_addresses_raise_settings_error(url, said):
     with pytest.raises(SettingsError, match=said):
         from_settings(Settings(forward=url))
 
 
-def test_headers_that_cannot_be_read_are_refused_without_repeating_them():
-    """They may be a secret."""
+def test_error_for_invalid_headers_omits_them():
     with pytest.raises(SettingsError) as error:
         from_settings(Settings(forward="http://host:1", forward_headers="s3cret"))
 
     assert "s3cret" not in str(error.value)
 
 
-def test_without_grpc_the_error_says_what_to_install(monkeypatch):
-    """It is an extra of the package."""
+def test_missing_grpc_raises_settings_error_with_the_command_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "grpc", None)
-    monkeypatch.delitem(__import__("sys").modules, "observatory.forward_grpc", raising=False)
 
     with pytest.raises(SettingsError, match=r"virtual-shop\[grpc\]"):
         from_settings(Settings(forward="grpc://127.0.0.1:4317"))
+
+
+def test_each_target_has_its_own_signals_and_headers():
+    parse = forward._split
+    assert parse("http://a:1,grpc://b:2") == ["http://a:1", "grpc://b:2"]
+    text = "http://a:1;signals=traces,logs;header=x-key=a,b=c;header=y=z, grpc://b:2;signals=metrics"
+    first, second = (forward.Target.parse(one) for one in parse(text))
+    assert (first.url, first.signals, first.headers) == ("http://a:1", {"traces", "logs"}, {"x-key": "a,b=c", "y": "z"})
+    assert (second.url, second.signals, second.headers) == ("grpc://b:2", {"metrics"}, {})
+
+
+@pytest.mark.parametrize("option", ["signals=spans", "signals=", "header=s3cret", "s3cret", "key=s3cret"])
+def test_an_invalid_option_of_a_target_is_refused_without_its_value(option):
+    with pytest.raises(SettingsError) as error:
+        from_settings(Settings(forward=f"http://host:1;{option}"))
+    if not option.startswith("s3cret"):
+        assert "s3cret" not in str(error.value)
+
+
+def test_a_target_gets_only_its_signals(batch, span):
+    receiver = Receiver()
+    with Forwarding([ForwardQueue(receiver, signals=frozenset({"logs"}))]) as forwarding:
+        client = create_app(Stores(TraceStore(9, 9999), LogStore(9, 9999), MetricStore()), [], forwarding=forwarding).test_client()
+        assert client.post("/v1/traces", json=batch(span())).status_code == 200
+        assert client.post("/v1/logs", json={"resourceLogs": [{}]}).status_code == 200
+    assert [one.signal for one in receiver.taken] == ["logs"]

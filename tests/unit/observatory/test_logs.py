@@ -1,16 +1,14 @@
-"""Log records are held, found and shown."""
+"""``/v1/logs`` and ``/api/logs``."""
 
 import pytest
 
-from observatory.log_store import LogStore
+from observatory.store import LogStore
 
 START_NS = 1_790_000_000_000_000_000
 
 
 @pytest.fixture
 def log(client):
-    """Send one record of a service, as many seconds after START_NS."""
-
     def send(body="hello", *, service="orders", at_s=0, severity=9, **more):
         owner = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
         record = {
@@ -26,12 +24,10 @@ def log(client):
 
 @pytest.fixture
 def found(client):
-    """Ask for records; returns their bodies."""
     return lambda query="": [record["body"] for record in client.get(f"/api/logs?{query}").get_json()["records"]]
 
 
-def test_a_record_in_full(client, log):
-    """Time, severity, body, service, ids, attributes and the exception are shown."""
+def test_complete_record(client, log):
     attributes = {
         "exception.type": "KeyError",
         "exception.message": "'id'",
@@ -62,8 +58,8 @@ def test_a_record_in_full(client, log):
     }
 
 
-def test_a_record_of_little(client, log):
-    """A structured body is shown as JSON; without a time of its own a record has that of its observation; wrong ids are kept."""
+def test_minimal_record(client, log):
+    """A structured body is JSON. The observed time replaces a missing one. Invalid ids are kept."""
     body = {"kvlistValue": {"values": [{"key": "a", "value": {"arrayValue": {"values": [{"intValue": 1}]}}}]}}
     log(body, timeUnixNano="0", observedTimeUnixNano=str(START_NS), severityNumber=0, traceId="ab", spanId="0" * 16)
     (record,) = client.get("/api/logs").get_json()["records"]
@@ -71,8 +67,7 @@ def test_a_record_of_little(client, log):
     assert (record["traceId"], record["spanId"], record["exception"]) == ("ab", "", None)
 
 
-def test_records_are_in_the_order_of_their_time_and_the_latest_ones_are_shown(log, found):
-    """However they arrive."""
+def test_latest_records_in_order_of_time(log, found):
     for second in (3, 1, 4, 2):
         log(str(second), at_s=second)
     assert found() == ["1", "2", "3", "4"]
@@ -85,7 +80,6 @@ def test_records_are_in_the_order_of_their_time_and_the_latest_ones_are_shown(lo
     "since", ["1790000003000000", "1790000003", "1790000002.5", "2026-09-21T14:13:23Z", "2026-09-21T16:13:23%2B02:00"]
 )
 def test_since_takes_any_notation(log, found, since):
-    """Microseconds, seconds, RFC 3339."""
     for second in (3, 1, 4, 2):
         log(str(second), at_s=second)
     assert found(f"since={since}") == ["3", "4"]
@@ -110,7 +104,6 @@ def test_since_takes_any_notation(log, found, since):
     ],
 )
 def test_filters(log, found, query, expected):
-    """Each parameter filters; text is found in body and attributes, in upper or lower case."""
     log("all is well", service="auth-stub", at_s=0)
     log("Größe missing", severity=17, at_s=1, attributes=[{"key": "note", "value": {"stringValue": "hidden in an attribute"}}])
     assert found(query) == expected
@@ -129,15 +122,14 @@ BAD = [
 
 
 @pytest.mark.parametrize("query", BAD)
-def test_a_parameter_that_cannot_be_used_is_named(client, query):
-    """400, with the parameter's name in the problem."""
+def test_invalid_parameter_returns_400_and_its_name(client, query):
     response = client.get(f"/api/logs?{query}")
     assert (response.status_code, response.mimetype) == (400, "application/problem+json")
     assert query.partition("=")[0] in response.get_json()["detail"]
 
 
 def test_too_many_records_drop_the_oldest(client, log, stores):
-    """By number and by bytes; what was dropped is counted."""
+    """By number and by bytes."""
     stores.logs.max_records = 3
     for number in range(5):
         log(str(number), service=f"s{number}", at_s=number)
@@ -149,6 +141,5 @@ def test_too_many_records_drop_the_oldest(client, log, stores):
     assert stores.logs.counts()["records"] == 0
 
 
-def test_a_store_of_nothing():
-    """An empty store answers."""
+def test_empty_store():
     assert LogStore(1, 1).records() == []

@@ -1,4 +1,4 @@
-"""Metric points are held by series and shown."""
+"""``/v1/metrics`` and ``/api/metrics``."""
 
 import pytest
 
@@ -7,8 +7,6 @@ START_NS = 1_790_000_000_000_000_000
 
 @pytest.fixture
 def record(client):
-    """Send one metric of a service."""
-
     def send(name, kind, *points, service="orders", unit="1", **data):
         owner = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
         metric = {"name": name, "unit": unit, "description": f"of {name}", kind: {"dataPoints": list(points)} | data}
@@ -20,19 +18,16 @@ def record(client):
 
 @pytest.fixture
 def series(client):
-    """Ask for series."""
     return lambda query="": client.get(f"/api/metrics?{query}").get_json()["series"]
 
 
 def point(value=None, at_s=0, attributes=None, **more):
-    """Make a point, as many seconds after START_NS."""
     made = {"timeUnixNano": str(START_NS + at_s * 10**9), "startTimeUnixNano": str(START_NS)}
     made["attributes"] = [{"key": key, "value": {"stringValue": text}} for key, text in (attributes or {}).items()]
     return made | ({} if value is None else {"asDouble" if isinstance(value, float) else "asInt": value}) | more
 
 
 def test_a_counter_over_time(record, series):
-    """Points of one name and set of attributes make a series, in whatever order the attributes come."""
     counter = {"aggregationTemporality": 2, "isMonotonic": True, "unit": "{order}"}
     record("shop.orders.placed", "sum", point(1, 0, {"a": "1", "b": "2"}), **counter)
     record("shop.orders.placed", "sum", point(4, 5, {"b": "2", "a": "1"}), **counter)
@@ -56,7 +51,6 @@ def test_a_counter_over_time(record, series):
 
 
 def test_a_histogram_with_exemplars(record, series):
-    """Buckets, sum and extremes, and exemplars with the trace they came from."""
     exemplar = {
         "timeUnixNano": str(START_NS),
         "asDouble": 0.3,
@@ -72,7 +66,7 @@ def test_a_histogram_with_exemplars(record, series):
     )
     (found,) = series()
     (shown,) = found["points"]
-    assert (found["type"], found["temporality"], found["unit"]) == ("histogram", "delta", "s")
+    assert (found["type"], found["temporality"], found["unit"]) == ("histogram", "cumulative", "s")
     assert (shown["count"], shown["sum"], shown["min"], shown["max"]) == (3, 1.5, 0.1, None)
     assert shown["buckets"] == {"bounds": [0.25, 1], "counts": [1, 2, 0]}
     assert shown["exemplars"] == [
@@ -81,7 +75,6 @@ def test_a_histogram_with_exemplars(record, series):
 
 
 def test_other_kinds(record, series):
-    """Gauges, exponential histograms and summaries are shown as well; NaN as text."""
     record("lag", "gauge", point(float("nan"), asDouble="NaN"))
     record(
         "exp",
@@ -96,8 +89,7 @@ def test_other_kinds(record, series):
     assert (shown["old"]["count"], shown["old"]["quantiles"]) == (2, [{"quantile": 0.5, "value": 1.5}])
 
 
-def test_what_tells_series_apart(record, series):
-    """Service, name, unit, kind, temporality and attributes each make another series; both filters apply."""
+def test_identity_of_series(record, series):
     record("m", "gauge", point(1), point(1, attributes={"a": "1"}))
     record("m", "gauge", point(1), service="auth-stub")
     record("m", "gauge", point(1), unit="s")
@@ -113,7 +105,7 @@ def test_what_tells_series_apart(record, series):
 
 
 def test_series_and_points_are_bounded(client, record, series):
-    """A series keeps its latest points; of too many series the one that was silent for longest goes. Both are counted."""
+    """The oldest point and the least recently updated series are dropped and counted."""
     for second in range(7):
         record("steady", "gauge", point(second, second))
     assert [item["value"] for item in series("name=steady")[0]["points"]] == [2, 3, 4, 5, 6]
@@ -127,8 +119,7 @@ def test_series_and_points_are_bounded(client, record, series):
     assert (counts["droppedPoints"], counts["droppedSeries"]) == (4, 1)
 
 
-def test_the_latest_points_can_be_had_alone(client, record, series):
-    """``points=1`` is each series' value now: added up over services and instances, a counter's."""
+def test_points_limits_each_series_to_its_latest(client, record, series):
     counter = {"aggregationTemporality": 2, "isMonotonic": True}
     for second in range(3):
         record("placed", "sum", point(second, second, {"item": "1"}), point(10 * second, second, {"item": "2"}), **counter)
@@ -143,8 +134,7 @@ def test_the_latest_points_can_be_had_alone(client, record, series):
     assert (response.status_code, "points" in response.get_json()["detail"]) == (400, True)
 
 
-def test_large_points_make_room(record, stores):
-    """By series, those first that got no point for longest; the first one's own limit counts each of its points once."""
+def test_large_points_drop_least_recently_updated_series(record, stores):
     for number in range(10):
         record(f"shop.large-{number}", "gauge", point(asDouble=1, attributes={"text": "x" * 20_000}))
     record("shop.small", "gauge", *[point(asDouble=1, at_s=second) for second in range(9)])

@@ -1,4 +1,4 @@
-"""The store of traces stays within its limits, drops whole traces, and counts everything."""
+"""The trace store stays within its limits, drops whole traces, and counts."""
 
 import json
 import threading
@@ -6,23 +6,20 @@ import threading
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from observatory.otlp_decode import json_body
-from observatory.trace_store import TraceStore
+from observatory.ingest import json_body
+from observatory.store import TraceStore
 
 
 @pytest.fixture
 def request_of(batch):
-    """Make a request in protobuf of spans of one service."""
     return lambda *spans, **owner: json_body(json.dumps(batch(*spans, **owner)).encode(), ExportTraceServiceRequest)
 
 
 def ids(store):
-    """Name the traces held, the oldest first."""
     return [int.from_bytes(trace.id, "big") for trace in store.traces()]
 
 
 def test_too_many_spans_drop_whole_traces_oldest_first(request_of, span):
-    """The oldest trace goes with all its spans, also those that came lately."""
     store = TraceStore(max_spans=5, max_bytes=10**6)
     for trace, number in ((1, 1), (2, 2), (1, 3), (3, 4), (2, 5)):
         store.add(request_of(span(trace, number)))
@@ -34,7 +31,6 @@ def test_too_many_spans_drop_whole_traces_oldest_first(request_of, span):
 
 
 def test_too_many_bytes_drop_whole_traces_oldest_first(request_of, span):
-    """The limit in bytes counts too."""
     store = TraceStore(max_spans=100, max_bytes=3_000)
     for trace in range(1, 6):
         store.add(request_of(span(trace, attributes={"payload": "x" * 900})))
@@ -42,15 +38,13 @@ def test_too_many_bytes_drop_whole_traces_oldest_first(request_of, span):
     assert store.counts()["bytes"] <= 3_000
 
 
-def test_one_trace_larger_than_the_store_is_dropped_as_well(request_of, span):
-    """Memory is bounded even when there is only one trace to drop."""
+def test_trace_larger_than_the_store_is_dropped(request_of, span):
     store = TraceStore(max_spans=10, max_bytes=10**6)
     store.add(request_of(*(span(1, number) for number in range(1, 12))))
     assert (ids(store), store.counts()["droppedSpans"]) == ([], 11)
 
 
-def test_what_was_dropped_is_forgotten_everywhere(request_of, span):
-    """Services and operations are those of the spans held, and counts by service go back to nothing."""
+def test_dropped_traces_leave_no_services_or_operations(request_of, span):
     store = TraceStore(max_spans=1, max_bytes=10**6)
     store.add(request_of(span(1, name="old"), service="gone"))
     store.add(request_of(span(2, name="new"), service="stays"))
@@ -59,16 +53,14 @@ def test_what_was_dropped_is_forgotten_everywhere(request_of, span):
     assert store.trace((1).to_bytes(16, "big")) is None
 
 
-def test_equal_resources_are_held_once(request_of, span):
-    """Batches of one process share its resource."""
+def test_equal_resources_share_one_object(request_of, span):
     store = TraceStore(max_spans=100, max_bytes=10**6)
     for number in range(1, 4):
         store.add(request_of(span(1, number)))
     assert len({id(held.scope) for held in store.traces()[0].spans}) == 1
 
 
-def test_many_threads_lose_nothing(request_of, span):
-    """Writers and readers at the same time: every span is counted once."""
+def test_concurrent_writers_and_readers_lose_no_span(request_of, span):
     store, writers, each = TraceStore(max_spans=10_000, max_bytes=10**8), 8, 50
     go, errors = threading.Barrier(writers + 1), []
 
@@ -103,16 +95,14 @@ def test_many_threads_lose_nothing(request_of, span):
         ([{"key": "service.name", "value": {"stringValue": "a b"}}], "a b"),
     ],
 )
-def test_stand_ins_for_service_names(client, span, attributes, service):
-    """Spans without a usable service name are held under Jaeger's stand-in."""
+def test_placeholders_for_missing_service_names(client, span, attributes, service):
     client.post(
         "/v1/traces", json={"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"spans": [span()]}]}]}
     )
     assert [service] == client.get("/api/services").get_json()["data"]
 
 
-def test_what_small_spans_bring_along_counts_too(request_of, span):
-    """A large resource each; those that share one count it once."""
+def test_bytes_of_resources_count_once(request_of, span):
     store = TraceStore(max_spans=100, max_bytes=10_000)
     for trace in range(1, 6):
         store.add(request_of(span(trace), span(trace, 2), service=f"{trace}" * 4_000))
@@ -123,8 +113,7 @@ def test_what_small_spans_bring_along_counts_too(request_of, span):
     assert store.counts()["bytes"] == 0
 
 
-def test_of_a_million_links_few_are_looked_at(request_of, span):
-    """An empty link has two bytes; its view takes a hundred times as much."""
+def test_indexed_links_are_limited(request_of, span):
     store = TraceStore(max_spans=100, max_bytes=10**6)
     store.add(request_of(span(1, links=[{}] * 1_000)))
 

@@ -14,10 +14,10 @@ from auth_stub.tokens import Tokens
 from orders.app import create_app
 from orders.auth import AuthClient
 from orders.publisher import Publisher
-from vshop.kit.events import NewOrder, decode_record
-from vshop.kit.kafka_record import Record
-from vshop.kit.kafka_sender import DeliveryError
-from vshop.kit.server import HttpServer
+from vshop.kit.http.server import HttpServer
+from vshop.kit.kafka.record import Record
+from vshop.kit.kafka.sender import DeliveryError
+from vshop.kit.order import NewOrder, decode_record
 from vshop.kit.settings import Settings
 
 ADA = "auth0|5ba1a9227dc7232e1aec4fd0"
@@ -33,7 +33,6 @@ class FakeSender:
         self.failure: DeliveryError | None = None
 
     def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any = None, **_more: Any) -> Record:
-        """Acknowledge, or fail."""
         if self.failure is not None:
             raise self.failure
         self.records.append(Record(topic, 0, len(self.records), key, value, list(headers or []), 0))
@@ -41,22 +40,17 @@ class FakeSender:
 
     @property
     def orders(self) -> list[NewOrder]:
-        """What was sent, read as stock-updater reads it."""
         return [decode_record(record.value) for record in self.records]
 
 
-class FakeMeasures:
-    """Remembers what was counted."""
-
+class FakeMetrics:
     def __init__(self) -> None:
         self.counted: list[tuple[str, int]] = []
 
-    def placed(self, _item_id: int, quantity: int) -> None:
-        """Count an accepted order."""
+    def count_placed(self, _item_id: int, quantity: int) -> None:
         self.counted.append(("placed", quantity))
 
-    def rejected(self, status: int) -> None:
-        """Count a refused one."""
+    def count_rejected(self, status: int) -> None:
         self.counted.append(("rejected", status))
 
 
@@ -65,7 +59,7 @@ class Shop(NamedTuple):
 
     client: FlaskClient
     sender: FakeSender
-    measures: FakeMeasures
+    metrics: FakeMetrics
     token: Callable[[str], str]
 
     def post(self, body: Any = None, *, user: str | None = ADA, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
@@ -89,7 +83,6 @@ class Stage:
         self.port = 0
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        """Answer as the application on it does."""
         return self.app(environ, start_response)
 
 
@@ -107,15 +100,14 @@ def tokens() -> Tokens:
 def auth_url(tokens: Tokens) -> Iterator[str]:
     """The real auth-stub, on a free port."""
     with _served(create_auth_stub(tokens)) as server:
-        yield f"http://127.0.0.1:{server._server.bind_addr[1]}"
+        yield f"http://127.0.0.1:{server.port}"
 
 
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
-    """A server for other applications."""
     stage = Stage()
     with _served(stage) as server:
-        stage.port = server._server.bind_addr[1]
+        stage.port = server.port
         yield stage
 
 
@@ -127,9 +119,9 @@ def open_shop(tokens: Tokens) -> Iterator[Callable[..., Shop]]:
     def build(url: str, read_timeout_s: float = 2.0) -> Shop:
         auth = AuthClient(Settings(auth_url=url, auth_read_timeout_s=read_timeout_s))
         clients.append(auth)
-        sender, measures = FakeSender(), FakeMeasures()
-        app = create_app(auth, Publisher(sender, TOPIC), measures, {}, "http://traces/{traceId}")
-        return Shop(app.test_client(), sender, measures, tokens.issue)
+        sender, metrics = FakeSender(), FakeMetrics()
+        app = create_app(auth, Publisher(sender, TOPIC), metrics, {}, "http://traces/{traceId}")
+        return Shop(app.test_client(), sender, metrics, tokens.issue)
 
     yield build
     for auth in clients:
@@ -168,7 +160,7 @@ def refused(shop: Shop) -> Callable[..., dict[str, Any]]:
         assert "Traceback" not in response.text
         assert ".py" not in response.text
         assert of.sender.records == []
-        assert of.measures.counted == [("rejected", status)]
+        assert of.metrics.counted == [("rejected", status)]
         return problem
 
     return check

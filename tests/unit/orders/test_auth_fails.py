@@ -1,4 +1,4 @@
-"""When auth is away, slow or talks nonsense, nothing is ordered and the hop is named."""
+"""If auth is away, slow or returns nonsense, nothing is ordered and the problem names the hop."""
 
 import socket
 import threading
@@ -10,7 +10,7 @@ HTML = b"<!DOCTYPE html><html><title>Gateway</title></html>"
 
 
 class ScriptedAuth:
-    """An auth service that gives the answers it is told, one after the other, the last one for ever."""
+    """An auth service that returns scripted responses in turn, the last one for ever."""
 
     def __init__(self):
         self.answers = []
@@ -19,7 +19,6 @@ class ScriptedAuth:
         self.stall.set()
 
     def __call__(self, environ, start_response):
-        """Answer as the next line of the script says."""
         self.asked.append((environ["PATH_INFO"], environ.get("HTTP_AUTHORIZATION")))
         self.stall.wait(5)
         status, media_type, body = self.answers[min(len(self.asked), len(self.answers)) - 1]
@@ -29,7 +28,6 @@ class ScriptedAuth:
 
 @pytest.fixture
 def auth():
-    """The script."""
     return ScriptedAuth()
 
 
@@ -45,23 +43,23 @@ def _unavailable(refused, response, shop):
     problem = refused(response, 503, shop)
     assert problem["hop"] == "auth-stub"
     assert int(response.headers["Retry-After"]) > 0
+    assert "Nothing was ordered" in problem["detail"]
     return problem
 
 
 def test_auth_that_is_down(open_shop, refused):
-    """The shopper is told the hop, not its address."""
+    """The problem names the hop, not its address."""
     with socket.create_server(("127.0.0.1", 0)) as closing:
         port = closing.getsockname()[1]
     shop = open_shop(f"http://127.0.0.1:{port}")
 
     problem = _unavailable(refused, shop.post(), shop)
 
-    assert "Nothing was ordered" in problem["detail"]
     assert str(port) not in problem["detail"]
 
 
 def test_auth_that_is_slow(shop, auth, refused):
-    """The wait is bounded, and tried twice."""
+    """Two tries, each with a timeout."""
     auth.answers = [("200 OK", "application/json", b"{}")]
     auth.stall.clear()
 
@@ -72,7 +70,7 @@ def test_auth_that_is_slow(shop, auth, refused):
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "502 Bad Gateway", "503 Service Unavailable", "599 Odd"])
 def test_auth_that_fails(shop, auth, refused, status):
-    """Every server error is asked again once."""
+    """Every server error is retried once."""
     auth.answers = [(status, "text/html", HTML)]
 
     _unavailable(refused, shop.post(), shop)
@@ -83,15 +81,13 @@ def test_auth_that_fails(shop, auth, refused, status):
 @pytest.mark.parametrize(
     "status", ["429 Too Many Requests", "400 Bad Request", "304 Not Modified", "204 No Content", "201 Created"]
 )
-def test_an_answer_that_is_neither_yes_nor_no(shop, auth, refused, status):
-    """Only 200 is a yes."""
+def test_an_unexpected_status_does_not_authenticate(shop, auth, refused, status):
     auth.answers = [(status, "text/html", b"")]
 
     _unavailable(refused, shop.post(), shop)
 
 
-def test_a_hiccup_is_hidden_from_the_shopper(shop, auth):
-    """The second try counts."""
+def test_a_successful_retry_hides_the_failure(shop, auth):
     profile = b'{"user_id": "%s"}' % ADA.encode()
     auth.answers = [("503 Service Unavailable", "text/html", HTML), ("200 OK", "application/json", profile)]
 
@@ -100,7 +96,7 @@ def test_a_hiccup_is_hidden_from_the_shopper(shop, auth):
 
 
 def test_the_shoppers_own_token_is_forwarded(shop, auth):
-    """And nothing else, with the user id as one path segment."""
+    """No other credential, and the user id is one path segment."""
     auth.answers = [("200 OK", "application/json", b'{"user_id": "%s"}' % ADA.encode())]
     token = shop.token(ADA)
 
@@ -109,8 +105,8 @@ def test_the_shoppers_own_token_is_forwarded(shop, auth):
     assert auth.asked == [(f"/api/v2/users/{ADA}", f"Bearer {token}")]
 
 
-def test_an_html_page_is_a_failure_inside_with_only_a_trace_id(shop, auth, refused, traced):
-    """The shopper learns nothing else; asking again would not help."""
+def test_an_html_page_returns_500_with_a_trace_id(shop, auth, refused, traced):
+    """Without a retry, which would not help."""
     auth.answers = [("200 OK", "text/html", HTML)]
 
     with traced() as trace_id:
@@ -126,8 +122,7 @@ def test_an_html_page_is_a_failure_inside_with_only_a_trace_id(shop, auth, refus
     "body",
     [b"[]", b"null", b'"yes"', b"{}", b'{"user_id": null}', b'{"user_id": "auth0|5ba1a9227dc7232e1aec4fd1"}', b'[{"user_id": 1}]'],
 )
-def test_a_yes_that_means_somebody_else_is_no_yes(shop, auth, refused, body):
-    """The profile must be the shopper's."""
+def test_the_profile_of_another_user_does_not_authenticate(shop, auth, refused, body):
     auth.answers = [("200 OK", "application/json", body)]
 
     _unavailable(refused, shop.post(), shop)
@@ -137,8 +132,8 @@ def test_a_yes_that_means_somebody_else_is_no_yes(shop, auth, refused, body):
     "message",
     [b'"evil\\r\\nSet-Cookie: a=b"', b'"quote \\" backslash \\\\"', b'"\xc3\xa9\xf0\x9f\x92\xa9"', b'"\\ud800"', b'["a"]', b"null"],
 )
-def test_what_auth_says_cannot_break_the_challenge(shop, auth, refused, message):
-    """The description is auth's text inside a quoted string of a header (RFC 6750, 3)."""
+def test_auths_message_cannot_break_the_challenge_header(shop, auth, refused, message):
+    """It becomes a quoted string of the header (RFC 6750, 3)."""
     auth.answers = [("401 Unauthorized", "application/json", b'{"message": %s}' % message)]
 
     response = shop.post()

@@ -59,7 +59,6 @@ def test_a_malformed_token_never_leaves_the_shop(shop, refused, token):
 
 @pytest.mark.parametrize("token", ["garbage", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "x" * 8000])
 def test_a_refused_token_names_the_hop(shop, refused, token):
-    """Auth's no is passed on."""
     response = shop.post(user=None, headers={"Authorization": f"Bearer {token}"})
 
     problem = refused(response, 401)
@@ -68,7 +67,6 @@ def test_a_refused_token_names_the_hop(shop, refused, token):
 
 
 def test_an_expired_token_is_refused_in_auth0s_words(shop, refused, tokens):
-    """Word for word."""
     claims = jwt.decode(tokens.issue(ADA), options={"verify_signature": False}) | {"exp": int(time.time()) - 1}
     expired = jwt.encode(claims, tokens._key, algorithm="RS256")
 
@@ -100,7 +98,6 @@ def test_an_unknown_user_is_not_authenticated(shop, refused, name):
 
 
 def test_another_users_token_is_forbidden(shop, refused):
-    """Grace cannot order for Ada."""
     response = shop.post(user=GRACE)
 
     problem = refused(response, 403)
@@ -109,7 +106,6 @@ def test_another_users_token_is_forbidden(shop, refused):
 
 
 def test_an_answer_never_repeats_the_token(shop):
-    """Neither body nor headers."""
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzZWNyZXQifQ.c2lnbmF0dXJl"
 
     response = shop.post(user=None, headers={"Authorization": f"Bearer {token}"})

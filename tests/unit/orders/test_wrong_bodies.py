@@ -40,7 +40,6 @@ def _raw(field, literal):
     ],
 )
 def test_what_is_not_json_is_refused(shop, refused, body):
-    """400, saying so."""
     problem = refused(shop.post(body), 400)
 
     assert "is not JSON" in problem["detail"]
@@ -114,7 +113,6 @@ def test_of_a_key_given_twice_the_last_one_is_ordered(shop):
 
 @pytest.mark.parametrize("name", ["", "a`b", "\u2028", "x" * 60_000, "`$.quantity`"])
 def test_any_unknown_name_is_refused(shop, refused, name):
-    """However odd."""
     refused(shop.post(_with(**{name: 1})), 400)
 
 

@@ -1,4 +1,4 @@
-"""What ``vshop doctor`` says of machines of every kind."""
+"""Findings of ``vshop doctor`` on different machines."""
 
 import json
 from pathlib import Path
@@ -6,60 +6,58 @@ from pathlib import Path
 import pytest
 
 from vshop.cli import doctor as command
-from vshop.runtime import doctor
-from vshop.runtime.machine import Machine
-from vshop.runtime.ports import free
+from vshop.runtime.local import doctor
 
 
-class StandIn:
-    """A machine on which everything is as it should be, but for what is named."""
+class FakeHost:
+    """A machine without problems, except for the given facts."""
 
     def __init__(self, **given):
-        well = {
+        defaults = {
             "python": (3, 13, 1),
             "system": ("Linux", "x86_64"),
             "available_bytes": 8e9,
             "free_bytes": 50e9,
             "holders": {},
             "java": Path("/jdk/bin/java"),
-            "kafka_is_here": True,
-            "start_cache_is_here": True,
+            "kafka_is_fetched": True,
+            "start_cache_exists": True,
             "docker version": "28.0.1",
+            "docker --version": "Docker version 28.0.1, build 068a01e",
             "docker compose": "2.33.0",
             "kubectl version": "Client Version: v1.34.1\nKustomize Version: v5.7.1",
             "browser": "firefox",
         }
-        assert given.keys() <= well.keys()
-        self._is = well | given
+        assert given.keys() <= defaults.keys()
+        self._facts = defaults | given
 
     def __getattr__(self, name):
-        return lambda *_: self._is[name]
+        return lambda *_: self._facts[name]
 
     def holder(self, port):
-        """Tell who holds a port."""
-        return self._is["holders"].get(port)
+        """Return the holder of a port."""
+        return self._facts["holders"].get(port)
 
     def cache(self):
-        """Name a folder."""
+        """Return a folder."""
         return Path("/home/me/.cache/vshop")
 
-    def answer(self, *command):
-        """Run a program, or fail to."""
-        said = self._is[" ".join(command[:2])]
-        if isinstance(said, OSError):
-            raise said
-        return said
+    def output(self, *command):
+        """Return or raise the result of a program."""
+        result = self._facts[" ".join(command[:2])]
+        if isinstance(result, OSError):
+            raise result
+        return result
 
 
-def of(name, **given):
-    """Return the one finding of a name."""
-    (found,) = [finding for finding in doctor.examine(StandIn(**given)) if finding.name == name]
+def find(name, **given):
+    """Return the finding of a check."""
+    (found,) = [finding for finding in doctor.run_checks(FakeHost(**given)) if finding.name == name]
     return found
 
 
-def test_a_good_machine_has_nothing_to_do():
-    """Every check is fine and says what it saw."""
-    findings = doctor.examine(StandIn())
+def test_good_machine_needs_nothing():
+    findings = doctor.run_checks(FakeHost())
 
     assert {(finding.state, finding.do) for finding in findings} == {("ok", "")}
     assert all(finding.seen for finding in findings)
@@ -76,52 +74,44 @@ def test_a_good_machine_has_nothing_to_do():
         ("memory", "note", "1.2 GB free", {"available_bytes": 1.2e9}),
         ("disk", "bad", "0.1 GB free", {"free_bytes": 0.1e9}),
         ("disk", "note", "1.0 GB free", {"free_bytes": 1e9}),
-        ("ports", "bad", "8080 (orders) is held by process 7: nginx", {"holders": {8080: "process 7: nginx"}}),
+        ("ports", "bad", "8080 (orders) held by process 7: nginx", {"holders": {8080: "process 7: nginx"}}),
+        (
+            "ports",
+            "bad",
+            "9092 (kafka), 8080 (orders) held by the shop in /me/shop",
+            {"holders": {8080: "the shop in /me/shop", 9092: "the shop in /me/shop"}},
+        ),
         ("Java", "bad", "the runtime is not installed", {"java": None}),
-        ("Kafka", "note", "not fetched yet", {"kafka_is_here": False}),
-        ("start cache", "note", "not made yet", {"start_cache_is_here": False}),
+        ("Kafka", "note", "not downloaded yet", {"kafka_is_fetched": False}),
+        ("start cache", "note", "not built yet", {"start_cache_exists": False}),
         ("Docker", "note", "not installed", {"docker version": None}),
         ("Docker", "note", "the engine does not answer: refused", {"docker version": OSError("refused")}),
         ("Docker", "note", "engine 28.0.1, no Compose", {"docker compose": OSError("unknown command")}),
         ("Docker", "note", "engine 28.0.1, Compose 1.29.2", {"docker compose": "1.29.2"}),
+        ("Docker", "note", "engine 24.0.7, Compose 2.33.0", {"docker version": "24.0.7"}),
+        ("Docker", "note", "this `docker` is Podman: podman-compose has no --wait", {"docker --version": "podman version 4.9.3"}),
         ("Docker", "ok", "engine 28.0.1, Compose v2.20.0-desktop.1", {"docker compose": "v2.20.0-desktop.1"}),
         ("kubectl", "note", "not installed", {"kubectl version": None}),
         ("kubectl", "note", "does not work: no", {"kubectl version": OSError("no")}),
         ("browser", "note", "none found", {"browser": None}),
     ],
 )
-def test_what_is_missing_is_named_with_what_to_do(name, state, seen, given):
-    """``bad`` is only what keeps a shop from starting."""
-    found = of(name, **given)
+def test_problems_come_with_advice(name, state, seen, given):
+    found = find(name, **given)
 
     assert (found.state, found.seen) == (state, seen)
     assert bool(found.do) == (state != "ok")
 
 
-def test_a_shop_that_runs_holds_its_own_ports():
-    """They are not looked at."""
-    findings = doctor.examine(StandIn(holders={8080: "process 7: python -m orders"}), running=True)
+def test_ports_of_a_running_shop_are_not_checked():
+    findings = doctor.run_checks(FakeHost(holders={8080: "process 7: python -m orders"}), running=True)
 
     assert [finding.seen for finding in findings if finding.name == "ports"] == ["a shop runs here"]
 
 
-def test_this_machine_can_be_asked(tmp_path):
-    """The tests run on it, so that a shop would, but for ports."""
-    machine = Machine()
-
-    assert {finding.state for finding in doctor.examine(machine, running=True)[:2]} == {"ok"}
-    assert machine.free_bytes(tmp_path / "not" / "there") > 0
-    assert machine.holder(free(1)[0]) is None
-    assert machine.answer("no-such-program") is None
-    assert machine.answer("echo", "here") == "here"
-    with pytest.raises(OSError, match="exit status 1"):
-        machine.answer("false")
-
-
 @pytest.mark.parametrize(("given", "status"), [({}, 0), ({"python": (3, 9, 0)}, 1), ({"docker version": None}, 0)])
-def test_the_exit_status_says_whether_a_shop_would_start(monkeypatch, capsys, given, status):
-    """Also with ``--json``."""
-    monkeypatch.setattr("vshop.runtime.machine.Machine", lambda: StandIn(**given))
+def test_exit_status_is_1_if_a_shop_cannot_start(monkeypatch, capsys, given, status):
+    monkeypatch.setattr(command, "Host", lambda: FakeHost(**given))
     for as_json in (False, True):
         capsys.readouterr()
         try:
@@ -130,5 +120,5 @@ def test_the_exit_status_says_whether_a_shop_would_start(monkeypatch, capsys, gi
         except SystemExit as end:
             ended = end.code
         assert ended == status
-    told = json.loads(capsys.readouterr().out)
-    assert (told["fit"], len(told["findings"])) == (status == 0, 10)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["fit"], len(printed["findings"])) == (status == 0, 10)

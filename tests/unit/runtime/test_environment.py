@@ -1,9 +1,11 @@
-"""Which variables reach the services."""
+"""Variables that reach the services."""
 
-from vshop.kit.settings import load
-from vshop.runtime import environment
-from vshop.runtime.options import Options
-from vshop.runtime.parts import NAMES, PARTS
+import pytest
+
+from vshop.kit.settings import SettingsError, load
+from vshop.runtime.local import environment
+from vshop.runtime.model.options import Options
+from vshop.runtime.model.parts import NAMES, PARTS
 
 PORTS = {name: number + 1 for part in PARTS for name, number in part.ports.items()}
 MINE = {
@@ -15,25 +17,64 @@ MINE = {
 }
 
 
-def test_ordinary_shop() -> None:
-    """An ordinary shop gets the user's settings but never real credentials."""
+ELSEWHERE = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "https://elsewhere",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+    "OTEL_EXPORTER_OTLP_HEADERS": "key=a",
+    "OTEL_TRACES_EXPORTER": "console",
+    "OTEL_RESOURCE_ATTRIBUTES": "team=a",
+}
+
+
+def test_ordinary_shop_passes_settings_but_no_credentials() -> None:
     env = environment.build(Options(), PORTS, "run", MINE)
     assert env["SHOP_PAYLOADS"] == "metadata"
-    assert env["OTEL_SERVICE_NAME"] == "mine"
     assert env["AWS_SECRET_ACCESS_KEY"] == "embedded"
     assert "AWS_PROFILE" not in env
 
 
-def test_isolated_shop() -> None:
-    """A shop on free ports gets only what it is given."""
+def test_telemetry_goes_to_the_shops_own_receiver_and_to_the_users() -> None:
+    """Under the services' own names."""
+    env = environment.build(Options(), PORTS, "run", MINE | ELSEWHERE)
+    assert "OTEL_SERVICE_NAME" not in env
+    assert env["VSHOP_STORE_ENDPOINT"] == "http://127.0.0.1:4319"
+    assert ELSEWHERE.items() <= env.items()
+
+
+def test_an_agent_may_have_its_own_receiver() -> None:
+    env = environment.build(Options(env={"SHOP_TELEMETRY": "my-agent"}), PORTS, "run", ELSEWHERE)
+    assert ELSEWHERE.items() <= env.items()
+    env = environment.build(Options(), PORTS, "run", {"SHOP_TELEMETRY": "my-agent"})
+    assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4319"
+
+
+def test_without_an_own_receiver_the_shells_is_used() -> None:
+    env = environment.build(Options(parts=("orders",)), PORTS, "run", ELSEWHERE)
+    assert ELSEWHERE.items() <= env.items()
+
+
+def test_agents_on_the_path_reach_no_part(tmp_path) -> None:
+    (tmp_path / "sitecustomize.py").touch()
+    env = environment.build(Options(), PORTS, "run", {"PYTHONPATH": f"{tmp_path}:/mine"})
+    assert str(tmp_path) not in env["PYTHONPATH"]
+    assert env["PYTHONPATH"].endswith(":/mine")
+
+
+@pytest.mark.parametrize("mode", ["sdk", "none", "my-agent"])
+def test_propagators_that_are_not_installed_are_refused(mode) -> None:
+    """OpenTelemetry's API cannot be imported with them."""
+    with pytest.raises(SettingsError, match="OTEL_PROPAGATORS=no-such"):
+        environment.build(Options(), PORTS, "run", {"OTEL_PROPAGATORS": "no-such, tracecontext", "SHOP_TELEMETRY": mode})
+
+
+def test_shop_on_free_ports_is_isolated() -> None:
     env = environment.build(Options(free_ports=True, env={"SHOP_KAFKA_TRACE": "link"}), PORTS, "run", MINE)
     assert not {"SHOP_PAYLOADS", "OTEL_SERVICE_NAME", "AWS_PROFILE"} & set(env)
     assert env["SHOP_KAFKA_TRACE"] == "link"
     assert env["LANG"] == "C"
 
 
-def test_addresses() -> None:
-    """The services are told every address in settings they can read."""
+def test_settings_hold_all_addresses() -> None:
     env = environment.build(Options(), PORTS, "run", {})
     settings = load({key: value for key, value in env.items() if key.startswith("SHOP_")})
     assert settings.orders_port == 8081
@@ -44,8 +85,7 @@ def test_addresses() -> None:
     assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4319"
 
 
-def test_part_left_out() -> None:
-    """A part left out keeps the address it has."""
+def test_omitted_part_keeps_its_address() -> None:
     parts = tuple(name for name in NAMES if name not in ("kafka", "dynamodb"))
     env = environment.build(Options(parts=parts), PORTS, "run", MINE | {"SHOP_KAFKA_BOOTSTRAP": "broker:9092"})
     assert env["SHOP_KAFKA_BOOTSTRAP"] == "broker:9092"
@@ -53,14 +93,12 @@ def test_part_left_out() -> None:
     assert env["AWS_SECRET_ACCESS_KEY"] == "real"
 
 
-def test_proxy() -> None:
-    """Loopback is never asked of a proxy."""
+def test_loopback_bypasses_the_proxy() -> None:
     env = environment.build(Options(), PORTS, "run", {"NO_PROXY": "intranet"})
     assert env["NO_PROXY"] == "intranet,127.0.0.1,localhost"
 
 
-def test_byte_code() -> None:
-    """Byte code that may not lie beside the source is kept in the cache."""
+def test_bytecode_goes_to_the_cache() -> None:
     env = environment.build(Options(), PORTS, "run", {"PYTHONDONTWRITEBYTECODE": "1", "VSHOP_CACHE": "/nowhere"})
     assert "PYTHONDONTWRITEBYTECODE" not in env
     assert env["PYTHONPYCACHEPREFIX"].endswith("bytecode")

@@ -1,32 +1,29 @@
-"""Which port each part gets."""
+"""Assignment of ports to parts."""
 
 import pytest
 
 from vshop.kit.settings import Settings
-from vshop.runtime import ports
-from vshop.runtime.errors import PortInUseError, UnknownNameError
-from vshop.runtime.options import Options
-from vshop.runtime.parts import PARTS, chosen
+from vshop.runtime.local import ports
+from vshop.runtime.model.errors import PortInUseError, UnknownNameError
+from vshop.runtime.model.options import Options
+from vshop.runtime.model.parts import PARTS, select
 
 
-def test_defaults() -> None:
-    """The defaults are those of the settings."""
+def test_defaults_are_those_of_the_settings() -> None:
     settings = Settings()
     for part in PARTS:
         if part.reads_settings:
             assert {name: getattr(settings, f"{name}_port") for name in part.ports} == part.ports
 
 
-def test_precedence() -> None:
-    """What is named wins over the environment and that over the default."""
+def test_explicit_port_overrides_environment_overrides_default() -> None:
     given = ports.assign(
         Options(ports={"auth-stub": 1111}), list(PARTS), {"SHOP_AUTH_PORT": "2222", "SHOP_ORDERS_PORT": "3333", "SHOP_HOST": "x"}
     )
     assert (given["auth"], given["orders"], given["stock"]) == (1111, 3333, 8082)
 
 
-def test_free_ports() -> None:
-    """Free ports are free and differ from those chosen before."""
+def test_free_ports_are_unused_and_distinct() -> None:
     first = ports.assign(Options(free_ports=True, ports={"orders": 1111}), list(PARTS), {"SHOP_AUTH_PORT": "2222"})
     second = ports.assign(Options(free_ports=True), list(PARTS), {})
     assert first["orders"] == 1111
@@ -36,21 +33,18 @@ def test_free_ports() -> None:
     assert not any(map(ports.in_use, second.values()))
 
 
-def test_unknown_port() -> None:
-    """An unknown port is answered with the nearest."""
+def test_unknown_port_suggests_the_closest() -> None:
     with pytest.raises(UnknownNameError, match="'orders'"):
         ports.assign(Options(ports={"order": 1}), list(PARTS), {})
 
 
-def test_unknown_part() -> None:
-    """An unknown part is answered with the nearest."""
+def test_unknown_part_suggests_the_closest() -> None:
     with pytest.raises(UnknownNameError, match="'stock-updater'"):
-        chosen(["stock-updatr"])
+        select(["stock-updatr"])
 
 
-def test_one_number_twice() -> None:
-    """One number for two parts is refused."""
-    parts = chosen(["orders", "auth-stub"])
+def test_two_parts_with_the_same_port_are_refused() -> None:
+    parts = select(["orders", "auth-stub"])
     number = ports.free(1)[0]
-    with pytest.raises(PortInUseError, match="also asked for by auth-stub"):
+    with pytest.raises(PortInUseError, match="also assigned to auth-stub"):
         ports.check(parts, {"orders": number, "auth": number})

@@ -6,10 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 from confluent_kafka import Producer
 
-from stock_updater.item import StockItem
+from stock_updater.item import StockItem, TablePosition
 from stock_updater.table import WriteRefusedError
-from vshop.kit.events import NewOrder
-from vshop.kit.kafka_record import Record
+from vshop.kit.kafka.record import Record
+from vshop.kit.order import NewOrder
 
 TOPIC = "queuing.retail_site.new_orders"
 
@@ -22,14 +22,25 @@ class FakeTable:
     def __init__(self, *items: StockItem) -> None:
         self.items = {item.id: item for item in items}
         self.before_put: list[Callable[[], None]] = []
-        self.writes = 0
+        self.writes = self.retries = 0
+        self.positions: dict[int, TablePosition] = {}
+
+    def read_position(self, partition: int) -> TablePosition | None:
+        return self.positions.get(partition)
+
+    def has_order_of(self, partition: int) -> bool:
+        return any(key.partition("@")[0] == str(partition) for item in self.items.values() for key in item.applied)
+
+    def write_position(self, partition: int, position: TablePosition, *, seen: TablePosition | None) -> bool:
+        is_same = self.positions.get(partition) == seen
+        if is_same:
+            self.positions[partition] = position
+        return is_same
 
     def get(self, item_id: str) -> StockItem | None:
-        """Read an item."""
         return self.items.get(item_id)
 
     def all(self) -> list[StockItem]:
-        """Read all items."""
         return list(self.items.values())
 
     def put(self, item: StockItem, *, seen: StockItem) -> None:
@@ -38,26 +49,24 @@ class FakeTable:
             self.before_put.pop(0)()
         current = self.items[item.id]
         if current.version != seen.version or current.stock < seen.stock - item.stock:
-            raise WriteRefusedError(current, dynamodb_error("ConditionalCheckFailedException"))
+            raise WriteRefusedError(current, dynamodb_error("ConditionalCheckFailedException", retries=self.retries))
         self.items[item.id] = item
         self.writes += 1
 
 
-def dynamodb_error(code: str, status: int = 400) -> ClientError:
-    """Make what botocore raises for a refusal by DynamoDB."""
-    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+def dynamodb_error(code: str, status: int = 400, retries: int = 0) -> ClientError:
+    """Make what botocore raises for a refusal by DynamoDB, after so many tries that got no answer."""
+    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": retries}}
     return ClientError(answer, "PutItem")
 
 
 @pytest.fixture
 def refusal() -> Callable[..., ClientError]:
-    """Make DynamoDB's refusals."""
     return dynamodb_error
 
 
 @pytest.fixture
 def make_order() -> Callable[..., NewOrder]:
-    """Make an order."""
 
     def make(order_id: str = "o1", quantity: int = 1, item_id: int = 1) -> NewOrder:
         return NewOrder(order_id=order_id, item_id=item_id, username="ada", quantity=quantity, placed_at="2026-01-01T00:00:00.000Z")

@@ -21,17 +21,14 @@ class Away:
         self.error = error
 
     def all(self):
-        """Fail."""
         raise self.error
 
     def get(self, _item_id):
-        """Fail."""
         raise self.error
 
 
 @pytest.mark.parametrize(("path", "hop", "error"), AWAY)
-def test_a_server_that_is_away_is_named(path, hop, error):
-    """With the time after which to ask again."""
+def test_an_unavailable_server_returns_503_with_its_hop(path, hop, error):
     answer = create_app(Away(error), Away(error), None, {}).test_client().get(path)
 
     assert (answer.status_code, answer.get_json()["hop"], answer.headers["Retry-After"]) == (503, hop, "5")

@@ -1,167 +1,112 @@
-"""One record at a time: committed once it is in the stock or among the dead letters, and never before."""
+"""Records are committed after they were applied or dead-lettered, and never before."""
 
-import threading
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from confluent_kafka import KafkaError, TopicPartition
 
-from stock_updater import consumer as module
+from stock_updater import consumer as consumer_module
+from stock_updater import membership as module
 from stock_updater.consumer import OrderConsumer
-from stock_updater.item import Outcome
-from vshop.kit.events import InvalidRecordError
-from vshop.kit.kafka_processing import Processing
-from vshop.kit.kafka_sender import DeliveryError
-from vshop.kit.payloads import Payloads
+from stock_updater.item import OrderOutcome
+from stock_updater.membership import Membership
+from stock_updater.positions import Positions
+from stock_updater.stock import TableRolledBackError
+from tests.unit.stock_updater.fakes import FakeKafka, Script, Stop
+from vshop.kit.http.health import DegradedError
+from vshop.kit.kafka.processing import Processing
+from vshop.kit.kafka.sender import DeliveryError
+from vshop.kit.order import InvalidRecordError
 from vshop.kit.settings import Settings
+from vshop.kit.telemetry.payloads import Payloads
 
 AWAY = EndpointConnectionError(endpoint_url="http://dynamodb")
 KAFKA_AWAY = DeliveryError("timed out", code="_MSG_TIMED_OUT", refused=False)
 
 
-class FakeKafka:
-    """Stands where the library's Consumer does: hands records out, notes what is committed, then tells the loop to stop."""
-
-    def __init__(self, records, stop):
-        self.records = list(records)
-        self.stop = stop
-        self.handed = []
-        self.committed = []
-        self.closed = False
-
-    def __call__(self, config, **_more):
-        """Be constructed."""
-        self.config = config
-        return self
-
-    def subscribe(self, topics, **_callbacks):
-        """Join."""
-        self.topics = topics
-
-    def poll(self, _timeout):
-        """Hand out the next message."""
-        if not self.records:
-            self.stop.set()
-            return None
-        self.handed.append(self.records.pop(0))
-        return Message(self.handed[-1])
-
-    def store_offsets(self, offsets):
-        """Take a place over that is committed at hand-over."""
-
-    def commit(self, offsets, **_how):
-        """Note a commit."""
-        self.committed += [(part.partition, part.offset) for part in offsets]
-
-    def seek(self, place):
-        """Go back: the record comes again after those of the other partitions."""
-        self.records.append(next(one for one in self.handed if (one.partition, one.offset) == (place.partition, place.offset)))
-
-    def close(self):
-        """Leave."""
-        self.closed = True
-
-
-class Message:
-    """A record as the library hands it out."""
-
-    def __init__(self, record):
-        self.record = record
-
-    def error(self):
-        """Be no error."""
-
-    def __getattr__(self, name):
-        value = (0, self.record.time_ms) if name == "timestamp" else getattr(self.record, name)
-        return lambda: value
-
-
-class Script:
-    """Does what it is told to, call by call, the last for ever; exceptions are raised. Notes what it was called with."""
-
-    def __init__(self, *steps):
-        self.steps = list(steps)
-        self.calls = []
-
-    def __call__(self, *arguments, **_more):
-        """Take the next step."""
-        self.calls.append(arguments)
-        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        if isinstance(step, Exception):
-            raise step
-        return step() if callable(step) else step
-
-
-class Stop(threading.Event):
-    """A stop that nobody waits long for."""
-
-    def wait(self, timeout=None):
-        """Wait a moment instead."""
-        return super().wait(min(timeout or 0.001, 0.001))
-
-
 class Rig:
-    """The consumer and all that it touches."""
+    """The consumer with fakes around it."""
 
     def __init__(self, monkeypatch, records, apply, write=None, on=(), **settings):
         self.stop = Stop()
         self.kafka = FakeKafka(records, self.stop)
         self.apply, self.write = apply, write or Script(None)
         self.dead = []
+        self.processed = []
         monkeypatch.setattr(module, "Consumer", self.kafka)
         wanted = Settings(**settings)
-        parts = (Processing(wanted, Payloads(wanted)), self, self, self, self, self.stop)
+        self.included = Script(None)
+        self.stored, self.handled = {}, []
+        self.positions = Positions(self, lambda: "topic-1")
+        self.membership = Membership(wanted, self.positions, self, self.stop)
+        parts = (Processing(wanted, Payloads(wanted)), self, self, self, self, self.positions, self.membership, self.stop)
         self.consumer = OrderConsumer(wanted, *parts, SimpleNamespace(on=lambda name, **_target: name in on))
 
-    # what stands for Stock, DeadLetters, Measures and Lag
-    partitions = (0,)
+    # Stands in for Stock, StockTable, DeadLetters, StockMetrics and ConsumerLag.
+    def includes(self, order, position):
+        return self.included(order, position)
 
-    def handled(self, *_arguments):
-        """Measures and lag are tested elsewhere."""
+    def read_position(self, partition):
+        return self.stored.get(partition)
 
-    def dead_lettered(self, error):
-        """Note what was counted as dead."""
+    def has_order_of(self, _partition):
+        return False
+
+    def write_position(self, partition, position, *, seen):
+        is_same = self.stored.get(partition) == seen
+        if is_same:
+            self.stored[partition] = position
+        return is_same
+
+    def mark_processed(self, partition, offset):
+        self.processed.append((partition, offset))
+
+    def remove_revoked(self, partitions):
+        """Have no lag."""
+
+    def count_handled(self, outcome):
+        self.handled.append(outcome)
+
+    def count_dead_lettered(self, error):
         self.dead.append(error)
 
     def run(self):
-        """Run until the records are used up."""
         self.consumer.run()
         return self
 
 
 @pytest.fixture
 def rig(monkeypatch):
-    """Build a consumer."""
     return lambda *arguments, **settings: Rig(monkeypatch, *arguments, **settings)
 
 
-def test_a_handled_record_is_committed(rig, make_record):
-    """Its place is the next offset."""
-    done = rig([make_record(3), make_record(4)], Script(Outcome.APPLIED)).run()
+def test_an_applied_record_is_committed(rig, make_record):
+    done = rig([make_record(3), make_record(4)], Script(OrderOutcome.APPLIED)).run()
 
     assert done.kafka.committed == [(0, 4), (0, 5)]
     assert done.write.calls == []
     assert done.kafka.closed
 
 
-def test_a_redelivery_comes_once_a_record(rig, make_record):
-    """Also when records of two partitions take turns: else they would come again for ever."""
+def test_a_record_is_redelivered_once(rig, make_record):
+    """Also with two partitions in turn, which would otherwise redeliver each other's records for ever."""
     records = [make_record(3), make_record(7)._replace(partition=1), make_record(4)]
-    done = rig(records, Script(Outcome.APPLIED), on={"stock-double-decrement"}).run()
+    done = rig(records, Script(OrderOutcome.APPLIED), on={"stock-double-decrement"}).run()
 
     assert [(one.partition, one.offset) for one in done.kafka.handed] == [(0, 3), (1, 7), (0, 4)] * 2
+    assert done.processed == [(0, 3), (1, 7), (0, 4)], "a record that will be redelivered is not processed yet"
 
 
 def test_the_library_commits_nothing_by_itself(rig):
-    """Neither in the background nor, of a record in hand, at hand-over."""
+    """Neither in the background nor, for the record in progress, at a rebalance."""
     config = rig([], Script(None)).run().kafka.config
 
     assert config["enable.auto.commit"] is False
     assert config["enable.auto.offset.store"] is False
 
 
-def test_what_can_never_succeed_is_dead_lettered_and_committed(rig, make_record, refusal):
-    """At the first try."""
+def test_a_permanent_error_is_dead_lettered_at_the_first_try(rig, make_record, refusal):
     error = refusal("ValidationException")
     record = make_record(3)
     done = rig([record], Script(error)).run()
@@ -172,8 +117,7 @@ def test_what_can_never_succeed_is_dead_lettered_and_committed(rig, make_record,
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b"\xff", b"[]", b'{"schemaVersion": 2}', b'{"x":' + b"[" * 60_000], ids=ascii)
-def test_a_record_that_is_no_order_is_dead_lettered(rig, make_record, value):
-    """Without a look at the stock."""
+def test_an_invalid_record_is_dead_lettered_without_reading_the_stock(rig, make_record, value):
     done = rig([make_record(3, value)], Script(None)).run()
 
     assert [type(error) for error in done.dead] == [InvalidRecordError]
@@ -181,9 +125,8 @@ def test_a_record_that_is_no_order_is_dead_lettered(rig, make_record, value):
     assert done.kafka.committed == [(0, 4)]
 
 
-def test_what_may_pass_is_tried_again_and_committed_once(rig, make_record):
-    """The record waits; nothing behind it is taken first."""
-    done = rig([make_record(3), make_record(4)], Script(AWAY, AWAY, Outcome.APPLIED)).run()
+def test_a_retryable_error_is_retried_before_the_next_record(rig, make_record):
+    done = rig([make_record(3), make_record(4)], Script(AWAY, AWAY, OrderOutcome.APPLIED)).run()
 
     assert [order.order_id for order, _ in done.apply.calls] == ["o3", "o3", "o3", "o4"]
     assert done.write.calls == []
@@ -191,7 +134,6 @@ def test_what_may_pass_is_tried_again_and_committed_once(rig, make_record):
 
 
 def test_a_stop_while_waiting_leaves_the_record_uncommitted(rig, make_record):
-    """It is delivered again to the next life."""
     done = rig([make_record(3)], Script(AWAY))
     done.apply.steps = [lambda: (done.stop.set(), (_ for _ in ()).throw(AWAY))]
     done.run()
@@ -202,17 +144,87 @@ def test_a_stop_while_waiting_leaves_the_record_uncommitted(rig, make_record):
     assert done.kafka.closed
 
 
-def test_when_patience_is_over_the_record_is_dead_lettered(rig, make_record):
-    """So that the partition goes on; it can be replayed."""
-    done = rig([make_record(3)], Script(AWAY), outage_patience_s=0.05).run()
+def test_a_transient_error_is_never_dead_lettered(rig, make_record):
+    done = rig([make_record(3)], Script(*[AWAY] * 30, OrderOutcome.APPLIED), outage_patience_s=0.001).run()
 
-    assert len(done.apply.calls) > 1
-    assert done.dead == [AWAY]
+    assert len(done.apply.calls) == 31
+    assert done.dead == []
     assert done.kafka.committed == [(0, 4)]
 
 
-def test_a_dead_letter_that_kafka_did_not_take_is_tried_again(rig, make_record, refusal):
-    """Until then nothing is committed or counted."""
+def test_an_error_for_the_operator_is_dead_lettered_after_the_outage_timeout(rig, make_record, refusal):
+    """So that its partition continues."""
+    error = refusal("AccessDeniedException")
+    done = rig([make_record(3)], Script(error), outage_patience_s=0.05).run()
+
+    assert len(done.apply.calls) > 1
+    assert done.dead == [error]
+    assert done.kafka.committed == [(0, 4)]
+
+
+def test_an_order_that_was_applied_by_an_earlier_try_is_not_dead_lettered(rig, make_record, refusal):
+    """The response to the first write was lost, and the second try fails: the table knows the outcome."""
+    done = rig([make_record(3)], Script(AWAY, refusal("ValidationException")))
+    done.included.steps = [True]
+    done.run()
+
+    assert (done.dead, done.handled) == ([], [OrderOutcome.DUPLICATE])
+    assert done.kafka.committed == [(0, 4)]
+
+
+def test_an_unreadable_table_keeps_no_record_waiting_for_ever(rig, make_record, refusal):
+    """The operator's patience is over, and the table refuses the read that looks for an earlier write as well."""
+    error = refusal("AccessDeniedException")
+    done = rig([make_record(3), make_record(4)], Script(error), outage_patience_s=0.02)
+    done.included = Script(error)
+    done.run()
+
+    assert done.dead == [error, error]
+    assert done.kafka.committed == [(0, 4), (0, 5)]
+
+
+def test_a_partition_that_was_revoked_degrades_no_readiness_check(rig, make_record, monkeypatch):
+    monkeypatch.setattr(consumer_module, "_TURN_S", 0)
+    done = rig([make_record(3)], Script(AWAY))
+    seen = []
+
+    def look(_place):
+        with pytest.raises(DegradedError):
+            done.consumer.check_waiting()
+        done.kafka.callbacks["on_revoke"](SimpleNamespace(commit=lambda **_how: None), [TopicPartition("orders", 0)])
+        seen.append(done.consumer.check_waiting())
+
+    done.kafka.seek = look
+    done.run()
+
+    assert seen == ["no record waits"]
+
+
+def test_a_waiting_record_is_polled_again_so_that_the_consumer_stays_in_its_group(rig, make_record, monkeypatch):
+    monkeypatch.setattr(consumer_module, "_TURN_S", 0)
+    done = rig([make_record(3), make_record(4)], Script(AWAY, OrderOutcome.APPLIED)).run()
+
+    assert [record.offset for record in done.kafka.handed] == [3, 4, 3]
+    assert done.dead == []
+
+
+def test_a_waiting_record_degrades_the_readiness_check(rig, make_record):
+    done = rig([make_record(3)], Script(AWAY, OrderOutcome.APPLIED))
+
+    def look():
+        with pytest.raises(DegradedError, match=r"record 0-3 waits for 0 s, 1 tries: Could not connect"):
+            done.consumer.check_waiting()
+        return OrderOutcome.APPLIED
+
+    done.apply.steps = [AWAY, look]
+    done.run()
+
+    assert len(done.apply.calls) == 2
+    assert done.consumer.check_waiting() == "no record waits"
+
+
+def test_an_unacknowledged_dead_letter_is_retried(rig, make_record, refusal):
+    """Nothing is committed or counted before Kafka has it."""
     error = refusal("ValidationException")
     write = Script(KAFKA_AWAY, KAFKA_AWAY, None)
     done = rig([make_record(3)], Script(error), write).run()
@@ -222,8 +234,7 @@ def test_a_dead_letter_that_kafka_did_not_take_is_tried_again(rig, make_record, 
     assert done.kafka.committed == [(0, 4)]
 
 
-def test_a_dead_letter_under_way_at_the_stop_is_not_committed(rig, make_record, refusal):
-    """The record is dead-lettered by the next life."""
+def test_a_stop_during_dead_lettering_leaves_the_record_uncommitted(rig, make_record, refusal):
     done = rig([make_record(3)], Script(refusal("ValidationException")), Script(KAFKA_AWAY))
     done.write.steps = [lambda: (done.stop.set(), (_ for _ in ()).throw(KAFKA_AWAY))]
     done.run()
@@ -232,9 +243,50 @@ def test_a_dead_letter_under_way_at_the_stop_is_not_committed(rig, make_record, 
     assert done.dead == []
 
 
-def test_it_is_ready_once_it_has_joined_its_group(rig):
-    """Before that the check fails."""
-    waiting = rig([], Script(None)).consumer
+def test_a_record_after_a_rollback_waits_for_the_next_assignment(rig, make_record):
+    """Fetched before, it would be judged without its log's id, and committed in front of the orders that the table lacks."""
+    done = rig([make_record(3), make_record(4)], Script(TableRolledBackError("older"), OrderOutcome.APPLIED))
+    start_at(done.positions, 3)
+    done.run()
 
-    with pytest.raises(LookupError):
-        waiting.check_group()
+    assert [order.order_id for order, _ in done.apply.calls] == ["o3"]
+    assert (done.kafka.committed, done.dead) == ([], [])
+
+
+def start_at(positions, offset):
+    """Assign partition 0 to the consumer."""
+    kafka = SimpleNamespace(
+        committed=lambda parts, **_timeout: [TopicPartition(parts[0].topic, 0, offset)],
+        get_watermark_offsets=lambda _part, **_timeout: (0, 100),
+    )
+    positions.start(kafka, [TopicPartition("orders", 0)])
+
+
+@pytest.mark.parametrize(("joined", "level"), [(False, "INFO"), (True, "WARNING")])
+def test_an_unknown_topic_is_a_warning_only_after_the_consumer_has_joined(rig, monkeypatch, caplog, joined, level):
+    """Before that, the topic may be new."""
+    waiting = rig([], Script(None))
+    errors = [SimpleNamespace(error=lambda: KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))]
+    poll = waiting.kafka.poll
+    monkeypatch.setattr(waiting.kafka, "poll", lambda timeout: errors.pop() if errors else poll(timeout))
+    caplog.set_level("INFO")
+    if joined:
+        waiting.membership.joined.set()
+
+    waiting.run()
+
+    assert [record.levelname for record in caplog.records if "Kafka reports" in record.getMessage()] == [level]
+
+
+def test_a_consumer_joins_again_with_a_new_client(monkeypatch):
+    """After a topic was created again, librdkafka's client may deliver nothing from it."""
+    clients = []
+    monkeypatch.setattr(module, "Consumer", lambda *_, **__: clients.append(FakeKafka([], Stop())) or clients[-1])
+    membership = Membership(Settings(), None, None, Stop())
+    membership.subscribe()
+
+    membership.rejoin()
+
+    assert [client.closed for client in clients] == [True, False]
+    assert membership.consumer is clients[1]
+    assert clients[1].topics == clients[0].topics

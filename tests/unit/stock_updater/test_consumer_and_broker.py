@@ -7,13 +7,15 @@ from botocore.exceptions import EndpointConnectionError
 from confluent_kafka import Consumer, TopicPartition
 
 from stock_updater.consumer import OrderConsumer
-from stock_updater.item import Outcome
-from stock_updater.lag import Lag
-from stock_updater.measures import Measures
-from vshop.kit.kafka_processing import Processing
-from vshop.kit.kafka_sender import Sender
-from vshop.kit.payloads import Payloads
+from stock_updater.item import OrderOutcome, TablePosition
+from stock_updater.lag import ConsumerLag
+from stock_updater.membership import Membership
+from stock_updater.metrics import StockMetrics
+from stock_updater.positions import Positions
+from vshop.kit.kafka.processing import Processing
+from vshop.kit.kafka.sender import Sender
 from vshop.kit.settings import Settings
+from vshop.kit.telemetry.payloads import Payloads
 
 
 class StockThatGoesAway:
@@ -24,10 +26,9 @@ class StockThatGoesAway:
         self.seen = []
 
     def apply(self, order, position, **_more):
-        """Apply an order, or not."""
         self.seen.append((order.order_id, position.offset))
         if order.order_id == "o1":
-            return Outcome.APPLIED
+            return OrderOutcome.APPLIED
         self.stop.set()
         raise EndpointConnectionError(endpoint_url="http://dynamodb")
 
@@ -38,8 +39,8 @@ def settings(broker):
     return Settings(kafka_bootstrap=broker, kafka_topic="lifetimes", kafka_group="lifetimes")
 
 
-def test_a_record_in_hand_at_the_stop_is_delivered_again(settings, make_order):
-    """The commit at hand-over covers what was handled, not what was read."""
+def test_a_record_in_progress_at_the_stop_is_redelivered(settings, table, make_order):
+    """The final commit includes processed records only."""
     payloads = Payloads(settings)
     sender = Sender(settings, payloads, "tests")
     for order_id in ("o1", "o2", "o3"):
@@ -47,8 +48,12 @@ def test_a_record_in_hand_at_the_stop_is_delivered_again(settings, make_order):
     sender.close()
     stop = threading.Event()
     stock = StockThatGoesAway(stop)
-    lag = Lag(settings)
-    consumer = OrderConsumer(settings, Processing(settings, payloads), stock, None, Measures(), lag, stop)
+    lag = ConsumerLag(settings, stop)
+    positions = Positions(table, lambda: "topic-1")
+    membership = Membership(settings, positions, lag, stop)
+    consumer = OrderConsumer(
+        settings, Processing(settings, payloads), stock, None, StockMetrics(), lag, positions, membership, stop
+    )
 
     consumer.run()
 
@@ -57,3 +62,12 @@ def test_a_record_in_hand_at_the_stop_is_delivered_again(settings, make_order):
     (committed,) = observer.committed([TopicPartition(settings.kafka_topic, place.partition)], timeout=5)
     observer.close()
     assert committed.offset == 1
+    assert table.positions[place.partition] == TablePosition("topic-1", "", 1)
+
+
+def test_the_readiness_check_fails_before_the_consumer_has_joined_its_group(settings, table):
+    stop = threading.Event()
+    waiting = Membership(settings, Positions(table, lambda: ""), ConsumerLag(settings, stop), stop)
+
+    with pytest.raises(LookupError):
+        waiting.check()

@@ -4,13 +4,13 @@ import pytest
 from opentelemetry import baggage, context, trace
 
 from stock_updater.app import create_app
-from stock_updater.dead_letters import DeadLetters, NoSuchLetterError
-from stock_updater.item import RECENT, Position
-from stock_updater.letter import place, replay_of
-from vshop.kit.events import InvalidRecordError, decode_record
-from vshop.kit.kafka_context import inject
-from vshop.kit.kafka_record import Record
-from vshop.kit.kafka_sender import DeliveryError
+from stock_updater.dead_letter_record import record_id, replay_of
+from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters
+from stock_updater.item import RECENT, RecordPosition
+from vshop.kit.kafka.context import inject
+from vshop.kit.kafka.record import Record
+from vshop.kit.kafka.sender import DeliveryError
+from vshop.kit.order import InvalidRecordError, decode_record
 from vshop.kit.settings import Settings
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -25,7 +25,6 @@ class FakeSender:
         self.sent = []
 
     def send(self, topic, value, key, headers):
-        """Acknowledge, or refuse."""
         outgoing = inject(headers)
         if len(value or b"") + len(key or b"") + sum(len(content) for _, content in outgoing) > self.limit:
             raise DeliveryError("Broker: Message size too large", code="MSG_SIZE_TOO_LARGE", refused=True)
@@ -35,7 +34,6 @@ class FakeSender:
 
 @pytest.fixture
 def sender():
-    """Kafka as a list."""
     return FakeSender()
 
 
@@ -54,20 +52,18 @@ def letters(sender, table, monkeypatch):
 
 @pytest.fixture
 def client(letters, table):
-    """The HTTP surface."""
     return create_app(table, letters, None, {}).test_client()
 
 
 @pytest.fixture
 def error():
-    """An exception with a stack."""
     with pytest.raises(InvalidRecordError) as caught:
         decode_record(b"{}")
     return caught.value
 
 
-def test_a_letter_is_the_record_with_what_went_wrong(letters, sender, make_record, error):
-    """Key, value and the producer's own headers as they were."""
+def test_a_dead_letter_is_the_record_with_its_error(letters, sender, make_record, error):
+    """Key, value and the producer's headers are unchanged."""
     letters.write(make_record(7, headers=[("shop", b"a"), ("shop", b"b"), ("raw", b"\xff")]), error)
 
     (letter,) = sender.sent
@@ -81,8 +77,8 @@ def test_a_letter_is_the_record_with_what_went_wrong(letters, sender, make_recor
     assert (facts["dlq.topic"], facts["dlq.partition"], facts["dlq.offset"]) == (b"queuing.retail_site.new_orders", b"0", b"7")
 
 
-def test_the_orders_trace_and_baggage_are_kept(letters, sender, make_record, error):
-    """What is injected on the way out belongs to the hop that dead-letters."""
+def test_a_dead_letter_keeps_the_orders_trace_and_baggage(letters, sender, make_record, error):
+    """The injected context belongs to the hop that dead-letters."""
     sent = [("traceparent", TRACEPARENT.encode()), ("tracestate", b"a=1"), ("baggage", b"tenant=7")]
     letters.write(make_record(7, headers=sent), error)
 
@@ -92,16 +88,15 @@ def test_the_orders_trace_and_baggage_are_kept(letters, sender, make_record, err
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xff{"], ids=["null", "empty", "bytes"])
-def test_any_value_is_kept_as_it_was(letters, sender, make_record, error, value):
-    """And shown as text."""
+def test_any_value_is_unchanged(letters, sender, make_record, error, value):
     letters.write(make_record(7, value), error)
 
     assert sender.sent[0].value == value
     assert letters.all()[0]["value"] in (None, "", "\\xff{")
 
 
-def test_a_record_too_large_with_its_headers_is_cut(letters, sender, make_record, error):
-    """Otherwise it could never leave its partition."""
+def test_a_record_that_is_too_large_with_its_headers_is_cut(letters, sender, make_record, error):
+    """Otherwise it would block its partition."""
     letters.write(make_record(7, b"x" * 999_900, [("shop", b"a")]), error)
 
     (letter,) = sender.sent
@@ -110,7 +105,7 @@ def test_a_record_too_large_with_its_headers_is_cut(letters, sender, make_record
     assert letter.header("shop") == "a"
 
 
-def test_other_refusals_go_up(letters, sender, make_record, error):
+def test_other_refusals_propagate(letters, sender, make_record, error):
     """The record must not be committed then."""
     sender.limit = 0
 
@@ -119,7 +114,7 @@ def test_other_refusals_go_up(letters, sender, make_record, error):
 
 
 def test_a_replay_is_in_the_orders_own_trace(letters, sender, make_record, error):
-    """Not in that of the one who asks for it; what dead-lettering added is gone."""
+    """Not in the caller's trace, and without the dlq.* headers."""
     letters.write(make_record(7, headers=[("shop", b"a"), ("traceparent", TRACEPARENT.encode()), ("baggage", b"tenant=7")]), error)
     asking = baggage.set_baggage("asked", "by", trace.set_span_in_context(trace.INVALID_SPAN))
     token = context.attach(asking)
@@ -140,19 +135,28 @@ def test_a_replay_is_in_the_orders_own_trace(letters, sender, make_record, error
     assert context.get_current() == {}
 
 
-@pytest.mark.parametrize("position", [Position(0, 3, "0-7"), Position(0, 3)], ids=["as replay", "as the order"])
-def test_what_is_in_the_stock_is_not_replayed(letters, sender, table, make_record, make_order, error, position):
-    """Once, however often it is asked for."""
+@pytest.mark.parametrize("position", [RecordPosition(0, 3, "0-7"), RecordPosition(0, 3)], ids=["as replay", "as the order"])
+def test_an_order_in_the_stock_is_not_replayed(letters, sender, table, make_record, make_order, error, position):
     letters.write(make_record(7), error)
-    table.items["1"] = table.items["1"].after(make_order("o7" if position.replay_of is None else "other"), position)
+    table.items["1"] = table.items["1"].after(make_order("o7"), position)
 
     assert letters.all()[0]["handled"] is True
     assert letters.replay("2-0") == {"id": "2-0", "replayed": False, "partition": None, "offset": None}
     assert len(sender.sent) == 1
 
 
-def test_a_replay_that_fails_again_is_a_letter_of_its_own(letters, sender, make_record, error):
-    """Its trace is still the order's."""
+def test_an_order_of_a_topic_that_was_created_again_is_replayed(letters, sender, table, make_record, make_order, error):
+    """Its record has the id of one that was replayed before, on the old topic."""
+    table.items["1"] = table.items["1"].after(make_order("of the old topic"), RecordPosition(0, 3, "0-7"))
+    letters.write(make_record(7), error)
+
+    assert letters.all()[0]["handled"] is False
+    assert letters.replay("2-0")["replayed"] is True
+    replayed = RecordPosition(0, 9, replay_of(sender.sent[1]), "topic-2")
+    assert not table.items["1"].includes(make_order("o7"), replayed)
+
+
+def test_a_failed_replay_is_another_dead_letter(letters, sender, make_record, error):
     letters.write(make_record(7, headers=[("traceparent", TRACEPARENT.encode())]), error)
     letters.replay("2-0")
     letters.write(sender.sent[1], error)
@@ -162,20 +166,20 @@ def test_a_replay_that_fails_again_is_a_letter_of_its_own(letters, sender, make_
     assert (letters.all()[1]["partition"], letters.all()[1]["offset"]) == (2, 1)
 
 
-def test_two_letters_about_one_order_are_in_the_stock_once(letters, sender, table, make_record, make_order, error):
-    """Of a consumer that died before its commit, or of a replay that failed; though the item forgot the order's id since."""
+def test_several_dead_letters_of_one_order_count_once(letters, sender, table, make_record, make_order, error):
+    """After a crash before the commit, or a failed replay; also if the item no longer stores the order id."""
     for _ in range(2):
         letters.write(make_record(7), error)
     letters.replay("2-0")
     letters.write(sender.sent[2], error)
     letters.replay("2-3")
-    item = table.items["1"].after(make_order("o7"), Position(2, 4, replay_of(sender.sent[4])))
+    item = table.items["1"].after(make_order("o7"), RecordPosition(2, 4, replay_of(sender.sent[4])))
     for number in range(RECENT):
-        item = item.after(make_order(f"other {number}", quantity=0), Position(2, 5 + number))
+        item = item.after(make_order(f"other {number}", quantity=0), RecordPosition(2, 5 + number))
     table.items["1"] = item
 
     assert [letter["handled"] for letter in letters.all()] == [True] * 3
-    assert [letters.replay(place(letter))["replayed"] for letter in letters._read()] == [False] * 3
+    assert [letters.replay(record_id(letter))["replayed"] for letter in letters._read()] == [False] * 3
 
 
 @pytest.mark.parametrize(
@@ -183,7 +187,7 @@ def test_two_letters_about_one_order_are_in_the_stock_once(letters, sender, tabl
     [[], [("dlq.offset", b"\xff"), ("dlq.partition", b"x"), ("traceparent", b"zz")], [("dlq.traceparent", b"")]],
     ids=["none", "nonsense", "empty"],
 )
-def test_a_letter_from_elsewhere_does_not_hide_the_others(client, sender, headers):
+def test_a_foreign_record_on_the_topic_is_listed(client, sender, headers):
     """Anybody may write to a topic."""
     sender.sent.append(Record("x.dlq", 2, 0, None, b'{"x":' + b"[" * 60_000, headers, 0))
 
@@ -193,8 +197,7 @@ def test_a_letter_from_elsewhere_does_not_hide_the_others(client, sender, header
     assert [letter["offset"] for letter in response.get_json()["letters"]] == [-1]
 
 
-def test_the_http_surface_shows_and_replays(client, letters, make_record, error):
-    """As JSON."""
+def test_the_api_lists_shows_and_replays(client, letters, make_record, error):
     letters.write(make_record(7), error)
 
     assert client.get("/dlq").get_json()["letters"][0]["errorType"] == "InvalidRecordError"
@@ -202,8 +205,8 @@ def test_the_http_surface_shows_and_replays(client, letters, make_record, error)
     assert client.post("/dlq/2-0/replay").get_json()["replayed"] is True
 
 
-def test_what_cannot_be_replayed_is_a_problem(client, letters, sender, make_record, error):
-    """Unknown 404, no order 422, Kafka away 503."""
+def test_a_failed_replay_is_a_problem(client, letters, sender, make_record, error):
+    """404 unknown, 422 not an order, 503 Kafka is away."""
     letters.write(make_record(7, b"{"), error)
     letters.write(make_record(8), error)
     sender.limit = 0
@@ -215,9 +218,8 @@ def test_what_cannot_be_replayed_is_a_problem(client, letters, sender, make_reco
     assert answers[2].headers["Retry-After"]
 
 
-def test_an_unknown_letter_is_named(letters):
-    """With where to look."""
-    with pytest.raises(NoSuchLetterError, match=r"'77-0'; GET /dlq"):
+def test_the_error_names_an_unknown_dead_letter(letters):
+    with pytest.raises(DeadLetterNotFoundError, match=r"'77-0'; GET /dlq"):
         letters.show("77-0")
 
 
@@ -231,8 +233,8 @@ def test_an_unknown_letter_is_named(letters):
     ],
     ids=["headers", "headers of a tombstone", "key", "trace state"],
 )
-def test_a_record_that_is_large_otherwise_does_not_stop_its_partition(letters, sender, value, key, headers):
-    """Its own headers are left out, value and key are cut; what went wrong stays."""
+def test_large_headers_and_keys_are_cut(letters, sender, value, key, headers):
+    """The record's own headers are left out, and the error stays."""
     letters.write(Record("orders", 1, 5, key, value, headers, 0), InvalidRecordError("no order"))
 
     letter = sender.sent[0]

@@ -2,15 +2,15 @@
 
 import pytest
 
-from stock_updater.dead_letters import DeadLetters, NoSuchLetterError
-from vshop.kit.events import InvalidRecordError
-from vshop.kit.kafka_sender import Sender
-from vshop.kit.payloads import Payloads
+from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters
+from vshop.kit.kafka.sender import Sender
+from vshop.kit.order import InvalidRecordError
 from vshop.kit.settings import Settings
+from vshop.kit.telemetry.payloads import Payloads
 
 
-def test_letters_are_read_from_the_broker(broker, table, make_record):
-    """From the beginning to the end as it is now, every time."""
+def test_dead_letters_are_read_from_the_broker(broker, table, make_record):
+    """From the first to the current last record, every time."""
     settings = Settings(kafka_bootstrap=broker, kafka_topic="letters")
     sender = Sender(settings, Payloads(settings), "tests")
     letters = DeadLetters(settings, sender, table)
@@ -23,5 +23,5 @@ def test_letters_are_read_from_the_broker(broker, table, make_record):
     assert [(letter["offset"], letter["value"]) for letter in found] == [(n, make_record(n).value.decode()) for n in (7, 8)]
     assert [letters.show(letter["id"])["headers"]["dlq.offset"] for letter in found] == ["7", "8"]
     for nowhere in (f"{found[0]['id']}0", "9999999999-0", f"{found[0]['id'].split('-')[0]}-9999999999999999999", "first"):
-        with pytest.raises(NoSuchLetterError):
+        with pytest.raises(DeadLetterNotFoundError):
             letters.show(nowhere)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from stock_updater.item import RECENT, Position, StockItem
+from stock_updater.item import EARLIER, RECENT, RecordPosition, StockItem
 
 
 def _chance(seed):
@@ -23,7 +23,6 @@ class Log:
         self.letters = {}
 
     def append(self, order, replay_of=None):
-        """Put a record at a partition's end."""
         self.chance.choice(self.partitions).append((order, replay_of))
 
     def step(self):
@@ -53,13 +52,12 @@ class Log:
         if may_fail and self.chance.random() < 0.1:
             self.letters[f"0-{len(self.letters)}"] = order
             return True
-        position = Position(partition, offset, replay_of)
-        if not self.item.has_seen(order, position):
+        position = RecordPosition(partition, offset, replay_of)
+        if not self.item.includes(order, position):
             self.item = self.item.after(order, position)
         return True
 
     def finish(self):
-        """Replay every dead letter, and deliver all there is."""
         for letter_id, order in self.letters.items():
             self.append(order, letter_id)
         for partition in range(len(self.partitions)):
@@ -82,7 +80,7 @@ def test_every_order_counts_once(make_order, seed):
 
 
 def test_the_rules_are_needed(make_order):
-    """The sequences above hold what each rule is for: without one of them some of them would count wrong."""
+    """Without a rule, some of the sequences above would count wrong."""
     wrong = dict.fromkeys(("applied", "replayed", "recent"), 0)
     for rule in wrong:
         for seed in range(50):
@@ -110,33 +108,43 @@ def _forgetting(rule):
     return Forgetful
 
 
-def test_an_offset_is_recognised_when_the_order_id_is_forgotten(make_order):
-    """However many orders came since."""
+def test_an_offset_is_recognised_after_the_order_id_is_evicted(make_order):
     item = _after_many(make_order, StockItem(id="1", name="Backpack", stock=1000))
 
     assert "first" not in item.recent
-    assert item.has_seen(make_order("first"), Position(0, 0))
+    assert item.includes(make_order("first"), RecordPosition(0, 0))
 
 
-def test_a_replay_is_recognised_when_the_order_id_is_forgotten(make_order):
-    """Under its place on the dead-letter topic, whatever offset it has now."""
+def test_a_replay_is_recognised_after_the_order_id_is_evicted(make_order):
+    """By its order id, at any offset: a topic that was created again repeats the ids of its records."""
     item = _after_many(make_order, StockItem(id="1", name="Backpack", stock=1000), replay_of="0-7")
 
-    assert item.has_seen(make_order("first"), Position(0, 999, "0-7"))
-    assert not item.has_seen(make_order("first"), Position(0, 999, "0-8"))
+    assert item.includes(make_order("first"), RecordPosition(0, 999, "0-7"))
+    assert not item.includes(make_order("another"), RecordPosition(0, 999, "0-7"))
 
 
-def _after_many(make_order, item, replay_of=None):
-    item = item.after(make_order("first"), Position(0, 0, replay_of))
-    for number in range(1, RECENT + 1):
-        item = item.after(make_order(f"o{number}"), Position(0, number))
+def _after_many(make_order, item, replay_of=None, count=RECENT + EARLIER):
+    item = item.after(make_order("first"), RecordPosition(0, 0, replay_of))
+    for number in range(1, count + 1):
+        item = item.after(make_order(f"o{number}"), RecordPosition(0, number))
     return item
 
 
-def test_the_memory_of_order_ids_is_bounded(make_order):
-    """An item must fit DynamoDB's 400 kB."""
+def test_the_number_of_order_ids_is_bounded(make_order):
+    """An item must fit DynamoDB's limit of 400 kB."""
     item = _after_many(make_order, StockItem(id="1", name="Backpack", stock=1000))
 
     assert len(item.recent) == RECENT
-    assert item.recent[-1] == f"o{RECENT}"
-    assert item.applied == {"0": RECENT}
+    assert len(item.earlier) == 8 * EARLIER
+    assert item.recent[-1] == f"o{RECENT + EARLIER}"
+    assert item.applied == {"0": RECENT + EARLIER}
+
+
+def test_the_youngest_400_orders_are_recognised_if_another_producer_sends_them_again(make_order):
+    """At new offsets: a mirror, or a producer without idempotence."""
+    item = _after_many(make_order, StockItem(id="1", name="Backpack", stock=1000))
+    numbers = range(1, RECENT + EARLIER + 1)
+
+    assert [number for number in numbers if not item.includes(make_order(f"o{number}"), RecordPosition(0, 10_000 + number))] == []
+    assert not item.includes(make_order("first"), RecordPosition(0, 20_000))
+    assert not item.includes(make_order("another"), RecordPosition(0, 20_000))

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from stock_updater.item import Outcome, Position
+from stock_updater.item import OrderOutcome, RecordPosition
 from stock_updater.stock import Stock, UnknownItemError
 
-PLACE = Position(0, 7)
+PLACE = RecordPosition(0, 7)
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def stock(table):
     return Stock(table, 3, stop)
 
 
-def _rival_takes(table, pieces):
+def _competing_writer_takes(table, pieces):
     def write():
         item = table.items["1"]
         table.items["1"] = msgspec.structs.replace(item, stock=item.stock - pieces, version=item.version + 1)
@@ -29,60 +29,57 @@ def _rival_takes(table, pieces):
 
 
 def test_an_order_takes_its_pieces(stock, table, make_order):
-    """The offset and the order's id are written with them."""
-    assert stock.apply(make_order("o1", 4), PLACE) == Outcome.APPLIED
+    """The same write stores its offset and id."""
+    assert stock.apply(make_order("o1", 4), PLACE) == OrderOutcome.APPLIED
 
     item = table.items["1"]
     assert (item.stock, item.ordered, item.version) == (6, 4, 1)
     assert (item.applied, item.recent) == ({"0": 7}, ["o1"])
 
 
-def test_the_last_pieces_can_be_taken(stock, table, make_order):
-    """All ten."""
-    assert stock.apply(make_order("o1", 10), PLACE) == Outcome.APPLIED
+def test_the_last_pieces_can_be_ordered(stock, table, make_order):
+    assert stock.apply(make_order("o1", 10), PLACE) == OrderOutcome.APPLIED
     assert table.items["1"].stock == 0
 
 
-def test_what_is_left_does_not_suffice(stock, table, make_order):
-    """Sold out, and nothing written."""
-    assert stock.apply(make_order("o1", 11), PLACE) == Outcome.SOLD_OUT
+def test_an_order_above_the_stock_is_sold_out(stock, table, make_order):
+    assert stock.apply(make_order("o1", 11), PLACE) == OrderOutcome.SOLD_OUT
     assert (table.items["1"].stock, table.writes) == (10, 0)
 
 
-@pytest.mark.parametrize("again", [Position(0, 7), Position(0, 6), Position(1, 0)], ids=["same", "earlier", "another partition"])
+@pytest.mark.parametrize(
+    "again", [RecordPosition(0, 7), RecordPosition(0, 6), RecordPosition(1, 0)], ids=["same", "earlier", "another partition"]
+)
 def test_a_second_delivery_is_a_duplicate(stock, table, make_order, again):
-    """Nothing is written."""
     stock.apply(make_order("o1", 4), PLACE)
 
-    assert stock.apply(make_order("o1", 4), again) == Outcome.DUPLICATE
+    assert stock.apply(make_order("o1", 4), again) == OrderOutcome.DUPLICATE
     assert (table.items["1"].stock, table.writes) == (6, 1)
 
 
 def test_an_unknown_item_is_an_error(stock, make_order):
-    """The text names item and table."""
     with pytest.raises(UnknownItemError, match="no item 77 in table item-stock"):
         stock.apply(make_order("o1", 1, item_id=77), PLACE)
 
 
-def test_a_lost_race_is_run_again_and_won(stock, table, make_order):
-    """Both writers' pieces are taken."""
-    table.before_put = [_rival_takes(table, 3)]
+def test_a_lost_race_is_repeated(stock, table, make_order):
+    table.before_put = [_competing_writer_takes(table, 3)]
 
-    assert stock.apply(make_order("o1", 4), PLACE) == Outcome.APPLIED
+    assert stock.apply(make_order("o1", 4), PLACE) == OrderOutcome.APPLIED
     assert (table.items["1"].stock, table.items["1"].version) == (3, 2)
 
 
-def test_a_lost_race_may_leave_too_little(stock, table, make_order):
-    """Then it is sold out, not taken below zero."""
-    table.before_put = [_rival_takes(table, 8)]
+def test_a_lost_race_may_leave_too_little_stock(stock, table, make_order):
+    """Then the order is sold out, and the stock stays above zero."""
+    table.before_put = [_competing_writer_takes(table, 8)]
 
-    assert stock.apply(make_order("o1", 4), PLACE) == Outcome.SOLD_OUT
+    assert stock.apply(make_order("o1", 4), PLACE) == OrderOutcome.SOLD_OUT
     assert table.items["1"].stock == 2
 
 
-def test_a_race_lost_at_every_try_is_dynamodbs_refusal(stock, table, make_order):
-    """So that span and dead letter show what DynamoDB said."""
-    table.before_put = [_rival_takes(table, 0) for _ in range(9)]
+def test_a_race_lost_at_every_try_raises_dynamodbs_refusal(stock, table, make_order):
+    """So that span and dead letter show it."""
+    table.before_put = [_competing_writer_takes(table, 0) for _ in range(9)]
 
     with pytest.raises(ClientError) as caught:
         stock.apply(make_order("o1", 4), PLACE)
@@ -92,8 +89,10 @@ def test_a_race_lost_at_every_try_is_dynamodbs_refusal(stock, table, make_order)
     assert (table.items["1"].stock, table.writes) == (10, 0)
 
 
-def test_our_own_write_whose_answer_was_lost_is_recognised(stock, table, make_order):
-    """The library tried again by itself and met what its first try had written."""
+@pytest.mark.parametrize(("retries", "outcome"), [(1, OrderOutcome.APPLIED), (0, OrderOutcome.DUPLICATE)])
+def test_a_write_with_a_lost_response_is_recognised(stock, table, make_order, retries, outcome):
+    """Botocore repeated the write and met its own first one; at the first try it meets another consumer's."""
+    table.retries = retries
     order = make_order("o1", 4)
 
     def written_before():
@@ -101,12 +100,12 @@ def test_our_own_write_whose_answer_was_lost_is_recognised(stock, table, make_or
 
     table.before_put = [written_before]
 
-    assert stock.apply(order, PLACE) == Outcome.APPLIED
+    assert stock.apply(order, PLACE) == outcome
     assert (table.items["1"].stock, table.items["1"].version) == (6, 1)
 
 
-def test_no_answer_goes_up(stock, table, make_order):
-    """Whether it may pass is for the consumer to say."""
+def test_a_timeout_propagates(stock, table, make_order):
+    """The consumer decides whether to retry."""
 
     def timeout():
         raise ReadTimeoutError(endpoint_url="http://dynamodb")
@@ -118,7 +117,6 @@ def test_no_answer_goes_up(stock, table, make_order):
 
 
 def test_the_last_try_can_win(stock, table, make_order):
-    """Two lost, the third won."""
-    table.before_put = [_rival_takes(table, 0), _rival_takes(table, 0)]
+    table.before_put = [_competing_writer_takes(table, 0), _competing_writer_takes(table, 0)]
 
-    assert stock.apply(make_order("o1", 4), PLACE) == Outcome.APPLIED
+    assert stock.apply(make_order("o1", 4), PLACE) == OrderOutcome.APPLIED

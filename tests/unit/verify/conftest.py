@@ -1,4 +1,4 @@
-"""A shop in memory: orders leave spans, logs, counts and changes of stock behind, a little later and without any time passing."""
+"""A shop in memory, whose orders change spans, logs, metrics and stock after a short delay on a fake clock."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from vshop.client import Placed
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import read_yaml
-from vshop.spans import Event, Span
-from vshop.traces import Trace
-from vshop.verify.pace import Pace
+from vshop.shop.client import Placed
+from vshop.shop.clock import Clock
+from vshop.shop.flush import Flush
+from vshop.shop.spans import Event, Span
+from vshop.shop.traces import Trace
 
 
 def _make_span(span_id: str, **changes: Any) -> Span:
-    """Make a span: of orders, a server's, unless told otherwise."""
+    """Make a span, by default the server span of orders."""
     plain: dict[str, Any] = {
         "trace_id": "t1",
         "span_id": span_id,
@@ -38,12 +39,11 @@ def _make_span(span_id: str, **changes: Any) -> Span:
 
 
 def _make_exception(kind: str, message: str) -> Event:
-    """Make the event of a recorded exception."""
     return Event("exception", 0, {"exception.type": kind, "exception.message": message})
 
 
-class Happening(NamedTuple):
-    """What comes of an order."""
+class OrderEffect(NamedTuple):
+    """The effects of an order on the fake shop."""
 
     status: int = 202
     body: Mapping[str, Any] = MappingProxyType({})
@@ -57,120 +57,138 @@ class Happening(NamedTuple):
     late_delay_s: float = 0.7
 
 
-class FakePace(Pace):
-    """A clock that moves only when somebody waits."""
+class FakeClock(Clock):
+    """A clock that moves only when a caller sleeps."""
 
     def __init__(self) -> None:
         self.time = 1_800_000_000.0
 
     def now(self) -> float:
-        """Return the time."""
         return self.time
 
-    def pause(self, seconds: float) -> None:
-        """Let time pass, at once."""
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
         self.time += seconds
 
 
 class FakeShop:
-    """A shop and its traces; ``happens[None]`` is what comes of an order when nothing is on, ``happens[id]`` with an incident."""
+    """A shop and its traces; ``effects[None]`` is the effect of an order on the clean shop, ``effects[id]`` with an incident."""
 
-    def __init__(self, pace: FakePace, happens: dict[str | None, Happening]) -> None:
-        self.pace = pace
-        self.happens = happens
+    def __init__(self, clock: FakeClock, effects: dict[str | None, OrderEffect]) -> None:
+        self.clock = clock
+        self.effects = effects
         self.on: list[str] = []
         self.calls: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.arrivals: list[tuple[float, Span]] = []
         self.records: list[dict[str, Any]] = []
-        self.counted: list[tuple[float, str, int]] = []
+        self.counted: list[tuple[float, str, int, str]] = []
         self.fired: list[tuple[float, str]] = []
         self.letters: list[dict[str, Any]] = []
         self.pieces = 100
         self.orders = 0
         self.token_headers: list[dict[str, str]] = []
+        self.can_flush = False
+        self.unprocessed = 0
+        self.telemetry = "sdk"
+        self.lines: list[dict[str, str]] = []
+        self.exported_at = 0.0
 
     def token(self, _username: str = "", *, headers: dict[str, str] | None = None) -> str:
-        """Log in."""
         self.token_headers.append(headers or {})
         return "token"
 
     def place_order(self, _item: int = 1, _quantity: int = 1, *, headers: dict[str, str] | None = None, **_rest: Any) -> Placed:
-        """Let happen what comes of an order now."""
+        """Apply the effects of an order."""
         self.orders += 1
         self.headers.append(headers or {})
         baggage = (headers or {}).get("baggage", "").removeprefix("shop.chaos=")
-        what = self.happens[baggage or (self.on[0] if self.on else None)]
-        trace, now = f"trace{self.orders}", self.pace.now()
+        what = self.effects[baggage or (self.on[0] if self.on else None)]
+        trace, now = f"trace{self.orders}", self.clock.now()
         self.arrivals += [(now + 0.1, _at(span, now)) for span in what.spans(trace)]
         self.arrivals += [(now + what.late_delay_s, _at(span, now)) for span in what.late_spans(trace)]
         self.records += what.logs(trace)
-        self.counted += [(now, name, number) for name, number in what.counts.items()]
+        self.counted += [(now, name, number, trace) for name, number in what.counts.items()]
         self.fired += [(now, rule) for rule in what.firing]
-        self.letters += [{"id": f"0-{len(self.letters) + n}", "traceId": trace} for n in range(what.letters)]
+        value = f'{{"orderId": "order{self.orders}"}}'
+        self.letters += [{"id": f"0-{len(self.letters) + n}", "traceId": trace, "value": value} for n in range(what.letters)]
         self.pieces += what.stock
         return Placed(
             status=what.status, trace_id=trace, order_id=f"order{self.orders}", headers={"X-Shop": "fake"}, body=what.body
         )
 
     def item(self, item_id: int) -> dict[str, Any]:
-        """Return an item."""
         return {"id": item_id, "stock": self.pieces}
 
     def logs(self, **query: str | int) -> list[dict[str, Any]]:
-        """Return the log records of a trace."""
         return [record for record in self.records if record["traceId"] == query["traceId"]]
 
-    def metrics(self, name: str) -> list[dict[str, Any]]:
-        """Return a counter as it was exported last: at each full second."""
-        tick = float(int(self.pace.now()))
-        value = sum(number for at, counted, number in self.counted if counted == name and at <= tick)
-        point = {"time": int(tick * 1e6), "value": value}
+    def metrics(self, name: str, **_options: Any) -> list[dict[str, Any]]:
+        """Return a counter as of its last export, which effects every full second."""
+        tick = max(float(int(self.clock.now())), self.exported_at)
+        measured = [(number, trace) for at, counted, number, trace in self.counted if counted == name and at <= tick]
+        exemplars = [{"traceId": trace, "value": number} for number, trace in measured]
+        point = {"time": int(tick * 1e6), "value": sum(number for number, _ in measured), "exemplars": exemplars}
         return [{"service": "orders", "type": "sum", "attributes": {}, "points": [point]}]
 
-    def alerts(self, since: float) -> list[dict[str, Any]]:
-        """Return two rules, firing by what happened."""
+    def flush(self, _parts: Any = (), *, offsets: Any = None, within_s: float = 10.0, **_options: Any) -> Flush:
+        """Deliver all telemetry, unless this shop cannot flush."""
+        if not self.can_flush:
+            return Flush(possible=False, reason="orders cannot flush")
+        if offsets is not None and self.unprocessed:
+            self.clock.sleep(within_s)
+            return Flush(possible=True, waiting=self.unprocessed, reason=f"{self.unprocessed} not processed")
+        now = self.clock.now()
+        self.arrivals = [(min(at, now), span) for at, span in self.arrivals]
+        self.exported_at = now + 0.01
+        return Flush(possible=True)
+
+    def alerts(self, since: float, **_options: Any) -> list[dict[str, Any]]:
+        """Return two rules, firing by the orders' effects."""
         fired = {rule for at, rule in self.fired if at >= since}
         rules = ("orders-rejected", "order-slow")
         return [{"rule": rule, "state": "firing" if rule in fired else "inactive", "labels": {}} for rule in rules]
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        """Return all letters."""
         return list(self.letters)
 
     def replay(self, letter_id: str) -> dict[str, Any]:
-        """Handle a letter after all."""
         self.calls.append(f"replay {letter_id}")
         self.pieces -= 1
         return {"replayed": True}
 
     def switch_on(self, incident: str, **_options: Any) -> dict[str, Any]:
-        """Switch on."""
         self.calls.append(f"on {incident}")
         self.on.append(incident)
+        self.lines.append({"incident": incident, "state": "on"})
         return {"acknowledgedBy": ["orders/1"], "ackMs": 1.0}
 
     def switch_off(self, incident: str) -> dict[str, Any]:
-        """Switch off."""
         self.calls.append(f"off {incident}")
+        self.lines.append({"incident": incident, "state": "off"})
         if incident in self.on:
             self.on.remove(incident)
         return {}
 
+    def telemetry_mode(self) -> str:
+        return self.telemetry
+
+    def journal(self) -> list[dict[str, str]]:
+        return list(self.lines)
+
     def switched_on(self) -> list[str]:
-        """Return what is on."""
         return list(self.on)
 
     def get(self, trace_id: str) -> Trace:
-        """Return what has arrived of a trace."""
-        return Trace(trace_id, [span for at, span in self.arrivals if span.trace_id == trace_id and at <= self.pace.now()])
+        return Trace(trace_id, [span for at, span in self.arrivals if span.trace_id == trace_id and at <= self.clock.now()])
 
     def search(self, service: str, tags: dict[str, str]) -> list[str]:
-        """Return the traces with such a span."""
         return [
             span.trace_id
             for at, span in self.arrivals
-            if at <= self.pace.now()
+            if at <= self.clock.now()
             and span.service == service
             and all(str(span.attributes.get(name)) == value for name, value in tags.items())
         ]
@@ -189,15 +207,14 @@ def _entry(trace: str, status: str = "UNSET", **attributes: Any) -> Span:
 
 
 @pytest.fixture
-def pace() -> FakePace:
-    """The clock."""
-    return FakePace()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def broken() -> Happening:
-    """What comes of an order while the incident ``orders-break`` is on."""
-    return Happening(
+def broken() -> OrderEffect:
+    """The effect of an order while the incident ``orders-break`` is on."""
+    return OrderEffect(
         status=500,
         body={"detail": "broken"},
         spans=lambda trace: [_entry(trace, "ERROR")],
@@ -207,14 +224,13 @@ def broken() -> Happening:
 
 
 @pytest.fixture
-def shop(pace: FakePace, broken: Happening) -> FakeShop:
+def shop(clock: FakeClock, broken: OrderEffect) -> FakeShop:
     """A shop in which an order takes a piece from the stock, unless ``orders-break`` is on."""
-    return FakeShop(pace, {None: Happening(spans=lambda trace: [_entry(trace)], stock=-1), "orders-break": broken})
+    return FakeShop(clock, {None: OrderEffect(spans=lambda trace: [_entry(trace)], stock=-1), "orders-break": broken})
 
 
 @pytest.fixture
 def incident() -> Incident:
-    """An incident of that shop, right in all it says."""
     return _make_incident()
 
 
@@ -227,23 +243,19 @@ def _make_incident(**changes: Any) -> Incident:
 
 @pytest.fixture
 def make_incident() -> Callable[..., Incident]:
-    """Makes the incident ``orders-break``, changed at its top level."""
     return _make_incident
 
 
 @pytest.fixture
 def make_span() -> Callable[..., Span]:
-    """Makes a span."""
     return _make_span
 
 
 @pytest.fixture
 def make_exception() -> Callable[[str, str], Event]:
-    """Makes the event of a recorded exception."""
     return _make_exception
 
 
 @pytest.fixture
 def entry() -> Callable[..., Span]:
-    """Makes the span of a request to orders."""
     return _entry

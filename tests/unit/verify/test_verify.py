@@ -1,26 +1,24 @@
-"""A verification as a whole: what makes it fail, and that the shop is clean after it, however it ended."""
+"""Whole verifications: failures, and the clean shop afterwards."""
 
 import pytest
 
-from vshop.client import ShopError
-from vshop.verify import verify
+from tests.unit.verify.conftest import OrderEffect
+from vshop.incidents.verify import verify
+from vshop.shop.client import ShopError
 
 
 def run(incident, shop, **options):
-    """Verify on the fake shop."""
-    return verify(incident, shop, shop, pace=shop.pace, **options)
+    return verify(incident, shop, shop, clock=shop.clock, **options)
 
 
 def failures(verdict):
-    """Say each check that failed."""
     return [f"{check.phase}: {check.what}: {check.seen}" for check in verdict.failed]
 
 
-def test_what_is_as_its_file_says_is_verified(incident, shop):
-    """All phases pass, each in its turn."""
+def test_incident_that_matches_its_file_is_verified(incident, shop):
     phases: list[str] = []
 
-    verdict = run(incident, shop, watch=lambda phase, _checks: phases.append(phase))
+    verdict = run(incident, shop, on_phase=lambda phase, _checks: phases.append(phase))
 
     assert failures(verdict) == []
     assert verdict.verified
@@ -39,9 +37,8 @@ def test_the_verdict_names_the_culprit_span_and_the_traces(incident, shop):
     assert verdict.on_at < verdict.off_at
 
 
-def test_an_incident_whose_site_is_gone_fails(incident, shop, broken):
-    """Switched on, nothing happens: every difference is told, the closest span with what it lacks."""
-    shop.happens["orders-break"] = shop.happens[None]
+def test_incident_without_effect_fails(incident, shop, broken):
+    shop.effects["orders-break"] = shop.effects[None]
 
     verdict = run(incident, shop)
 
@@ -54,7 +51,7 @@ def test_an_incident_whose_site_is_gone_fails(incident, shop, broken):
 
 
 def test_an_expectation_that_holds_on_the_clean_shop_is_invalid(shop, make_incident):
-    """It would be met with and without the incident; it is not even switched on."""
+    """It does not depend on the incident, so the incident is not switched on."""
     incident = make_incident(expect={"spans": [{"as": "bad", "service.name": "orders", "rootCause": True}]})
 
     verdict = run(incident, shop)
@@ -63,8 +60,7 @@ def test_an_expectation_that_holds_on_the_clean_shop_is_invalid(shop, make_incid
     assert shop.calls == []
 
 
-def test_numbers_alone_may_tell_an_incident_from_the_clean_shop(shop, make_incident):
-    """Where all spans are the same, a metric that moves makes the difference."""
+def test_a_metric_alone_can_distinguish_incident_and_clean_shop(shop, make_incident):
     expect = {
         "spans": [{"as": "bad", "service.name": "orders", "rootCause": True}],
         "metrics": [{"name": "shop.errors", "moves": "up"}],
@@ -73,20 +69,18 @@ def test_numbers_alone_may_tell_an_incident_from_the_clean_shop(shop, make_incid
     assert run(make_incident(expect=expect), shop).verified
 
 
-def test_a_shop_that_is_not_clean_before_is_told(incident, shop, entry):
-    """A red span on the clean shop is no ground to verify on."""
-    shop.happens[None] = shop.happens[None]._replace(spans=lambda trace: [entry(trace, "ERROR")])
+def test_error_span_before_the_incident_fails_the_clean_phase(incident, shop, entry):
+    shop.effects[None] = shop.effects[None]._replace(spans=lambda trace: [entry(trace, "ERROR")])
 
     assert failures(run(incident, shop)) == ["clean: trace: orders SERVER POST /orders is an error"]
     assert shop.calls == []
 
 
 def test_a_shop_that_stays_broken_fails(incident, shop):
-    """An incident that leaves something behind is not verified."""
-
     def switch_off(_incident):
         shop.on.clear()
-        shop.happens[None] = shop.happens["orders-break"]
+        shop.effects[None] = shop.effects["orders-break"]
+        shop.lines.append({"incident": _incident, "state": "off"})
         return {}
 
     shop.switch_off = switch_off
@@ -94,8 +88,7 @@ def test_a_shop_that_stays_broken_fails(incident, shop):
     assert {"clean again"} == {check.phase for check in run(incident, shop).failed}
 
 
-def test_nothing_is_verified_while_something_else_is_on(incident, shop):
-    """Another switch would mix with what is seen."""
+def test_nothing_is_verified_while_another_incident_is_on(incident, shop):
     shop.on.append("stock-slow-write")
 
     assert failures(run(incident, shop)) == ["clean: switches: stock-slow-write"]
@@ -104,7 +97,6 @@ def test_nothing_is_verified_while_something_else_is_on(incident, shop):
 
 @pytest.mark.parametrize("step", ["switch_on", "alerts", "dead_letters"])
 def test_an_interrupted_run_switches_off(shop, monkeypatch, step, make_incident):
-    """Ctrl-C at any moment after the switch leaves nothing on."""
     incident = make_incident(symptom={"shopper": "500", "deadLetters": 0})
 
     def interrupt(*_arguments, **_options):
@@ -119,10 +111,10 @@ def test_an_interrupted_run_switches_off(shop, monkeypatch, step, make_incident)
     assert shop.calls[-1] == "off orders-break"
 
 
-def test_a_part_that_cannot_be_reached_is_a_failed_check(incident, shop, monkeypatch):
-    """A verification of many goes on with the next one."""
+def test_unreachable_part_is_a_failed_check(incident, shop, monkeypatch):
+    """A batch continues with the next incident."""
 
-    def refuse(_since):
+    def refuse(_since, **_options):
         raise ShopError("orders cannot be reached", hop="orders")
 
     monkeypatch.setattr(shop, "alerts", refuse)
@@ -131,8 +123,8 @@ def test_a_part_that_cannot_be_reached_is_a_failed_check(incident, shop, monkeyp
     assert shop.on == []
 
 
-def test_for_one_request_it_is_on_by_baggage_alone(incident, shop):
-    """The board is left alone; the login carries the baggage too, as tokens are made there."""
+def test_request_scope_uses_only_baggage(incident, shop):
+    """The login carries the baggage too, because auth-stub makes the tokens."""
     verdict = run(incident, shop, scope="request")
 
     assert verdict.verified
@@ -142,15 +134,14 @@ def test_for_one_request_it_is_on_by_baggage_alone(incident, shop):
     assert shop.headers == shop.token_headers
 
 
-def test_what_cannot_be_on_for_one_request_is_switched_on_for_all(shop, make_incident):
-    """The scope that an incident does not allow is not forced on it."""
+def test_global_incident_ignores_the_request_scope(shop, make_incident):
     incident = make_incident(switch={"services": ["orders"], "scope": ["global"]})
 
     assert run(incident, shop, scope="request").scope == "global"
 
 
 def test_a_twin_without_a_switch_is_only_triggered(shop, make_incident, entry):
-    """Nothing is switched, nothing clean is compared with, and no span is a culprit."""
+    """It has no clean phase and no culprit."""
     twin = make_incident(
         fault=False,
         harmless="It is so.",
@@ -172,9 +163,9 @@ def test_a_twin_without_a_switch_is_only_triggered(shop, make_incident, entry):
     assert shop.orders == 1
 
 
-def test_a_span_that_comes_late_is_seen_before_the_trace_counts_as_quiet(shop, broken, make_incident, make_span):
-    """`absent` is judged only once nothing new comes for a while."""
-    shop.happens["orders-break"] = broken._replace(
+def test_late_span_is_observed_before_the_calm_window_ends(shop, broken, make_incident, make_span):
+    """`absent` is judged after the calm window."""
+    shop.effects["orders-break"] = broken._replace(
         late_spans=lambda trace: [make_span(f"{trace}p", trace_id=trace, parent_id=f"{trace}e", kind="PRODUCER")], late_delay_s=0.45
     )
     verdict = run(make_incident(), shop)
@@ -182,23 +173,21 @@ def test_a_span_that_comes_late_is_seen_before_the_trace_counts_as_quiet(shop, b
     assert failures(verdict) == ["on: no such span: 1, the first is orders PRODUCER POST /orders"]
 
 
-def test_an_order_counted_twice_is_told(shop, broken, incident):
-    """Metrics are held against the very number."""
-    shop.happens["orders-break"] = broken._replace(counts={"shop.errors": 2})
+def test_metric_that_moves_too_far_fails(shop, broken, incident):
+    shop.effects["orders-break"] = broken._replace(counts={"shop.errors": 2})
 
     assert failures(run(incident, shop)) == ["on: metric: by 2, from 0 to 2"]
 
 
-def test_what_must_not_be_alerted_is_told(shop, broken, incident):
-    """Alerts from before the switch do not count, those after do."""
-    shop.happens["orders-break"] = broken._replace(firing=("orders-rejected", "order-slow"))
+def test_forbidden_alert_fails(shop, broken, incident):
+    """Only alerts after the switch count."""
+    shop.effects["orders-break"] = broken._replace(firing=("orders-rejected", "order-slow"))
 
     assert failures(run(incident, shop)) == ["on: alert: firing"]
 
 
 def test_dead_letters_are_replayed_in_recovery(shop, broken, make_incident):
-    """The rollback that a file promises is carried out and checked."""
-    shop.happens["orders-break"] = broken._replace(letters=1)
+    shop.effects["orders-break"] = broken._replace(letters=1)
     recovery = {"replayDeadLetters": True, "stock": {"itemId": 1, "change": -1}}
 
     verdict = run(make_incident(recovery=recovery), shop)
@@ -207,8 +196,7 @@ def test_dead_letters_are_replayed_in_recovery(shop, broken, make_incident):
     assert shop.calls == ["on orders-break", "off orders-break", "replay 0-0"]
 
 
-def test_a_recovery_that_does_not_come_is_told(shop, make_incident):
-    """Stock that never moves after the switch is off."""
+def test_missing_recovery_fails(shop, make_incident):
     incident = make_incident(recovery={"stock": {"itemId": 1, "change": -1}, "withinMs": 1000})
 
     assert failures(run(incident, shop)) == ["recovery: stock: by 0, from 99 to 99"]
@@ -216,7 +204,6 @@ def test_a_recovery_that_does_not_come_is_told(shop, make_incident):
 
 @pytest.mark.parametrize(("judge", "verified"), [("every", False), ("last", True)])
 def test_every_order_is_judged_unless_the_file_says_the_last(shop, judge, verified, make_incident):
-    """Of two orders only the second breaks."""
     calls = iter([True, False] * 9)
     place_order = shop.place_order
 
@@ -228,10 +215,45 @@ def test_every_order_is_judged_unless_the_file_says_the_last(shop, judge, verifi
             shop.on = on
 
     shop.place_order = place
-    shop.happens[None] = shop.happens[None]._replace(stock=0)
+    shop.effects[None] = shop.effects[None]._replace(stock=0)
     incident = make_incident(
         trigger={"order": {"itemId": 1}, "then": [{"waitMs": 500}, {"order": {"itemId": 1}}], "judge": judge},
         steadyState={"status": 202},
     )
 
     assert verified == run(incident, shop).verified
+
+
+@pytest.mark.parametrize("mode", ["none", "zero-code", "my-agent --quiet"])
+def test_the_outcome_needs_no_span(incident, shop, mode):
+    shop.telemetry = mode
+    shop.effects = {name: effect._replace(spans=lambda _trace: [], counts={}, firing=()) for name, effect in shop.effects.items()}
+
+    verdict = run(incident, shop)
+
+    assert failures(verdict) == []
+    assert (verdict.telemetry, verdict.telemetry_judged, verdict.verified) == (mode, False, True)
+    assert {check.what for check in verdict.checks} == {"switches", "answer", "stock", "switch", "journal"}
+
+
+def test_a_wrong_outcome_fails_without_telemetry(incident, shop, broken):
+    shop.telemetry = "none"
+    shop.effects["orders-break"] = broken._replace(status=202, stock=-1)
+
+    assert [check.what for check in run(incident, shop).failed] == ["answer", "stock"]
+
+
+def test_dead_letters_are_found_by_order_id(shop, make_incident):
+    shop.telemetry = "none"
+    wanted = {"shopper": "202", "status": 202, "stock": {"itemId": 1, "change": 0}, "deadLetters": 1}
+    shop.effects["orders-break"] = OrderEffect(letters=1)
+    untraced = [{"id": "9-9", "traceId": None, "value": '{"orderId": "another"}'}]
+    shop.dead_letters = lambda: [*untraced, *(letter | {"traceId": None} for letter in shop.letters)]
+
+    assert failures(run(make_incident(symptom=wanted), shop)) == []
+
+
+def test_a_switch_that_the_journal_misses_fails(incident, shop):
+    shop.journal = lambda: [line for line in shop.lines if line["state"] == "on"]
+
+    assert failures(run(incident, shop)) == ["off: journal: on"]

@@ -1,19 +1,21 @@
-/** Where the page begins. A page's scripts are loaded when it is first opened. */
+/** Entry point. A page's scripts are loaded when it is first opened. */
 
-import { every, get } from './api.js';
-import { page, start } from './router.js';
-import { themes } from './theme.js';
+import { every, get } from './lib/api.js';
+import { watchOutages } from './lib/outages.js';
+import { page, redrawFailed, start } from './lib/router.js';
+import { themes } from './lib/theme.js';
 
-page('/', 'Shop', 'Shop', async () => (await import('./shop.js')).shop);
-page('/board', 'Incidents', 'Incidents', async () => (await import('./incidents.js')).incidents);
-page('/exercise', 'Exercise', 'Exercise', async () => (await import('./exercise.js')).exercise);
-page('/traces', 'Traces', 'Traces', async () => (await import('./traces.js')).traces);
-page('/traces/:id', 'Trace', null, async () => (await import('./trace_page.js')).tracePage);
-page('/compare', 'Two orders side by side', 'Compare', async () => (await import('./compare.js')).compare);
-page('/map', 'Service map', 'Map', async () => (await import('./map.js')).map);
-page('/time', 'Where does our code spend time?', 'Time', async () => (await import('./self_time.js')).selfTime);
-page('/insights', 'Business insights', 'Insights', async () => (await import('./insights.js')).insights);
-page('/old-way', 'The old way', 'Old way', async () => (await import('./old_way.js')).oldWay);
+page('/', 'Shop', 'Shop', async () => (await import('./pages/shop.js')).shop);
+page('/board', 'Incidents', 'Incidents', async () => (await import('./pages/incidents.js')).incidents);
+page('/exercise', 'Exercise', 'Exercise', async () => (await import('./pages/exercise.js')).exercise);
+page('/traces', 'Traces', 'Traces', async () => (await import('./pages/traces.js')).traces);
+page('/traces/:id', 'Trace', null, async () => (await import('./pages/trace_page.js')).tracePage);
+page('/compare', 'Compare two orders', 'Compare', async () => (await import('./pages/compare.js')).compare);
+page('/map', 'Service map', 'Map', async () => (await import('./pages/map.js')).map);
+page('/time', 'Self time by operation', 'Time', async () => (await import('./pages/self_time.js')).selfTime);
+page('/insights', 'Business insights', 'Insights', async () => (await import('./pages/insights.js')).insights);
+page('/dead-letters', 'Dead letters', 'Dead letters', async () => (await import('./pages/dead_letters.js')).deadLetters);
+page('/old-way', 'Classic monitoring', 'Classic monitoring', async () => (await import('./pages/classic_monitoring.js')).classicMonitoring);
 
 /** Show beside the navigation how many incidents are on. */
 function watchState(pill) {
@@ -22,11 +24,12 @@ function watchState(pill) {
     const on = all.filter((one) => one.state?.on).length;
     pill.hidden = !hidden && on === 0;
     pill.href = hidden ? '/exercise' : '/board';
-    pill.textContent = hidden ? '▲ exercise runs' : `▲ ${on} on`;
-    pill.title = hidden ? 'An exercise is under way' : `${on} incident${on === 1 ? ' is' : 's are'} on`;
+    pill.textContent = hidden ? '▲ exercise in progress' : `▲ ${on} on`;
+    pill.title = hidden ? 'An exercise is in progress' : `${on} incident${on === 1 ? ' is' : 's are'} on`;
   });
 }
 
 themes(document.getElementById('theme'));
 start();
 watchState(document.getElementById('state'));
+watchOutages(document.getElementById('outages'), redrawFailed);

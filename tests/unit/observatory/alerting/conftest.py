@@ -1,4 +1,4 @@
-"""Orders as spans, in both trace modes, and questions about alerts."""
+"""Builders of orders as spans, in both trace modes, and requests for alerts."""
 
 import msgspec
 import pytest
@@ -11,14 +11,12 @@ OF_CONSUMER = 1_000  # in link mode, order 7's processing is trace 1007
 
 @pytest.fixture(params=["child", "link"])
 def mode(request):
-    """How processing is tied to the order: as a child of its send, or by a link from a trace of its own."""
+    """Whether processing is a child of its send, or linked to it."""
     return request.param
 
 
 @pytest.fixture
 def exception():
-    """Make the span event of an exception, or with ``attributes_only`` the attributes of one."""
-
     def make(kind, *, attributes_only=False):
         attributes = [{"key": "exception.type", "value": {"stringValue": kind}}]
         return attributes if attributes_only else {"name": "exception", "attributes": attributes}
@@ -28,7 +26,7 @@ def exception():
 
 @pytest.fixture
 def order(send, span):
-    """Send an order's request and its record, from as many seconds after START_NS; 0.1 s each."""
+    """Send an order's request and send spans, of 0.1 s each."""
 
     def place(trace=1, *, at_s=0.0, status=202, sent=True, topic=TOPIC, of_send=None, of_request=None):
         at_us = round(at_s * SECOND_US)
@@ -43,8 +41,6 @@ def order(send, span):
 
 @pytest.fixture
 def handle(send, span, mode):
-    """Send an order's processing: when it begins (seconds after START_NS), how long it takes, and more of the span."""
-
     def process(trace=1, *, at_s=0.1, lasts_s=0.1, of_send=2, number=3, service="stock-updater", **more):
         times = {"at_us": round(at_s * SECOND_US), "lasts_us": round(lasts_s * SECOND_US)}
         named = {"name": f"process {TOPIC}", "kind": 5} | more
@@ -59,7 +55,7 @@ def handle(send, span, mode):
 
 @pytest.fixture
 def alerts(client, clock):
-    """Ask for the alerts, at as many seconds after START_NS; returns the rows, of one rule where it is named."""
+    """Request alerts. ``at_s`` is relative to START_NS."""
 
     def ask(rule="", *, at_s=10.0, **query):
         clock.now_ns = 1_790_000_000 * SECOND_NS + round(at_s * SECOND_NS)
@@ -72,8 +68,6 @@ def alerts(client, clock):
 
 @pytest.fixture
 def tune(rules):
-    """Change a rule."""
-
     def change(rule_id, **values):
         rules[:] = [msgspec.structs.replace(rule, **values) if rule.id == rule_id else rule for rule in rules]
 

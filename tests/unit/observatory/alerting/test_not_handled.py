@@ -1,4 +1,4 @@
-"""An order that Kafka took and nobody handled is missed after the grace period, in both trace modes."""
+"""Rule orders-not-handled, in both trace modes."""
 
 import pytest
 
@@ -7,8 +7,6 @@ SENT_S, GRACE_S = 0.1, 2  # Kafka acknowledged it; the rule's grace period
 
 @pytest.fixture
 def missed(alerts):
-    """Ask, as many seconds after the begin; returns state and value."""
-
     def ask(at_s=10.0, **query):
         (row,) = alerts("orders-not-handled", at_s=at_s, **query)
         return row["state"], row["value"]
@@ -16,8 +14,8 @@ def missed(alerts):
     return ask
 
 
-def test_an_order_that_nobody_handles_fires(order, alerts):
-    """The row names its trace, and since when: the end of the grace period."""
+def test_unprocessed_order_fires(order, alerts):
+    """The row starts at the end of the grace period."""
     order()
     (row,) = alerts("orders-not-handled")
     assert (row["state"], row["value"], row["labels"]) == ("firing", 1, {})
@@ -25,31 +23,27 @@ def test_an_order_that_nobody_handles_fires(order, alerts):
     assert row["since"] == "2026-09-21T14:13:22.100000000Z"
 
 
-def test_it_is_pending_until_the_grace_period_is_over(order, missed, alerts):
-    """At its very end it is still awaited, a moment later it is missed."""
+def test_unprocessed_order_is_pending_in_the_grace_period(order, missed, alerts):
     order()
     assert missed(SENT_S + GRACE_S) == ("pending", 0)
     assert [f"{1:032x}"] == alerts("orders-not-handled", at_s=1)[0]["traceIds"]
     assert missed(SENT_S + GRACE_S + 1e-3) == ("firing", 1)
 
 
-def test_an_order_that_was_handled_is_not_pending(order, handle, missed):
-    """From the moment that its processing is held."""
+def test_processed_order_is_inactive(order, handle, missed):
     order()
     handle()
     assert missed(1) == ("inactive", 0)
 
 
-def test_an_order_handled_late_ends_it(order, handle, missed):
-    """It is missed until then, and no longer."""
+def test_late_processing_ends_the_alert(order, handle, missed):
     order()
     assert missed(5) == ("firing", 1)
     handle(at_s=5)
     assert missed(6) == ("inactive", 0)
 
 
-def test_processing_that_failed_does_not_count(order, handle, missed):
-    """Until another try succeeds."""
+def test_failed_processing_does_not_count(order, handle, missed):
     order()
     handle(status={"code": 2})
     assert missed() == ("firing", 1)
@@ -59,14 +53,13 @@ def test_processing_that_failed_does_not_count(order, handle, missed):
 
 @pytest.mark.parametrize("other", [{"service": "console"}, {"kind": 4}, {"name": "receive"}, {"of_send": 77}])
 def test_only_stock_updaters_processing_of_that_send_counts(order, handle, missed, other):
-    """Not another service's, another kind of span, or another send's: the context was lost."""
     order()
     handle(**other)
     assert missed() == ("firing", 1)
 
 
-def test_a_replayed_dead_letter_ends_it(order, handle, send, span, missed):
-    """It is sent again below the first send, by stock-updater, and handled then."""
+def test_replayed_dead_letter_ends_the_alert(order, handle, send, span, missed):
+    """stock-updater sends the replay as a child of the first send."""
     order()
     handle(status={"code": 2})
     topic = "queuing.retail_site.new_orders"
@@ -81,14 +74,12 @@ def test_a_replayed_dead_letter_ends_it(order, handle, send, span, missed):
 @pytest.mark.parametrize(
     "other", [{"sent": False}, {"of_send": {"status": {"code": 2}}}, {"topic": "queuing.retail_site.new_orders.dlq"}]
 )
-def test_what_kafka_did_not_take_is_not_awaited(order, missed, other):
-    """Nothing sent, a send that failed, a dead letter."""
+def test_orders_without_an_acknowledged_send_do_not_count(order, missed, other):
     order(**other)
     assert missed() == ("inactive", 0)
 
 
-def test_below_the_threshold_it_is_pending_only_if_what_is_awaited_would_reach_it(order, missed, tune):
-    """With a threshold of two: one missed is not enough, one more that is awaited may be."""
+def test_pending_only_if_awaited_orders_would_reach_the_threshold(order, missed, tune):
     tune("orders-not-handled", threshold=2)
     order(1)
     assert missed(8) == ("inactive", 1)
@@ -97,8 +88,14 @@ def test_below_the_threshold_it_is_pending_only_if_what_is_awaited_would_reach_i
     assert missed(11) == ("firing", 2)
 
 
-def test_processing_counts_though_it_began_after_the_window(order, handle, missed):
-    """The window chooses orders by when they were placed, whatever traces their processing is in."""
+def test_processing_after_the_window_counts(order, handle, missed):
     order()
     handle(at_s=3)
     assert missed(since="1790000000", until="1790000001") == ("inactive", 0)
+
+
+def test_the_alert_lasts_as_long_as_the_order_is_unprocessed(order, handle, missed):
+    order()
+    assert missed(3_600) == ("firing", 1)
+    handle(at_s=3_600)
+    assert missed(3_601) == ("inactive", 0)

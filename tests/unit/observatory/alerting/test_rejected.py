@@ -1,10 +1,9 @@
-"""Orders that were answered with an error count by status code."""
+"""Rule orders-rejected."""
 
 import pytest
 
 
-def test_each_status_has_its_row(order, alerts):
-    """The label is text; the greatest count comes first."""
+def test_each_status_has_a_row(order, alerts):
     for trace, status in enumerate((503, 401, 503), start=1):
         order(trace, at_s=trace, status=status, sent=False)
     rows = alerts("orders-rejected")
@@ -14,29 +13,26 @@ def test_each_status_has_its_row(order, alerts):
 
 
 @pytest.mark.parametrize(("status", "state"), [(399, "inactive"), (400, "firing")])
-def test_errors_begin_at_400(order, alerts, status, state):
-    """Below it is no error."""
+def test_status_400_and_above_fires(order, alerts, status, state):
     order(status=status, sent=False)
     assert [state] == [row["state"] for row in alerts("orders-rejected")]
 
 
 @pytest.mark.parametrize("other", [{"name": "GET /orders"}, {"kind": 3}, {"attributes": []}])
-def test_only_answers_to_orders_count(order, alerts, other):
-    """Not another route, a client's span, or a request without a status."""
+def test_only_order_requests_count(order, alerts, other):
+    """Not another route, a client span, or a request without a status."""
     order(status=500, sent=False, of_request=other)
     assert [row["state"] for row in alerts("orders-rejected")] == ["inactive"]
 
 
-def test_another_services_refusal_does_not_count(send, span, alerts):
-    """Its spans have another service's name."""
+def test_responses_of_another_service_do_not_count(send, span, alerts):
     refused = span(name="POST /orders", kind=2, attributes={"http.response.status_code": 500})
     send(refused, service="console")
     assert [row["state"] for row in alerts("orders-rejected")] == ["inactive"]
 
 
 @pytest.mark.parametrize(("threshold", "state"), [(2, "firing"), (3, "inactive")])
-def test_it_fires_at_its_threshold(order, alerts, tune, threshold, state):
-    """Not below it."""
+def test_rule_fires_at_its_threshold(order, alerts, tune, threshold, state):
     tune("orders-rejected", threshold=threshold)
     order(1, status=400, sent=False)
     order(2, status=400, sent=False)

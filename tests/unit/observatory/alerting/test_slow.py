@@ -1,12 +1,10 @@
-"""The 95th percentile of the orders' way from end to end, in both trace modes."""
+"""Rule order-slow, in both trace modes."""
 
 import pytest
 
 
 @pytest.fixture
 def slow(alerts):
-    """Ask; returns state and value."""
-
     def ask():
         (row,) = alerts("order-slow", at_s=50)
         return row["state"], row["value"]
@@ -15,15 +13,15 @@ def slow(alerts):
 
 
 @pytest.mark.parametrize(("lasts_s", "state"), [(0.9, "inactive"), (0.9001, "firing")])
-def test_it_fires_above_its_threshold(order, handle, slow, lasts_s, state):
-    """One second is not above one second."""
+def test_rule_fires_above_its_threshold(order, handle, slow, lasts_s, state):
+    """One second is not above the threshold of one second."""
     order()
     handle(at_s=0.1, lasts_s=lasts_s)
     assert (state, pytest.approx(0.1 + lasts_s)) == slow()
 
 
-def test_one_slow_order_of_twenty_is_no_percentile_yet(order, handle, slow, alerts, stores):
-    """Two are: 95 of 100 do not exceed the value. The slowest comes first."""
+def test_two_slow_orders_of_21_exceed_the_95th_percentile(order, handle, slow, alerts, stores):
+    """One of 20 does not. The slowest comes first."""
     stores.traces.max_spans = 1_000
     for trace in range(1, 20):
         order(trace, at_s=trace)
@@ -39,8 +37,7 @@ def test_one_slow_order_of_twenty_is_no_percentile_yet(order, handle, slow, aler
     assert row["since"] == "2026-09-21T14:13:43.100000000Z"
 
 
-def test_only_accepted_and_handled_orders_are_measured(order, handle, slow):
-    """Not one that was refused though it was handled, nor one whose processing failed."""
+def test_only_accepted_and_processed_orders_are_measured(order, handle, slow):
     order(1, status=503)
     handle(1, at_s=5)
     order(2)
@@ -48,16 +45,14 @@ def test_only_accepted_and_handled_orders_are_measured(order, handle, slow):
     assert slow() == ("inactive", 0)
 
 
-def test_the_last_processing_counts(order, handle, slow):
-    """A record that was delivered twice is through when the second one is."""
+def test_last_processing_of_a_redelivered_record_counts(order, handle, slow):
     order()
     handle()
     handle(at_s=2, number=4)
     assert slow() == ("firing", 2.1)
 
 
-def test_the_request_is_found_above_other_spans(send, span, order, handle, slow):
-    """The send need not be its child."""
+def test_request_is_found_through_intermediate_spans(send, span, order, handle, slow):
     order(of_send={"parentSpanId": f"{9:016x}"})
     send(span(1, 9, 1, name="publish"))
     handle(at_s=2)
@@ -65,15 +60,14 @@ def test_the_request_is_found_above_other_spans(send, span, order, handle, slow)
 
 
 @pytest.mark.parametrize("parent", [2, 77])
-def test_a_send_without_its_request_is_not_measured(order, handle, slow, parent):
-    """Its parent is not held, or it is its own."""
+def test_send_without_its_request_is_not_measured(order, handle, slow, parent):
+    """Its parent is missing, or is the send itself."""
     order(of_send={"parentSpanId": f"{parent:016x}"})
     handle(at_s=2)
     assert slow() == ("inactive", 0)
 
 
-def test_orders_of_one_trace_are_measured_apart(send, span, order, handle, slow):
-    """A caller may place several orders in a trace of its own."""
+def test_orders_of_one_trace_are_measured_separately(send, span, order, handle, slow):
     order()
     handle()
     request = span(1, 11, name="POST /orders", kind=2, at_us=5_000_000, attributes={"http.response.status_code": 202})

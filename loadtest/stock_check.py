@@ -1,0 +1,171 @@
+"""Compares the stock table with the accepted orders, and finds orders that are lost or were applied twice."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from loadtest.order_log import Accepted, OrderCounts, Unanswered
+
+
+class StockLevel(msgspec.Struct, frozen=True):
+    """An item's stock, and its version, which counts the applied orders."""
+
+    stock: int
+    version: int
+
+
+class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Expected and actual stock of one item, in orders and in pieces."""
+
+    item: int
+    before: int
+    after: int
+    accepted_orders: int
+    accepted_pieces: int
+    sold_out_orders: int = 0
+    """Accepted, but the stock did not suffice."""
+    sold_out_pieces: int = 0
+    dead_orders: int = 0
+    dead_pieces: int = 0
+    unsure_orders: int = 0
+    """Unanswered, but applied: the record had reached Kafka."""
+    unsure_pieces: int = 0
+    handled_orders: int
+
+    @property
+    def orders_due(self) -> int:
+        """Orders that should have been applied."""
+        return self.accepted_orders - self.sold_out_orders - self.dead_orders + self.unsure_orders
+
+    @property
+    def expected(self) -> int:
+        """Expected pieces in stock."""
+        return self.before - (self.accepted_pieces - self.sold_out_pieces - self.dead_pieces + self.unsure_pieces)
+
+    @property
+    def difference(self) -> int:
+        """Actual minus expected pieces: positive if orders are lost, negative if they were applied twice."""
+        return self.after - self.expected
+
+    @property
+    def lost(self) -> int:
+        """Accepted orders that were not applied."""
+        return max(0, self.orders_due - self.handled_orders)
+
+    @property
+    def doubled(self) -> int:
+        """Orders that were applied but not expected."""
+        return max(0, self.handled_orders - self.orders_due)
+
+    @property
+    def even(self) -> bool:
+        """Whether expected and actual agree, in orders and in pieces."""
+        return self.difference == 0 and self.handled_orders == self.orders_due
+
+
+def read_levels(items: Iterable[Mapping[str, Any]]) -> dict[int, StockLevel]:
+    """Convert the items of ``GET /stock``."""
+    return {item["id"]: StockLevel(item["stock"], item["version"]) for item in items}
+
+
+def compare_stock(
+    before: Mapping[int, StockLevel],
+    after: Mapping[int, StockLevel],
+    tally: OrderCounts,
+    sold_out: Iterable[Accepted] = (),
+    dead: Iterable[Accepted] = (),
+    unsure: Iterable[Unanswered] = (),
+) -> list[ItemBalance]:
+    """Compare expected and actual stock of every item.
+
+    Args:
+        before: levels before the first order.
+        after: levels when all orders were handled.
+        tally: the accepted orders.
+        sold_out: those that were sold out, by their traces.
+        dead: those that are dead letters.
+        unsure: unanswered orders that were applied.
+    """
+    sold_out_pieces, dead_pieces, unsure_pieces = _by_item(sold_out), _by_item(dead), _by_item(unsure)
+    return [
+        ItemBalance(
+            item=item,
+            before=before[item].stock,
+            after=after[item].stock,
+            accepted_orders=tally.orders[item],
+            accepted_pieces=tally.pieces[item],
+            sold_out_orders=len(sold_out_pieces[item]),
+            sold_out_pieces=sum(sold_out_pieces[item]),
+            dead_orders=len(dead_pieces[item]),
+            dead_pieces=sum(dead_pieces[item]),
+            unsure_orders=len(unsure_pieces[item]),
+            unsure_pieces=sum(unsure_pieces[item]),
+            handled_orders=after[item].version - before[item].version,
+        )
+        for item in sorted(before)
+    ]
+
+
+def _by_item(orders: Iterable[Accepted | Unanswered]) -> defaultdict[int, list[int]]:
+    found = defaultdict[int, list[int]](list)
+    for order in orders:
+        found[order.item_id].append(order.quantity)
+    return found
+
+
+REMEMBERED = 100  # order ids that an item remembers, see `stock_updater.item`
+
+
+class OrderDifferences(NamedTuple):
+    """Order ids in which the stock table and the accepted orders differ."""
+
+    lost: list[str]
+    """Accepted but not applied. Empty if it is unknown because some orders went unseen."""
+    doubled: list[str]
+    """Applied more than once; one that was applied three times is listed twice."""
+    of_others: list[str]
+
+
+class AppliedOrders:
+    """Ids of the orders applied from now on, by polling each item's list of recent orders (``GET /stock``)."""
+
+    def __init__(self, items: Iterable[Mapping[str, Any]]) -> None:
+        self.taken: Counter[str] = Counter()  # by order id, how often it was applied
+        self.unseen = 0  # upper bound of the ids that were evicted between two polls
+        self._last = {item["id"]: (item["version"], list(item["recent"])) for item in items}
+
+    def look(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Record the newly applied orders."""
+        for item in items:
+            version, before = self._last[item["id"]]
+            now, versions = list(item["recent"]), item["version"] - version
+            if versions < 0 and now and now[-1] in before:  # the table was rolled back: these are applied again
+                self.taken -= Counter(before[before.index(now[-1]) + 1 :])
+                self._last[item["id"]] = (item["version"], now)
+                continue
+            new = _new(before, now, versions)
+            self.taken.update(new)
+            if len(new) == len(now) >= REMEMBERED:  # no id of the last poll is left
+                self.unseen += max(0, versions - len(new))
+            self._last[item["id"]] = (item["version"], now)
+
+    def compare(self, accepted: Collection[str], elsewhere: Collection[str], unsure: Collection[str]) -> OrderDifferences:
+        """Compare ids of applied and accepted orders.
+
+        Those `elsewhere` were sold out or are dead letters; those `unsure` got no answer and may have been applied.
+        """
+        missing = [one for one in accepted if one not in self.taken and one not in elsewhere]
+        doubled = [one for one, times in self.taken.items() for _ in range(times - 1)]
+        of_others = [one for one in self.taken if one not in accepted and one not in unsure]
+        return OrderDifferences([] if self.unseen else missing, doubled, of_others)
+
+
+def _new(before: list[str], now: list[str], versions: int) -> list[str]:
+    """Return the entries that were appended to a bounded list: the shortest suffix that explains the new list."""
+    for count in range(min(versions, len(now)) + 1):
+        grown = before + now[len(now) - count :]
+        if len(grown) >= len(now) and grown[len(grown) - len(now) :] == now:
+            return now[len(now) - count :]
+    return now

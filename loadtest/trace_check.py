@@ -1,0 +1,218 @@
+"""Checks the trace of every accepted order while it is fresh, because the observatory evicts old traces."""
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from loadtest.order_log import Accepted
+from vshop.shop.spans import Span
+from vshop.shop.traces import Trace, TraceError, TraceReader
+
+SERVER_SPAN = "orders SERVER POST /orders"
+USER_REQUEST = "orders CLIENT GET"
+USER_LOOKUP = "auth-stub SERVER GET /api/v2/users/<user_id>"
+SEND = "orders PRODUCER send"
+PROCESS = "stock-updater CONSUMER process"
+GET_ITEM = "stock-updater CLIENT DynamoDB.GetItem"
+PUT_ITEM = "stock-updater CLIENT DynamoDB.PutItem"
+
+
+class TraceCheck(NamedTuple):
+    """Result of checking one trace."""
+
+    missing: str | None
+    """The first missing span, beginning with its service."""
+    outcomes: tuple[str, ...] = ()
+    """Of each delivery from Kafka: applied, duplicate, sold_out, dead_lettered, or unanswered (DynamoDB did not answer)."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the trace is complete."""
+        return self.missing is None
+
+
+def check_trace(trace: Trace) -> TraceCheck:
+    """Check that an accepted order's trace, in link mode with its linked trace, holds every span of a clean order.
+
+    Failed tries may be in the trace too; one complete try is enough.
+    """
+    taken = [span for span in trace.spans if span.service == "stock-updater" and span.kind == "CONSUMER"]
+    outcomes = tuple(outcome for span in taken if (outcome := _outcome(trace, span)))
+    return TraceCheck(_missing(trace, taken, outcomes), outcomes)
+
+
+def _missing(trace: Trace, taken: list[Span], outcomes: tuple[str, ...]) -> str | None:
+    entries = trace.find(service="orders", kind="SERVER")
+    if not entries:
+        return SERVER_SPAN
+    below = [span for entry in entries for span in trace.children(entry)]
+    asked = [span for span in below if span.kind == "CLIENT" and span.stable.get("http.response.status_code") == 200]
+    if not asked:
+        return USER_REQUEST
+    if not any(child.service == "auth-stub" for span in asked for child in trace.children(span)):
+        return USER_LOOKUP
+    sent = {(span.trace_id, span.span_id) for span in below if span.kind == "PRODUCER"}
+    if not sent:
+        return SEND
+    received = [span for span in taken if (span.trace_id, span.parent_id) in sent or sent.intersection(span.links)]
+    if not received or not set(outcomes) - {"unanswered"}:
+        return PROCESS
+    return _missing_call(trace, taken)
+
+
+def _missing_call(trace: Trace, taken: list[Span]) -> str | None:
+    for span in taken:
+        outcome = span.attributes.get("shop.order.outcome")
+        names = {child.name for child in trace.children(span)}
+        if outcome is not None and "DynamoDB.GetItem" not in names:
+            return GET_ITEM
+        if outcome in {"applied", "sold_out"} and "DynamoDB.PutItem" not in names:
+            return PUT_ITEM
+    return None
+
+
+def _outcome(trace: Trace, taken: Span) -> str | None:
+    outcome = taken.attributes.get("shop.order.outcome")
+    if outcome is None and any(span.kind == "PRODUCER" and span.name.endswith(".dlq") for span in trace.children(taken)):
+        return "dead_lettered"
+    if outcome is None and any(span.name == "DynamoDB.PutItem" for span in trace.children(taken)):
+        return "unanswered"
+    return None if outcome is None else str(outcome)
+
+
+_FIRST_LOOK_S, _LATEST_LOOK_S = 0.6, 5.0
+_EARLY = 0.9  # below 1, so that the first read comes earlier again when the shop gets faster
+_OVERTAKEN_S = 10.0
+FIRST_DELIVERY = f"{PROCESS}, the delivery that was applied"
+
+
+class BrokenTrace(NamedTuple):
+    """An accepted order whose trace stayed incomplete."""
+
+    order: Accepted
+    missing: str
+
+
+class TraceChecker:
+    """Polls each order's trace until it is complete or counts as broken.
+
+    It counts as broken once a later order for the same item (>= 10 s) has a complete trace, because one item's orders are handled
+    and exported in order; otherwise 10 s after all orders were handled.
+
+    The first read comes at the age at which recent traces were complete: a read costs the shop as much as an order.
+    """
+
+    def __init__(self, readers: Sequence[TraceReader], patience_s: float) -> None:
+        """Start a thread for each reader. At the end, traces may be unreachable for `patience_s` seconds."""
+        self.whole, self.broken, self.doubled = 0, list[BrokenTrace](), list[Accepted]()
+        self.sold_out = list[Accepted]()
+        self._patience_s = patience_s
+        self._due: list[tuple[float, int, Accepted, int]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._overtaken: dict[int, float] = {}  # item -> when its latest order with a complete trace was accepted
+        self._usual_s = _FIRST_LOOK_S / _EARLY  # average age of orders whose traces are complete
+        self._closed_at = 0.0
+        self._busy: list[Accepted] = []
+        self._threads = [threading.Thread(target=self._run, args=(reader,), name="traces", daemon=True) for reader in readers]
+        for thread in self._threads:
+            thread.start()
+
+    def add(self, order: Accepted) -> None:
+        """Check one more order's trace."""
+        with self._changed:
+            wait_s = max(_FIRST_LOOK_S, _EARLY * self._usual_s)
+            heapq.heappush(self._due, (time.time() + wait_s, next(self._numbers), order, 0))
+            self._changed.notify()
+
+    def pending(self) -> list[Accepted]:
+        """Return the orders whose traces are not decided yet."""
+        with self._changed:
+            return [*(order for _, _, order, _ in self._due), *self._busy]
+
+    def close(self, timeout_s: float) -> None:
+        """Finish the remaining checks. Call it when all orders were handled."""
+        with self._changed:
+            self._closed_at = time.time()
+            self._changed.notify_all()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self, reader: TraceReader) -> None:
+        while (found := self._next()) is not None:
+            order, looks = found
+            final = self._is_final(order)  # decided before the read, so that the read sees all spans
+            try:
+                verdict = self._look(reader, order, with_linked=final)
+            except (TraceError, msgspec.MsgspecError):  # the observatory is down
+                verdict, final = TraceCheck("the traces cannot be read"), self._closed_for(self._patience_s)
+            self._decide(order, looks, verdict, final=final)
+
+    def _decide(self, order: Accepted, looks: int, verdict: TraceCheck, *, final: bool) -> None:
+        with self._changed:
+            self._busy.remove(order)
+            if verdict.whole:
+                self._note(order, verdict)
+            elif final:
+                self.broken.append(BrokenTrace(order, verdict.missing or ""))
+            else:
+                now = time.time()
+                due = now + max(min(_FIRST_LOOK_S * 1.7**looks, _LATEST_LOOK_S), (now - order.at) / 8 if looks > 8 else 0)
+                heapq.heappush(self._due, (due, next(self._numbers), order, looks + 1))
+            self._changed.notify_all()
+
+    def _next(self) -> tuple[Accepted, int] | None:
+        with self._changed:
+            while True:
+                if not self._due:
+                    if self._closed_at and not self._busy:
+                        return None
+                    self._changed.wait()
+                elif (wait_s := self._due[0][0] - time.time()) > 0:
+                    self._changed.wait(wait_s)
+                else:
+                    _, _, order, looks = heapq.heappop(self._due)
+                    self._busy.append(order)
+                    return order, looks
+
+    def _look(self, reader: TraceReader, order: Accepted, *, with_linked: bool) -> TraceCheck:
+        verdict = check_trace(reader.get(order.trace_id))
+        if not verdict.whole and with_linked:
+            verdict = check_trace(_with_linked(reader, order))
+        if verdict.whole and set(verdict.outcomes) == {"duplicate"} and not _applied_elsewhere(reader, order):
+            return TraceCheck(FIRST_DELIVERY, verdict.outcomes)
+        return verdict
+
+    def _is_final(self, order: Accepted) -> bool:
+        overtaken = self._overtaken.get(order.item_id, 0.0) > order.at + _OVERTAKEN_S
+        return (overtaken and time.time() > order.at + _OVERTAKEN_S) or self._closed_for(_OVERTAKEN_S)
+
+    def _closed_for(self, seconds: float) -> bool:
+        return bool(self._closed_at) and time.time() > self._closed_at + seconds
+
+    def _note(self, order: Accepted, verdict: TraceCheck) -> None:
+        self.whole += 1
+        self._usual_s += 0.1 * (min(time.time() - order.at, _LATEST_LOOK_S) - self._usual_s)
+        self._overtaken[order.item_id] = max(order.at, self._overtaken.get(order.item_id, 0.0))
+        if verdict.outcomes.count("applied") > 1:
+            self.doubled.append(order)
+        if "sold_out" in verdict.outcomes:
+            self.sold_out.append(order)
+
+
+def _with_linked(reader: TraceReader, order: Accepted) -> Trace:
+    """Return the order's trace together with its linked traces."""
+    ids = {order.trace_id, *reader.of_order(order.order_id)}
+    return Trace(order.trace_id, [span for trace_id in ids for span in reader.get(trace_id).spans])
+
+
+def _applied_elsewhere(reader: TraceReader, order: Accepted) -> bool:
+    """Return whether an earlier, unanswered try of the same order was applied."""
+    others = (check_trace(reader.get(trace_id)) for trace_id in reader.of_order(order.order_id))
+    return any({"applied", "sold_out"}.intersection(other.outcomes) for other in others)

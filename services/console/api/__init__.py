@@ -1,0 +1,1 @@
+"""The HTTP API for programs, as openapi.yaml describes it."""

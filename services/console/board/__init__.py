@@ -1,0 +1,1 @@
+"""The chaos board: the switches, their followers, and the journal."""

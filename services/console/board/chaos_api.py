@@ -1,0 +1,283 @@
+"""``/chaos`` reads and changes the switches; ``/journal`` reads and clears the journal."""
+
+import difflib
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.datastructures import MultiDict
+
+from console.board.board import Board, BoardBusyError, Change, State, StillOnError
+from console.board.journal import By, Journal
+from vshop.kit.chaos.baggage import BAGGAGE_KEY
+from vshop.kit.chaos.switches import Switch
+from vshop.kit.demo_data import ITEMS
+from vshop.kit.http import json_body
+from vshop.kit.http.problems import Problem
+from vshop.kit.times import parse_utc, rfc3339_ms
+
+LONGEST_S = 24 * 3600.0
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
+
+
+def blueprint(board: Board) -> Blueprint:
+    """Make ``/chaos`` and ``/chaos/<id>``."""
+    api = Blueprint("chaos", __name__)
+
+    @api.get("/chaos")
+    def list_switches() -> dict[str, Any]:
+        now = board.snapshot()
+        switches = [view(board, name, state) for name, state in now.states.items()]
+        return {"revision": now.revision, "switches": switches, "followers": board.alive()}
+
+    @api.get("/chaos/<incident>")
+    def show(incident: str) -> dict[str, Any]:
+        _require_switch(board, incident)
+        return view(board, incident, board.snapshot().states[incident])
+
+    @api.put("/chaos/<incident>")
+    def put(incident: str) -> Response:
+        return _put(board, incident)
+
+    @api.delete("/chaos/<incident>")
+    def delete(incident: str) -> Response:
+        _require_switch(board, incident)
+        return _off(board, [incident], "api")
+
+    @api.delete("/chaos")
+    def delete_all() -> Response:
+        return _off(board, list(board.snapshot().states), "reset")
+
+    return api
+
+
+def journal_blueprint(board: Board, journal: Journal) -> Blueprint:
+    """Make ``/journal``."""
+    api = Blueprint("journal", __name__)
+
+    @api.get("/journal")
+    def show() -> Response:
+        lines = journal.lines(**_parse_since(request.args.get("since", "")))
+        return Response(b"".join(msgspec.json.encode(line) + b"\n" for line in lines), mimetype="application/x-ndjson")
+
+    @api.delete("/journal")
+    def clear() -> dict[str, int]:
+        try:
+            return {"lines": board.clear_journal()}
+        except StillOnError as error:
+            raise Problem(409, str(error)) from error
+        except BoardBusyError as error:
+            raise Problem(503, str(error), headers={"Retry-After": "1"}) from error
+        except OSError as error:
+            raise Problem(503, f"The journal cannot be cleared: its file cannot be renamed ({error}).") from error
+
+    return api
+
+
+def _parse_since(since: str) -> dict[str, Any]:
+    if not since:
+        return {}
+    try:
+        if since.isdecimal():
+            return {"after_revision": int(since)}
+        return {"since": parse_utc(since.replace(" ", "+"))}  # a + in a query is a space
+    except (ValueError, OverflowError) as error:
+        raise Problem(400, "since must be a time such as 2026-01-31T12:00:00Z, or a revision.", field="since") from error
+
+
+def _put(board: Board, incident: str) -> Response:
+    _require_switch(board, incident)
+    body = request.get_data()
+    if not request.is_json and not json_body.is_blank(body):
+        detail = "The body must be JSON (-H 'Content-Type: application/json'). Or use the query: ?for=60s&probability=0.5&item=1"
+        raise Problem(415, detail, headers={"Accept": "application/json"})
+    wanted = parse(body, request.args)
+    if not wanted.on:
+        return _off(board, [incident], "api")
+    if wanted.items and not board.entries[incident].by_item:
+        raise Problem(400, f"items: {incident} cannot be limited to items: the item is not known where it happens.", field="items")
+    if wanted.probability != 1 and "request" not in board.entries[incident].scope:
+        detail = f"probability: {incident} is on for whole processes and cannot be limited to a share of the requests."
+        raise Problem(400, detail, field="probability")
+    change = _change(lambda: board.turn_on(incident, wanted.switch(time.time())), "nothing was switched on")
+    if change.acks.silent:
+        raise _silent(f"{incident} was not switched on.", board, change)
+    return _done(board, incident, change)
+
+
+def near(board: Board, incident: str) -> list[str]:
+    """Return similar ids."""
+    return difflib.get_close_matches(incident, board.entries, n=3, cutoff=0.5)
+
+
+def _off(board: Board, incidents: list[str], by: By) -> Response:
+    was_on = [name for name, state in board.snapshot().states.items() if name in incidents and state.switch.on]
+    change = _change(lambda: board.turn_off(incidents, by), "it is off now, but a restarted console would switch it on again")
+    if change.acks.silent:
+        raise _silent("Switched off, but some services may not know yet.", board, change)
+    if by == "reset":
+        return jsonify(revision=change.revision, off=was_on, acknowledgedBy=change.acks.by, ackMs=change.ms)
+    return _done(board, incidents[0], change)
+
+
+def _change(change: Callable[[], Change], unwritten: str) -> Change:
+    """Make a change. ``unwritten`` is the consequence of a journal that cannot be written."""
+    try:
+        return change()
+    except BoardBusyError as error:
+        raise Problem(503, str(error), headers={"Retry-After": "1"}) from error
+    except OSError as error:
+        raise Problem(503, f"The journal cannot be written ({error}): {unwritten}.") from error
+
+
+def _done(board: Board, incident: str, change: Change) -> Response:
+    told = view(board, incident, board.snapshot().states[incident])
+    return jsonify(told | {"acknowledgedBy": change.acks.by, "ackMs": change.ms})
+
+
+def _silent(what: str, board: Board, change: Change) -> Problem:
+    silent = [f"{service} ({', '.join(names) or 'no instance follows the board'})" for service, names in change.acks.silent.items()]
+    detail = f"{what} No acknowledgement within {board.ack_timeout_s:g} s from {' and '.join(silent)}."
+    acks = change.acks
+    return Problem(504, detail, silent=acks.silent, acknowledgedBy=acks.by, revision=change.revision, ackMs=change.ms)
+
+
+def _require_switch(board: Board, incident: str) -> None:
+    entry = board.entries.get(incident)
+    if entry is None:
+        meant = near(board, incident)
+        hint = f"Did you mean {' or '.join(meant)}?" if meant else "GET /chaos lists them."
+        raise Problem(404, f"There is no incident {incident[:100]}. {hint}", near=meant)
+    if entry.switchable:
+        return
+    how = (
+        f"send one order with the baggage {BAGGAGE_KEY}={incident}"
+        if entry.services
+        else f"send its trigger instead: {entry.trigger or 'see its file'}"
+    )
+    raise Problem(409, f"{incident} has no switch: {how}.", trigger=entry.trigger)
+
+
+def view(board: Board, incident: str, state: State) -> dict[str, Any]:
+    """Return a switch as JSON."""
+    entry, switch = board.entries[incident], state.switch
+    return {
+        "id": incident,
+        "title": entry.title,
+        "on": switch.on,
+        "probability": switch.probability,
+        "items": list(switch.items),
+        "until": None if switch.until is None else rfc3339_ms(switch.until),
+        "since": None if state.since is None else rfc3339_ms(state.since),
+        "revision": state.revision,
+        "acknowledgedBy": board.acknowledged(incident),
+        "services": list(entry.services),
+        "scope": list(entry.scope),
+    }
+
+
+class SwitchRequest(NamedTuple):
+    """The requested state of a switch, on for ``seconds``."""
+
+    on: bool = True
+    probability: float = 1.0
+    items: tuple[int, ...] = ()
+    seconds: float | None = None
+
+    def switch(self, now: float) -> Switch:
+        """Return the switch at a time in seconds since the epoch."""
+        until = None if self.seconds is None else now + self.seconds
+        return Switch(on=self.on, probability=self.probability, items=self.items, until=until)
+
+
+def parse(body: bytes, query: "MultiDict[str, str]") -> SwitchRequest:
+    """Parse a JSON body, which may be empty, and the query ``on``, ``probability``, ``for`` and ``item``.
+
+    Raises:
+        Problem: 400, with the field.
+    """
+    given = {} if json_body.is_blank(body) else _from_body(body)
+    for name in query:
+        field = "items" if name == "item" else name
+        if field in given:
+            raise _wrong(field, "is given twice: in the body and in the query")
+        given[field] = ",".join(query.getlist(name)).split(",") if field == "items" else query[name]
+    values = {}
+    for name, value in given.items():
+        if name not in _READERS:
+            raise _wrong(name, f"is unknown; the fields are {', '.join(_READERS)}", value)
+        values[name] = _READERS[name](value)
+    if "for" in values:
+        values["seconds"] = values.pop("for")
+    wanted = SwitchRequest(**values)
+    if not wanted.on and len(values) > 1:
+        raise _wrong("on", "is false: no other field is allowed", value=False)
+    return wanted
+
+
+def _from_body(body: bytes) -> dict[str, Any]:
+    try:
+        given = json_body.decode(body)
+    except msgspec.DecodeError as error:
+        raise Problem(400, f"The body is not JSON: {error}", field="body") from error
+    if not isinstance(given, dict):
+        raise Problem(400, 'The body must be a JSON object, such as {"probability": 0.5, "for": "60s"}, or empty.', field="body")
+    return given
+
+
+def _wrong(field: str, what: str, value: object = None) -> Problem:
+    shown = f" ({msgspec.json.encode(value).decode()[:80]})" if value is not None else ""
+    return Problem(400, f"{field}{shown} {what}.", field=field)
+
+
+def _on(value: Any) -> bool:
+    known: Mapping[Any, bool] = {"true": True, "false": False, "1": True, "0": False, "": True}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    raise _wrong("on", "must be true or false", value)
+
+
+def _probability(value: Any) -> float:
+    number = _number(value)
+    if number is None or not 0 <= number <= 1:
+        raise _wrong("probability", "must be a number from 0 to 1", value)
+    return number
+
+
+def _seconds(value: Any) -> float:
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    seconds = float(found[1]) * _UNITS_S[found[2]] if found else _number(value) or 0.0
+    if not 0 < seconds <= LONGEST_S:
+        raise _wrong("for", "must be a time such as 60s, 500ms, 2m, 1h or a number of seconds, at most 24 hours", value)
+    return seconds
+
+
+def _items(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise _wrong("items", "must be a list of item ids, such as [1, 2]", value)
+    numbers = [_number(one) for one in value]
+    for number, one in zip(numbers, value, strict=True):
+        if number not in ITEMS:
+            raise _wrong("items", f"is not an item; the shop sells {', '.join(map(str, ITEMS))}", one)
+    return tuple(sorted({int(number) for number in numbers if number is not None}))
+
+
+def _number(value: Any) -> float | None:
+    """Parse a number or its text. Return None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {"on": _on, "probability": _probability, "for": _seconds, "items": _items}

@@ -1,0 +1,111 @@
+"""``/api/parts``: which parts of the shop are down, and since when."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import requests
+from flask import Blueprint
+
+from vshop.kit.http.session import failure_reason, http_session
+from vshop.kit.times import rfc3339_ms
+from vshop.shop.addresses import Addresses
+
+EVERY_S = 2.0
+TIMEOUT_S = 5.0
+"""Long, because an incident may slow a part down."""
+_TIMES_FAILED = 2
+"""A part is down after so many failed probes in a row."""
+_BEHIND = ("kafka", "dynamodb")
+"""Parts without HTTP, which the readiness checks of services name."""
+_ANSWERS = ("ClientError", "ResourceNotFoundException")
+"""Errors that a part answers, so that it is not down."""
+
+
+class Parts:
+    """Probes the parts in a thread while its context is open."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._urls = {
+            "orders": addresses.orders,
+            "auth-stub": addresses.auth,
+            "stock-updater": addresses.stock,
+            "observatory": addresses.observatory,
+        }
+        self._session = http_session("vshop-console", connections=len(self._urls))
+        self._failures: dict[str, tuple[float, str, int]] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="parts", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop the thread."""
+        self._stop.set()
+        self._thread.join(timeout=1)
+
+    def down(self) -> list[dict[str, str]]:
+        """Return the parts that are down, as ``{"part", "since", "reason"}``."""
+        failures = sorted(self._failures.items())
+        return [
+            {"part": part, "since": rfc3339_ms(since), "reason": reason}
+            for part, (since, reason, times) in failures
+            if times >= _TIMES_FAILED
+        ]
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            self.probe()
+
+    def probe(self) -> None:
+        """Probe all parts at the same time."""
+        with ThreadPoolExecutor(len(self._urls), thread_name_prefix="probe") as threads:
+            self.update(list(threads.map(self._probe, self._urls)))
+
+    def update(self, found: list[dict[str, str]]) -> None:
+        """Take the results of one round: the reason by part that failed."""
+        now = time.time()
+        reasons: dict[str, str] = {}
+        for one in found:
+            reasons |= one
+        before = self._failures
+        failures = {}
+        for part, reason in reasons.items():
+            since, _, times = before.get(part, (now, reason, 0))
+            failures[part] = (since, reason, times + 1)
+        self._failures = failures
+
+    def _probe(self, part: str) -> dict[str, str]:
+        url = self._urls[part]
+        try:
+            response = self._session.get(f"{url}/readyz", timeout=TIMEOUT_S)
+        except requests.RequestException as error:
+            return {part: f"no answer at {url}: {failure_reason(error)}"}
+        return {} if response.ok else _behind(part, response)
+
+
+def _behind(part: str, response: requests.Response) -> dict[str, str]:
+    """Return the parts whose checks failed without an answer. Other failed checks are symptoms of incidents."""
+    try:
+        checks = msgspec.json.decode(response.content)["checks"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return {part: f"it answers {response.status_code} to /readyz"}
+    failed = {name: str(checks[name]["seen"])[:200] for name in _BEHIND if name in checks and not checks[name]["ok"]}
+    return {name: f"{part} reports {seen}" for name, seen in failed.items() if not seen.startswith(_ANSWERS)}
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Make ``/api/parts``."""
+    api = Blueprint("parts", __name__)
+
+    @api.get("/api/parts")
+    def show() -> dict[str, Any]:
+        return {"down": parts.down()}
+
+    return api

@@ -1,0 +1,47 @@
+"""Parses the body and the query of a request."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from flask import request
+
+from vshop.kit.http import json_body
+from vshop.kit.http.problems import Problem
+
+_Kind = TypeVar("_Kind")
+
+
+def body(kind: type[_Kind]) -> _Kind:
+    """Read the JSON body as a struct.
+
+    Raises:
+        Problem: 415, or 400 with the field.
+    """
+    if not request.is_json:
+        raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
+    try:
+        return json_body.decode(request.get_data(), kind)
+    except msgspec.DecodeError as error:
+        text = str(error)
+        field = text.rsplit("$.", maxsplit=1)[-1].strip("`") if "$." in text else None
+        raise Problem(400, text, field=field) from error
+
+
+def number(name: str, default: int, low: int, high: int) -> int:
+    """Read an integer parameter and clamp it to ``low`` and ``high``.
+
+    Raises:
+        Problem: 400, when the text is not an integer.
+    """
+    text = request.args.get(name, "")
+    if not text:
+        return default
+    try:
+        return max(low, min(high, int(text)))
+    except ValueError as error:
+        raise Problem(400, f"{name} ({text[:40]}) must be a whole number.", field=name) from error
+
+
+def given(*names: str) -> dict[str, Any]:
+    """Return the parameters that are not empty."""
+    return {name: request.args[name] for name in names if request.args.get(name)}

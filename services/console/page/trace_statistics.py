@@ -1,0 +1,123 @@
+"""Self times and the service map, computed from traces. Times are in microseconds."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from vshop.shop.spans import Span
+from vshop.shop.traces import Trace
+
+_Node = tuple[str, str]
+"""A name and a kind: user, service, topic, table or unknown."""
+
+
+def self_times(traces: list[Trace]) -> dict[str, Any]:
+    """Sum self time by operation: the time of a span during which none of its children runs.
+
+    Returns:
+        ``{"traces", "ids", "totalUs", "rows": [{"service", "operation", "kind", "count", "errors", "selfUs", "totalUs",
+            "share"}]}``, most self time first.
+    """
+    rows: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for trace in traces:
+        for _, span in trace.walk():
+            row = rows[span.service, span.name, span.kind]
+            row[0] += 1
+            row[1] += span.failed
+            row[2] += self_us(span, trace.children(span))
+            row[3] += (span.end_ns - span.start_ns) // 1000
+    whole = sum(row[2] for row in rows.values())
+    views = [
+        {
+            "service": service,
+            "operation": name,
+            "kind": kind,
+            "count": count,
+            "errors": errors,
+            "selfUs": own,
+            "totalUs": total,
+            "share": own / whole if whole else 0,
+        }
+        for (service, name, kind), (count, errors, own, total) in rows.items()
+    ]
+    ids = [trace.trace_id for trace in traces[:50]]
+    return {"traces": len(traces), "ids": ids, "totalUs": whole, "rows": sorted(views, key=lambda row: -row["selfUs"])}
+
+
+def self_us(span: Span, children: Iterable[Span]) -> int:
+    """Return a span's self time. Children that overlap count once, and only while the span runs."""
+    own, reached = max(span.end_ns - span.start_ns, 0), span.start_ns
+    for child in sorted(children, key=lambda child: child.start_ns):
+        begin, end = max(child.start_ns, reached), min(child.end_ns, span.end_ns)
+        if end > begin:
+            own -= end - begin
+            reached = end
+    return own // 1000
+
+
+def service_map(traces: list[Trace], now: float) -> dict[str, Any]:
+    """Compute the calls between services, Kafka topics and tables.
+
+    Args:
+        traces: the traces.
+        now: end of the window in seconds since the epoch. It starts with the oldest trace; rates count at least a minute.
+
+    Returns:
+        ``{"traces", "windowS", "nodes": [{"id", "kind"}], "edges": [{"from", "to", "count", "perMinute", "errors", "errorShare",
+            "p50Us", "p95Us", "traceId"}]}``; ``traceId`` is a trace with an error on the edge, if there is one.
+    """
+    edges: dict[tuple[_Node, _Node], list[Span]] = defaultdict(list)
+    for trace in traces:
+        above = {id(child): span for _, span in trace.walk() for child in trace.children(span)}
+        called = {id(above.get(id(span))) for _, span in trace.walk() if span.kind == "SERVER"}
+        for _, span in trace.walk():
+            caller = above.get(id(span))
+            edge = _edge(span, answered=id(span) in called)
+            if edge:
+                edges[edge].append(span)
+            elif span.kind == "SERVER" and caller and caller.service != span.service:
+                # The duration and status that the caller saw.
+                edges[(caller.service, "service"), (span.service, "service")].append(caller)
+    starts = [span.start_ns for trace in traces for span in trace.spans]
+    window_s = max(now - min(filter(None, starts), default=min(starts, default=0)) / 1e9, 0.0) if starts else 0.0
+    return {
+        "traces": len(traces),
+        "windowS": window_s,
+        "nodes": [{"id": name, "kind": kind} for name, kind in dict.fromkeys(node for edge in edges for node in edge)],
+        "edges": [_edge_view(a, b, spans, window_s) for (a, b), spans in edges.items()],
+    }
+
+
+def _edge(span: Span, *, answered: bool) -> tuple[_Node, _Node] | None:
+    service, attributes = (span.service, "service"), span.stable
+    destination = attributes.get("messaging.destination.name")
+    topic = (str(destination), "topic")
+    match span.kind:
+        case "SERVER" if span.parent_id is None:
+            return (("shopper", "user"), service)
+        case "PRODUCER" if destination is not None:
+            return (service, topic)
+        case "CONSUMER" if destination is not None:
+            return (topic, service)
+        case "CLIENT" if "db.collection.name" in attributes:
+            return (service, (str(attributes["db.collection.name"]), "table"))
+        case "CLIENT" if "db.system" not in attributes and not answered:
+            address = f"{attributes.get('server.address', '?')}:{attributes.get('server.port', '?')}"
+            return (service, (f"{address} (no response)", "unknown"))
+    return None
+
+
+def _edge_view(source: _Node, target: _Node, spans: list[Span], window_s: float) -> dict[str, Any]:
+    durations = sorted((span.end_ns - span.start_ns) // 1000 for span in spans)
+    failed = [span for span in spans if span.failed]
+    return {
+        "from": source[0],
+        "to": target[0],
+        "count": len(spans),
+        "perMinute": len(spans) * 60 / max(window_s, 60),
+        "errors": len(failed),
+        "errorShare": len(failed) / len(spans),
+        "p50Us": durations[len(durations) // 2],
+        "p95Us": durations[min(len(durations) - 1, int(len(durations) * 0.95))],
+        "traceId": (failed or spans)[0].trace_id,
+    }

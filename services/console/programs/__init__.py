@@ -1,1 +1,0 @@
-"""The console for programs: incidents, verification and scores over plain HTTP, described by openapi.yaml."""

@@ -1,0 +1,66 @@
+/** Time series charts, with uPlot. */
+
+import { h } from './dom.js';
+import { colour } from './theme.js';
+
+const COLOURS = ['shade-0', 'shade-1', 'shade-2', 'shade-3', 'shade-4', 'shade-5'];
+const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [4, 4], [1, 2]];
+let library = null;
+
+function load() {
+  library ??= new Promise((resolve, reject) => {
+    document.head.append(h('link', { rel: 'stylesheet', href: '/static/vendor/uplot/uPlot.min.css' }),
+      h('script', { src: '/static/vendor/uplot/uPlot.iife.min.js', onload: () => resolve(globalThis.uPlot), onerror: () => reject(new Error('The chart library did not load. Reload the page.')) }));
+  });
+  return library;
+}
+
+/**
+ * Make a chart. The text below it has each series' latest value, or the sum of its values if `summed`. `unit` is that of the y axis.
+ * @param {string} title
+ * @param {{unit?: string, height?: number, stepped?: boolean, summed?: boolean}} options
+ * @returns {{element: HTMLElement, show: function(number[], Array<{label: string, values: number[]}>)}}
+ */
+export function chart(title, { unit = '', height = 170, stepped = false, summed = false } = {}) {
+  const canvas = h('div.canvas');
+  const words = h('p.note.words', {});
+  const figure = (values) => (summed ? `${text(values.reduce((sum, value) => sum + value, 0))} in this period` : `${text(values.at(-1))} ${unit}`);
+  const element = h('figure.card.chart', {}, h('figcaption', {}, title), canvas, words);
+  let plot = null;
+  let drawn = '';
+  let last = null;
+  const show = async (times, series) => {
+    last = [times, series];
+    const UPlot = await load();
+    words.textContent = series.length ? series.map((one) => `${one.label}: ${figure(one.values)}`).join(' · ') : summed ? 'none in this period' : 'no data yet';
+    const labels = JSON.stringify([series.map((one) => one.label), colour('ink')]);
+    const data = [times, ...series.map((one) => one.values)];
+    if (plot && drawn === labels) {
+      plot.setData(data);
+      return;
+    }
+    plot?.destroy();
+    drawn = labels;
+    plot = new UPlot(options(UPlot, canvas.clientWidth || 300, height, series, stepped, unit), data, canvas);
+  };
+  new ResizeObserver(() => plot?.setSize({ width: canvas.clientWidth, height })).observe(canvas);
+  addEventListener('themechange', () => last && element.isConnected && show(...last));
+  return { element, show };
+}
+
+function options(UPlot, width, height, series, stepped, unit) {
+  const axis = { stroke: colour('soft'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 }, font: '11px system-ui' };
+  return {
+    width, height, padding: [10, 34, 0, 0], legend: { show: series.length > 1, live: false }, cursor: { drag: { x: false, y: false } },
+    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), space: 80 }, { ...axis, size: 46, label: unit, labelSize: 18, labelFont: '11px system-ui', labelGap: 0, values: (_, splits) => splits.map(compact) }],
+    scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(high, 1) * 1.1] } },
+    series: [{}, ...series.map((one, place) => ({
+      label: one.label, stroke: colour(COLOURS[place % COLOURS.length]), width: 2, dash: DASHES[place % DASHES.length], points: { show: false },
+      paths: stepped ? UPlot.paths.stepped({ align: 1 }) : undefined,
+    }))],
+  };
+}
+
+const text = (value) => (value === undefined || value === null ? '–' : Number(value).toLocaleString('en', { maximumFractionDigits: 1 }));
+
+const compact = (value) => (value === null ? '' : Number(value).toLocaleString('en', { notation: 'compact', maximumFractionDigits: 1 }));

@@ -1,0 +1,72 @@
+/** Builds the document. Text becomes text nodes only, so that nothing in an order can become markup. */
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/**
+ * Make an element.
+ * @param {string} name tag, with classes: `p.note.small`
+ * @param {object} props attributes; `on…` are listeners, `style` is an object, false and null leave an attribute out
+ * @param {...*} children nodes, text, or lists of them
+ * @returns {HTMLElement}
+ */
+export function h(name, props = {}, ...children) {
+  return build(document.createElement(name.split('.')[0]), name, props, children);
+}
+
+/** Make an SVG element. */
+export function svg(name, props = {}, ...children) {
+  return build(document.createElementNS(SVG, name.split('.')[0]), name, props, children);
+}
+
+function build(element, name, props, children) {
+  const classes = name.split('.').slice(1);
+  if (classes.length) element.setAttribute('class', classes.join(' '));
+  for (const [key, value] of Object.entries(props)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
+    else if (key === 'style') for (const [one, to] of Object.entries(value)) element.style.setProperty(one, to);
+    else if (key === 'class') element.classList.add(...value.split(' ').filter(Boolean));
+    else element.setAttribute(key, value === true ? '' : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Replace an element's children. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Announce a text to screen readers. */
+export function announce(text) {
+  document.getElementById('announce').textContent = text;
+}
+
+/** Make a form field with its label. */
+export function field(label, control, note = '') {
+  control.id ||= `field-${label.toLowerCase().replace(/\W+/g, '-')}`;
+  return h('div.field', {}, h('label', { for: control.id }, label), control, note && h('span.note', {}, note));
+}
+
+/** Make a select of [value, text] pairs. */
+export function select(name, pairs, chosen = '') {
+  const options = pairs.map(([value, text]) => h('option', { value, selected: String(value) === String(chosen) }, text));
+  return h('select', { name }, options);
+}
+
+/** Return a callback for `every` that says above a part of the page that it is not up to date, and why. */
+export function staleness(root) {
+  const note = h('p.message.bad', { role: 'status', hidden: true });
+  root.before(note);
+  return (error, succeeded) => {
+    note.hidden = !error;
+    root.classList.toggle('stale', Boolean(error));
+    if (error) fill(note, h('strong', {}, succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}. ` : 'Nothing to show yet. '), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
+  };
+}
+
+/** Show an error as a message. */
+export function failure(error) {
+  return h('p.message.bad', { role: 'alert' }, h('strong', {}, '✖ '), error.message || String(error));
+}

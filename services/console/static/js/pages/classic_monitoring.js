@@ -1,0 +1,52 @@
+/** Classic monitoring: host metrics and uncorrelated log lines, and then what metrics, logs and traces answer. */
+
+import { every, get, query as asQuery } from '../lib/api.js';
+import { chart } from '../lib/charts.js';
+import { fill, h, staleness } from '../lib/dom.js';
+
+/** Draw the page. */
+export async function classicMonitoring(root, { signal }) {
+  const charts = [['CPU', 'cpuPercent', '%'], ['Memory', 'memoryMb', 'MB'], ['Network received', 'receivedKbS', 'KB/s'], ['Network sent', 'sentKbS', 'KB/s']]
+    .map(([title, name, unit]) => ({ name, title, ...chart(title, { unit, height: 120 }) }));
+  const partitions = h('dd', {}, '–');
+  const node = h('dd', {}, '–');
+  const search = h('input', { type: 'search', 'aria-label': 'Search for log entries', placeholder: 'Search for log entries …' });
+  const lines = h('ol.logs.raw', { tabindex: '0', 'aria-label': 'Log lines of all services' });
+  const questions = h('div.questions');
+  const figures = h('div', {}, h('div.charts.four', {}, charts.map((one) => one.element)),
+    h('dl.tiles', {}, h('div.tile', {}, h('dt', {}, 'Kafka total partitions'), partitions), h('div.tile', {}, h('dt', {}, 'Host'), node)),
+    h('section.card', { 'aria-labelledby': 'log-title' }, h('h2', { id: 'log-title' }, 'Logs of all services'), search, lines));
+  root.append(
+    h('p.story', {}, h('strong', {}, 'Users complain that orders were accepted but not handled. '),
+      'Classic monitoring shows a healthy host, Kafka’s partitions and a stream of log lines. Which of these lines belong to a lost order?'),
+    figures,
+    h('section', { 'aria-labelledby': 'three' }, h('h2', { id: 'three' }, 'Three questions'), questions));
+  const load = async () => {
+    const seen = await get(`/api/old-way${asQuery({ search: search.value })}`, signal);
+    const { host } = seen;
+    for (const one of charts) one.show(host.time, [{ label: one.title, values: host[one.name] }]);
+    partitions.textContent = seen.kafka.partitions;
+    node.textContent = `${host.cpus} CPUs, ${host.memoryTotalMb} MB`;
+    fill(lines, seen.lines.map((line) => h('li', {}, `${line.time.replace('T', ' ').slice(0, 23)}  ${line.severity}  ${line.service}  ${line.body}`)));
+  };
+  const settled = staleness(figures);
+  search.addEventListener('input', () => load().catch((error) => settled(error, null)));
+  every(3000, signal, load, settled);
+  every(3000, signal, async () => fill(questions, await answers(signal)), staleness(questions));
+}
+
+async function answers(signal) {
+  const [{ alerts }, { records }, { traces }] = await Promise.all([get('/api/alerts', signal), get('/api/logs?severity=ERROR&limit=1', signal), get('/api/traces?error=true&limit=1', signal)]);
+  const firing = alerts.filter((alert) => alert.state === 'firing');
+  const trace = firing.flatMap((alert) => alert.traceIds)[0] ?? traces[0]?.traceId;
+  const text = firing.length ? firing.map((alert) => alert.title).filter((one, place, all) => all.indexOf(one) === place).join('; ') : 'No alert is firing.';
+  return [
+    card('Metrics tell us the', 'what', text, '/insights', 'Open insights'),
+    card('Logs tell us the', 'why', records[0]?.body ?? 'No error has been logged.', records[0]?.traceId ? `/traces/${records[0].traceId}` : '/traces', 'Open its trace'),
+    card('Traces tell us the', 'where', trace ? 'A trace shows every hop of a failed order.' : 'No order has failed yet. Switch an incident on.', trace ? `/traces/${trace}` : '/board', trace ? 'Open the trace' : 'Open incidents'),
+  ];
+}
+
+function card(lead, word, text, href, link) {
+  return h('article.card.question', {}, h('h3', {}, lead, ' ', h('em', {}, word)), h('p', {}, text), h('p', {}, h('a.button', { href }, link)));
+}

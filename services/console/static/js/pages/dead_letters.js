@@ -1,0 +1,63 @@
+/** Lists the dead letters, and puts them back on the topic of new orders. */
+
+import { every, get, getShopInfo, post } from '../lib/api.js';
+import { announce, failure, fill, h, staleness } from '../lib/dom.js';
+import { plural, short } from '../lib/format.js';
+import { parsed } from '../trace/payload.js';
+import { mark } from '../lib/services.js';
+
+/** Draw the page. */
+export async function deadLetters(root, { signal }) {
+  const names = await getShopInfo();
+  const list = h('section', { 'aria-label': 'List of dead letters' });
+  const results = new Map();
+  const waiting = new Set();
+  let letters = null;
+  const draw = () => letters && fill(list, table(letters, results, waiting, replay, names));
+  const replay = async (ids) => {
+    ids.forEach((id) => waiting.add(id));
+    draw();
+    try {
+      const { replays } = await post('/api/shop/dead-letters/replay', { ids });
+      for (const one of replays) results.set(one.id, wording(one));
+      announce(replays.map((one) => `${one.id}: ${wording(one)}`).join('. '));
+    } catch (error) {
+      ids.forEach((id) => results.set(id, error.message));
+    }
+    ids.forEach((id) => waiting.delete(id));
+    await load().catch((error) => fill(list, failure(error)));
+  };
+  const load = async () => {
+    const before = JSON.stringify(letters);
+    ({ letters } = await get('/api/shop/dead-letters', signal));
+    if (before !== JSON.stringify(letters) || results.size) draw();
+  };
+  root.append(h('p', {}, 'stock-updater puts an order that it cannot handle on the topic of dead letters. Replay them when the cause is repaired.'), list);
+  every(3000, signal, load, staleness(list));
+}
+
+function wording({ handled, error }) {
+  if (handled) return 'replayed; the stock includes the order';
+  return error ? `replayed, and failed again: ${error}` : 'replayed, but not handled within 10 s';
+}
+
+function order(letter, names) {
+  const { itemId, quantity } = parsed(letter.value) ?? {};
+  return itemId === undefined ? '–' : `${quantity} × ${names.items.find((item) => item.id === itemId)?.name ?? itemId}`;
+}
+
+function table(letters, results, waiting, replay, names) {
+  if (!letters.length) return h('p.card', {}, '✓ There are no dead letters.');
+  const open = letters.filter((one) => !one.handled).map((one) => one.id);
+  return [h('div.listhead', {}, h('h2', {}, plural(letters.length, 'dead letters')), h('span.note', {}, `${open.length} not handled`),
+    h('button.main', { type: 'button', disabled: !open.length || waiting.size > 0, onclick: () => replay(open) }, 'Replay all')),
+  h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of dead letters' }, h('table.letters', {},
+    h('thead', {}, h('tr', {}, ['Id', 'Order', 'Error', 'Trace', 'Handled', 'Replay'].map((name) => h('th', { scope: 'col' }, name)))),
+    h('tbody', {}, letters.map((one) => h('tr', { class: one.handled ? '' : 'failed' },
+      h('td.nowrap', {}, h('code', {}, one.id)), h('td', {}, order(one, names)),
+      h('td', {}, h('strong', {}, one.errorType), h('span.note', {}, ` ${one.errorMessage}`)),
+      h('td', {}, one.traceId ? h('a', { href: `/traces/${one.traceId}` }, short(one.traceId)) : '–'),
+      h('td', {}, mark(!one.handled, one.handled ? 'yes' : 'no')),
+      h('td', {}, !one.handled && h('button', { type: 'button', disabled: waiting.has(one.id), 'aria-label': `Replay ${one.id}`, onclick: () => replay([one.id]) }, waiting.has(one.id) ? 'Replaying …' : 'Replay'),
+        results.has(one.id) && h('span.note', {}, ` ${results.get(one.id)}`)))))))];
+}

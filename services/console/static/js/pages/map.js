@@ -1,0 +1,102 @@
+/** The service map: calls between services, topics and tables, with rate, errors and latency. */
+
+import * as dagre from '../../vendor/dagre/dagre.esm.js';
+import { every, get, query as asQuery } from '../lib/api.js';
+import { field, fill, h, select, staleness, svg } from '../lib/dom.js';
+import { duration, number, plural } from '../lib/format.js';
+
+const KINDS = { user: 'user', service: 'service', topic: 'Kafka topic', table: 'DynamoDB table', unknown: 'unknown' };
+const ICONS = { user: '☺', service: '▣', topic: '≋', table: '▤', unknown: '?' };
+const HEIGHT = 64;
+const NEWEST = 150;
+
+/** Draw the page. */
+export async function map(root, { query, signal }) {
+  const window = select('window', [['1', 'last minute'], ['5', 'last 5 minutes'], ['60', 'last hour'], ['', 'all data']], query.get('window') ?? '');
+  const given = Object.fromEntries([...query].filter(([name]) => name !== 'window'));
+  const drawing = h('div.card.map', { tabindex: '0', role: 'region', 'aria-label': 'Drawing of the service map' });
+  const listed = h('div');
+  const body = h('div', {}, drawing, listed);
+  root.append(h('div.listhead', {}, field('Period', window), h('p.note', {}, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors ', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: with errors. The table links to a trace of each edge.')), body);
+  const load = async () => {
+    const start = window.value ? Math.round((Date.now() - Number(window.value) * 60_000) * 1000) : '';
+    const [seen, stored] = await Promise.all([get(`/api/map${asQuery({ limit: NEWEST, ...given, start })}`, signal), get('/api/stored', signal)]);
+    const key = JSON.stringify({ ...seen, windowS: 0, edges: seen.edges.map((edge) => [edge.to, edge.count, edge.errors, rate(edge)]) });
+    if (drawing.dataset.key === key) return;
+    drawing.dataset.key = key;
+    if (!seen.edges.length) {
+      fill(drawing, h('p', {}, 'No orders in this period. ', h('a', { href: '/' }, 'Place one in the shop'), '.'));
+      fill(listed);
+      return;
+    }
+    fill(drawing, picture(seen));
+    fill(listed, table(seen, stored.traces));
+  };
+  const settled = staleness(body);
+  window.addEventListener('change', () => load().catch((error) => settled(error, null)));
+  every(4000, signal, load, settled);
+}
+
+const share = (edge) => `${Math.round(edge.errorShare * 100)} % errors`;
+const rate = (edge) => `${edge.perMinute >= 10 ? Math.round(edge.perMinute) : edge.perMinute.toFixed(edge.perMinute < 1 ? 2 : 1)}/min`;
+
+function picture({ nodes, edges }) {
+  const narrow = matchMedia('(max-width: 700px)').matches;
+  const graph = new dagre.graphlib.Graph({ multigraph: true });
+  graph.setGraph({ rankdir: narrow ? 'TB' : 'LR', nodesep: narrow ? 24 : 46, ranksep: narrow ? 44 : 50, marginx: 12, marginy: 12 });
+  for (const node of nodes) graph.setNode(node.id, { ...node, width: Math.max(126, ...parts(node.id).map((part) => part.length * 7.6 + 26)), height: HEIGHT });
+  for (const edge of edges) graph.setEdge(edge.from, edge.to, { ...edge, width: 110, height: 52, labelpos: 'c' }, `${edge.from} ${edge.to}`);
+  dagre.layout(graph);
+  const { width, height } = graph.graph();
+  const lines = graph.edges().map((name) => line(graph.edge(name), narrow));
+  const boxes = graph.nodes().map((id) => box(graph.node(id)));
+  const text = `Service map with ${nodes.length} nodes and ${edges.length} edges. The table below lists the edges.`;
+  return svg('svg', { viewBox: `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`, width: Math.ceil(width), height: Math.ceil(height), role: 'img', 'aria-label': text },
+    svg('defs', {}, ['good', 'bad'].map((kind) => svg('marker', { id: `arrow-${kind}`, class: `arrow ${kind}`, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' }, svg('path', { d: 'M0 0 8 4 0 8z' })))),
+    lines, boxes);
+}
+
+function line(edge, narrow) {
+  const kind = edge.errors ? 'bad' : 'good';
+  // Horizontal behind its label, which the line would cross otherwise.
+  const level = (point) => (!narrow && point.x === edge.x ? [-36, 36].map((aside) => ({ x: point.x + aside, y: edge.y })) : [point]);
+  const path = edge.points.flatMap(level).map((point, place) => `${place ? 'L' : 'M'}${point.x.toFixed(1)} ${point.y.toFixed(1)}`).join(' ');
+  return svg('g.edge', { class: kind },
+    svg('path.line', { d: path, 'marker-end': `url(#arrow-${kind})`, 'stroke-width': Math.min(6, 1.5 + Math.log10(edge.count + 1)) }),
+    [rate(edge), `p95 ${duration(edge.p95Us)}`, `${edge.errors ? '✖ ' : ''}${share(edge)}`].map((text, place) => svg('text', { x: edge.x, y: edge.y + [-20, -7, 17][place], class: place === 2 && edge.errors ? 'failed' : '' }, text)));
+}
+
+/** Split a long name into two lines. */
+function parts(id) {
+  if (id.length < 20) return [id];
+  const middle = [...id.matchAll(/[. ]/g)].map((found) => found.index).sort((a, b) => Math.abs(a - id.length / 2) - Math.abs(b - id.length / 2))[0];
+  return middle ? [id.slice(0, middle), id.slice(middle)] : [id];
+}
+
+function box(node) {
+  const lines = parts(node.id);
+  const left = node.x - node.width / 2;
+  const top = node.y - HEIGHT / 2;
+  return svg('g.node', { class: node.kind },
+    svg('rect', { x: left, y: top, width: node.width, height: HEIGHT, rx: node.kind === 'topic' ? 32 : node.kind === 'table' ? 2 : 10 }),
+    svg('title', {}, `${node.id}, ${KINDS[node.kind]}`),
+    lines.map((part, place) => svg('text.name', { x: node.x, y: node.y - (lines.length > 1 ? 13 : 3) + place * 15 }, part)),
+    svg('text.kind', { x: node.x, y: node.y + (lines.length > 1 ? 21 : 17) }, `${ICONS[node.kind]} ${KINDS[node.kind]}`));
+}
+
+/** Say which of the stored traces the figures are from. */
+function extent(traces, windowS, stored) {
+  const period = windowS < 120 ? `${Math.round(windowS)} s` : `${Math.round(windowS / 60)} min`;
+  return traces < NEWEST ? `From ${plural(traces, 'traces')} of the last ${period}.`
+    : `From the newest ${traces} of ${number(stored)} stored traces, those of the last ${period}; older ones are not counted.`;
+}
+
+function table({ edges, traces, windowS }, stored) {
+  const heads = ['From', 'To', 'Requests', 'Rate', 'Errors', 'Median', '95th percentile', 'Trace'];
+  return h('section.card', {}, h('h2', {}, 'Edges'), h('p.note', {}, extent(traces, windowS, stored)), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Edges of the map' }, h('table', {},
+    h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col' }, name)))),
+    h('tbody', {}, edges.map((edge) => h('tr', { class: edge.errors ? 'failed' : '' },
+      h('td', {}, edge.from), h('td', {}, edge.to), h('td.number', {}, String(edge.count)), h('td.number', {}, rate(edge)),
+      h('td', {}, edge.errors ? `✖ ${edge.errors} (${share(edge)})` : '0'), h('td.number', {}, duration(edge.p50Us)), h('td.number', {}, duration(edge.p95Us)),
+      h('td', {}, h('a', { href: `/traces/${edge.traceId}`, 'aria-label': `A trace from ${edge.from} to ${edge.to}` }, edge.errors ? 'failed trace' : 'trace'))))))));
+}

@@ -1,0 +1,72 @@
+/** Follows an order through the shop. */
+
+import { get, pause } from '../lib/api.js';
+import { announce, fill, h } from '../lib/dom.js';
+import { duration } from '../lib/format.js';
+import { finished, hops, sign } from '../trace/hops.js';
+import { waterfall } from '../trace/waterfall.js';
+
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Show an order's timeline and trace until the order is handled or the time is over.
+ * @param {HTMLElement} root
+ * @param {object} entry {outcome, order, item}; `handled` is set on it
+ * @param {object} names {topic, table}
+ * @param {AbortSignal} signal
+ * @param {function} moved called after each update
+ */
+export async function followOrder(root, entry, names, signal, moved) {
+  const mine = Symbol('order');
+  root.following = mine;
+  const { outcome } = entry;
+  let began = Date.now();
+  let spans = [];
+  for (;;) {
+    let unreadable = null;
+    const found = outcome.traceId ? await get(`/api/traces/${outcome.traceId}?related=1&awaited=1`, signal).catch((error) => { unreadable = error; }) : null;
+    if (signal.aborted || root.following !== mine) return;
+    if (found) spans = [...found.spans, ...found.related.flatMap((one) => one.spans)];
+    const rows = hops(outcome, spans, names);
+    const done = finished(outcome, rows);
+    if (unreadable) began = Date.now(); // the order's time counts once its trace can be read
+    const over = Date.now() - began > TIMEOUT_MS;
+    // Services export their spans independently: later hops may arrive before earlier ones.
+    const whole = outcome.accepted ? rows.slice(0, 3).every((row) => row.state !== 'never') : spans.some((span) => span.kind === 'SERVER') || !outcome.traceId;
+    const settled = done && (whole || over);
+    if (settled || over) entry.handled = rows[3].state === 'good' && rows[4].state !== 'bad';
+    draw(root, entry, rows, spans, { done: settled, over, unreadable });
+    moved();
+    if (settled || over) return;
+    await pause(unreadable ? 2000 : 250);
+  }
+}
+
+function draw(root, entry, rows, spans, state) {
+  const { outcome } = entry;
+  const { done, over } = state;
+  const text = verdict(entry, state);
+  if (root.dataset.announced !== text) announce(text);
+  root.dataset.announced = text;
+  const problem = outcome.answer?.detail ?? outcome.answer?.message ?? outcome.answer?.error_description;
+  fill(root, h('h2', { id: 'progress-title' }, 'Order timeline'),
+    h('p.verdict', { class: done ? (entry.handled ? 'good' : 'bad') : over ? 'bad' : 'wait' }, text),
+    !outcome.accepted && problem && h('p.message.bad', {}, problem),
+    h('div.timeline', {},
+      h('ol.hops', {}, rows.map((row) => h('li', { class: row.state },
+        h('span.sign', { 'aria-hidden': 'true' }, sign(row.state)),
+        h('span.hop', {}, row.name, h('span.unseen', {}, ` (${WORDS[row.state]})`), row.detail && h('span.note', {}, row.detail)),
+        h('span.us', {}, row.us === null ? '' : duration(row.us))))),
+      h('div.beside', {}, spans.length ? waterfall(spans, { compact: true }) : h('p.note', {}, state.unreadable ? 'No spans can be read.' : outcome.traceId ? 'Waiting for spans …' : 'The order has no trace.'),
+        outcome.traceId && h('p', {}, h('a.button', { href: `/traces/${outcome.traceId}` }, 'Open the trace')))));
+}
+
+const WORDS = { wait: 'waiting', good: 'done', bad: 'failed', never: 'not reached' };
+
+function verdict({ outcome, handled }, { done, over, unreadable }) {
+  if (!outcome.accepted) return `✖ Rejected: ${outcome.hop} returned ${outcome.status}.`;
+  if (unreadable) return `? Accepted. Whether it was handled is unknown: ${unreadable.message.replace(/\.?$/, '.')}`;
+  if (done) return handled ? '✓ Accepted and handled: the stock was updated.' : '✖ Accepted, but not handled. The shopper gets no error.';
+  if (over) return '✖ Accepted, but not handled within 10 s. There may be no error.';
+  return '… Accepted. Waiting for stock-updater.';
+}

@@ -1,0 +1,57 @@
+/** Self time by service and operation, over selected orders. */
+
+import { get, isOutage, query as asQuery } from '../lib/api.js';
+import { failure, fill, h } from '../lib/dom.js';
+import { duration, plural } from '../lib/format.js';
+import { remember } from '../lib/router.js';
+import { searchForm } from './search_form.js';
+import { chip, shade } from '../lib/services.js';
+
+/** Draw the page. */
+export async function selfTime(root, { query, signal }) {
+  const results = h('div');
+  const ids = query.get('ids');
+  let latest = 0;
+  const load = async (values) => {
+    remember(`/time${asQuery(values)}`);
+    const mine = ++latest;
+    const loadAgain = () => setTimeout(() => !signal.aborted && mine === latest && load(values), 3000);
+    try {
+      const time = await get(`/api/time${asQuery(values)}`, signal);
+      if (mine === latest) draw(results, time, Boolean(values.ids));
+      if (!time.traces) loadAgain();
+    } catch (error) {
+      if (!signal.aborted && mine === latest) fill(results, failure(error));
+      if (isOutage(error)) loadAgain();
+    }
+  };
+  const form = await searchForm(query, signal, load);
+  root.append(h('details', { open: !ids }, h('summary', {}, ids ? 'Select other orders' : 'Filter orders'), form.form), results);
+  if (!ids && !query.get('limit')) form.form.elements.limit.value = '100';
+  await load(ids ? { ids } : form.values());
+}
+
+function draw(root, { traces, totalUs, rows }, one) {
+  if (!traces) {
+    fill(root, h('p.card', {}, 'No matching orders. The page shows the next one by itself.'));
+    return;
+  }
+  const services = new Map();
+  for (const row of rows) services.set(row.service, (services.get(row.service) ?? 0) + row.selfUs);
+  const parts = [...services].sort((a, b) => b[1] - a[1]);
+  fill(root,
+    h('section.card', {}, h('h2', {}, 'By service'),
+      h('p.note', {}, `${one ? 'One order' : plural(traces, 'orders')}, ${duration(totalUs)} of self time: the time of spans without that of their children.`),
+      h('div.share', { 'aria-hidden': 'true' }, parts.map(([name, us]) => h('span', { class: shade(name), style: { 'flex-grow': us } }))),
+      h('ul.plain', {}, parts.map(([name, us]) => h('li', {}, chip(name), ` ${percent(us / totalUs)}, ${duration(us)}`)))),
+    h('section.card', {}, h('h2', {}, 'By operation'), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Self time by operation' }, h('table.time', {},
+      h('thead', {}, h('tr', {}, ['Service', 'Operation', 'Self time', 'Share', 'Per span', 'Count', 'Errors'].map((name) => h('th', { scope: 'col' }, name)))),
+      h('tbody', {}, rows.map((row) => h('tr', { class: row.errors ? 'failed' : '' },
+        h('td', {}, chip(row.service)),
+        h('td', {}, h('a', { href: `/traces${asQuery({ service: row.service, operation: row.operation })}` }, row.operation), h('span.note', {}, ` ${row.kind}`)),
+        h('td.number', {}, h('span.meter.wide', { 'aria-hidden': 'true' }, h('span', { class: shade(row.service), style: { width: percent(row.selfUs / (rows[0].selfUs || 1)) } })), duration(row.selfUs)),
+        h('td.number', {}, percent(row.share)), h('td.number', {}, duration(row.selfUs / row.count)), h('td.number', {}, String(row.count)),
+        h('td.number', {}, row.errors ? `✖ ${row.errors}` : '0'))))))));
+}
+
+const percent = (part) => `${(part * 100).toFixed(1)}%`;

@@ -1,0 +1,91 @@
+/** Searches and lists traces. */
+
+import { get, isOutage, query as asQuery, getShopInfo } from '../lib/api.js';
+import { announce, failure, fill, h } from '../lib/dom.js';
+import { clock, duration, number, plainType, plural, short } from '../lib/format.js';
+import { go, remember } from '../lib/router.js';
+import { searchForm } from './search_form.js';
+import { chip, mark } from '../lib/services.js';
+
+/** Draw the page. */
+export async function traces(root, { query, signal }) {
+  const names = await getShopInfo();
+  const results = h('section', { 'aria-label': 'Found traces' });
+  let latest = 0;
+  const search = async (values) => {
+    const address = asQuery({ ...values, limit: values.limit === '20' ? '' : values.limit });
+    remember(`/traces${address}`);
+    const mine = ++latest;
+    const searchAgain = () => setTimeout(() => !signal.aborted && mine === latest && search(values), 3000);
+    try {
+      const [{ traces: found }, stored] = await Promise.all([get(`/api/traces${asQuery(values)}`, signal), get('/api/stored', signal)]);
+      if (mine === latest) list(results, found, names, { address, values, stored: stored.traces, signal });
+      if (!found.length) searchAgain();
+    } catch (error) {
+      if (!signal.aborted && mine === latest) fill(results, failure(error));
+      if (isOutage(error)) searchAgain();
+    }
+  };
+  const form = await searchForm(query, signal, search);
+  const asked = [...query.keys()].length > 0;
+  root.append(h('details.searching', { open: asked || !matchMedia('(max-width: 560px)').matches }, h('summary', {}, 'Search'), form.form), results);
+  await search(form.values());
+}
+
+function list(root, found, names, { address, values, stored, signal }) {
+  announce(plural(found.length, 'traces'));
+  if (!found.length) {
+    fill(root, h('p.card', {}, 'No matching traces. Place an order in the shop, or remove a filter. The page shows it by itself.'));
+    return;
+  }
+  const longest = Math.max(...found.map((one) => one.duration));
+  const compare = h('button', { type: 'button', disabled: true }, 'Compare selected');
+  const body = h('tbody', {}, found.map((one) => row(one, names, longest)));
+  const chosen = () => [...body.querySelectorAll('input:checked')].map((box) => box.value);
+  body.addEventListener('change', () => { compare.disabled = chosen().length !== 2; });
+  compare.addEventListener('click', () => {
+    const [first, second] = chosen().map((id) => found.find((one) => one.traceId === id)).sort((a, b) => a.errors - b.errors);
+    go(`/compare?a=${first.traceId}&b=${second.traceId}`);
+  });
+  const limit = Number(values.limit);
+  const total = h('h2', {});
+  const older = h('button', { type: 'button', hidden: found.length < limit }, `Show ${limit} older traces`);
+  const count = () => { total.textContent = older.hidden ? plural(found.length, 'traces') : `The newest ${found.length}`; };
+  const status = h('span.note', { role: 'status' });
+  older.addEventListener('click', async () => {
+    older.disabled = true;
+    try {
+      const end = Math.min(...found.map((one) => one.start)) - 1;
+      const { traces: more } = await get(`/api/traces${asQuery({ ...values, end })}`, signal);
+      const added = more.filter((one) => !found.some((other) => other.traceId === one.traceId));
+      found.push(...added);
+      body.append(...added.map((one) => row(one, names, longest)));
+      older.hidden = added.length === 0 || more.length < limit;
+      count();
+      fill(status, added.length ? '' : 'There are no older traces.');
+    } catch (error) {
+      fill(status, `✖ ${error.message}`);
+    }
+    older.disabled = false;
+  });
+  count();
+  fill(root, h('div.listhead', {}, total, h('span.note', {}, `${number(stored)} stored in all`), compare,
+    h('a.button', { href: `/time${address}` }, 'Self time'), h('a.button', { href: `/map${address}` }, 'Service map')),
+  h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of traces' }, h('table.traces', {},
+    h('thead', {}, h('tr', {}, ['', 'Time', 'Trace', 'Order', 'Services', 'Spans', 'Result', 'Duration'].map((name) => h('th', { scope: 'col', class: ['Services', 'Spans'].includes(name) ? 'wide' : '' }, name || h('span.unseen', {}, 'Select'))))),
+    body)), h('p.buttons', {}, older, status));
+}
+
+function row(one, names, longest) {
+  const item = names.items.find((candidate) => String(candidate.id) === String(one.itemId))?.name ?? one.itemId;
+  const user = names.shoppers.find((candidate) => candidate.id === one.user)?.name ?? one.user;
+  return h('tr', { class: one.errors ? 'failed' : '' },
+    h('td', {}, h('input', { type: 'checkbox', value: one.traceId, 'aria-label': `Select trace ${short(one.traceId)}` })),
+    h('td.nowrap', {}, clock(one.start)),
+    h('td', {}, h('a', { href: `/traces/${one.traceId}` }, `${one.service} ${one.name}`), h('span.note', {}, ` ${short(one.traceId)}`)),
+    h('td', {}, one.orderId ? [`${one.quantity ?? ''} × ${item ?? ''} `, h('span.note', {}, user ?? '')] : '–'),
+    h('td.wide', {}, one.services.map(chip)),
+    h('td.number.wide', {}, String(one.spans)),
+    h('td', {}, one.errors ? [mark(true, `${one.errors} `), h('span', {}, [...new Set(one.errorTypes.map(plainType))].slice(0, 2).join(', '))] : one.endsAtKafka ? h('span.mark.warn', {}, `… ${one.status ?? ''} ends at Kafka`) : mark(Number(one.status) >= 400, one.status ? String(one.status) : '')),
+    h('td.number', {}, h('span.meter', { 'aria-hidden': 'true' }, h('span', { style: { width: `${Math.min(1, one.duration / longest) * 100}%` } })), duration(one.duration)));
+}

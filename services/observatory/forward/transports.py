@@ -1,0 +1,173 @@
+"""The transports of forwarding: OTLP over HTTP and gRPC, and files. gRPC is the extra ``virtual-shop[grpc]``."""
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest, ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+
+from observatory.forward.queue import Batch, RefusedError, RetryableError, Signal
+from observatory.store.otlp import DecodeError, as_dict, decode
+
+_PROTOBUF = "application/x-protobuf"
+_SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)$")
+_HTTP_TIMEOUT_S = (2.0, 10.0)
+_GRPC_TIMEOUT_S = 10.0
+_MAX_RETRY_AFTER_S = 30.0
+
+_RETRYABLE_STATUS = {429, 502, 503, 504}
+"""https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes"""
+_RETRYABLE_CODES = {
+    "CANCELLED",
+    "DEADLINE_EXCEEDED",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "RESOURCE_EXHAUSTED",
+}
+"""https://opentelemetry.io/docs/specs/otlp/#failures"""
+
+METHODS: dict[Signal, str] = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+}
+_REQUEST_TYPES: dict[str, type[Any]] = {
+    "traces": ExportTraceServiceRequest,
+    "logs": ExportLogsServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+}
+
+
+class HttpTransport:
+    """Posts each request to ``<url>/v1/<signal>`` as protobuf (https://opentelemetry.io/docs/specs/otlp/#otlphttp)."""
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        """``url`` is the base URL of the endpoint, or the URL of one signal there."""
+        import requests  # noqa: PLC0415 - loaded only if needed
+
+        from vshop.kit.http.session import ca_bundle, failure_reason  # noqa: PLC0415 - as above
+
+        parts = urlsplit(url)
+        self._reason = failure_reason
+        self._base = _SIGNAL_PATH.sub("", url.rstrip("/"))
+        self.name = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+        self._no_response = requests.RequestException
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = ca_bundle() or True
+        self._session.headers.update({"User-Agent": "vshop-observatory", "Content-Type": _PROTOBUF, **headers})
+
+    def send(self, batch: Batch) -> int:
+        """Post one request."""
+        try:
+            # Following a redirect would turn the POST into a GET.
+            response = self._session.post(
+                f"{self._base}/v1/{batch.signal}", data=batch.body, timeout=_HTTP_TIMEOUT_S, allow_redirects=False
+            )
+        except self._no_response as error:
+            raise RetryableError(f"no response: {type(error).__name__}: {self._reason(error)}") from error
+        if response.status_code in _RETRYABLE_STATUS:
+            raise RetryableError(f"HTTP {response.status_code}", _retry_after_s(response.headers.get("Retry-After")))
+        if not 200 <= response.status_code < 300:
+            raise RefusedError(f"HTTP {response.status_code} for {batch.signal}: {response.text[:200]}")
+        return _count_refused(batch, response.content) if response.headers.get("Content-Type", "").startswith(_PROTOBUF) else 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+
+class GrpcTransport:
+    """Calls ``Export`` with the serialized request (https://opentelemetry.io/docs/specs/otlp/#otlpgrpc)."""
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        """``url`` is ``grpc://host:port``, or ``grpcs://`` with TLS."""
+        import grpc  # noqa: PLC0415 - an optional dependency
+
+        from vshop.kit.http.session import ca_bundle  # noqa: PLC0415 - imports requests
+
+        parts = urlsplit(url)
+        address = f"{parts.hostname}:{parts.port}"
+        self.name = f"{parts.scheme}://{address}"
+        self._metadata = list(headers.items())
+        self._failed = grpc.RpcError
+        # The queue retries already; gRPC would add its own back-off.
+        bundle = ca_bundle()
+        roots = Path(bundle).read_bytes() if bundle and Path(bundle).is_file() else None
+        options = [("grpc.max_reconnect_backoff_ms", 1000), ("grpc.enable_http_proxy", 0)]
+        self._channel = (
+            grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options)
+            if parts.scheme == "grpcs"
+            else grpc.insecure_channel(address, options)
+        )
+        self._calls = {signal: self._channel.unary_unary(method) for signal, method in METHODS.items()}
+
+    def send(self, batch: Batch) -> int:
+        """Call one service."""
+        try:
+            response = self._calls[batch.signal](batch.body, timeout=_GRPC_TIMEOUT_S, metadata=self._metadata)
+        except self._failed as error:
+            code = error.code().name
+            text = f"gRPC {code}: {error.details()}"
+            raise (RetryableError(text) if code in _RETRYABLE_CODES else RefusedError(text)) from error
+        return _count_refused(batch, response)
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._channel.close()
+
+
+class FileTransport:
+    """Appends to ``traces.jsonl``, ``logs.jsonl`` and ``metrics.jsonl`` in a folder, one OTLP JSON object per line.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare to append; the first line creates the folder."""
+        self.name = str(folder)
+        self._folder = folder
+
+    def send(self, batch: Batch) -> int:
+        """Append one line in a single write, so that readers see whole lines only."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # A request and the file exporter's TracesData, LogsData or MetricsData have the same fields.
+        line = json.dumps(as_dict(decode(_REQUEST_TYPES[batch.signal], batch.body)), ensure_ascii=False, separators=(",", ":"))
+        with (self._folder / f"{batch.signal}.jsonl").open("ab") as file:
+            file.write(line.encode("utf-8", "backslashreplace") + b"\n")
+        return 0
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+
+def _count_refused(batch: Batch, response: bytes) -> int:
+    """Return how many items an OTLP response reports as refused."""
+    with contextlib.suppress(DecodeError):
+        match batch.signal:
+            case "traces":
+                return decode(ExportTraceServiceResponse, response).partial_success.rejected_spans
+            case "logs":
+                return decode(ExportLogsServiceResponse, response).partial_success.rejected_log_records
+            case "metrics":
+                return decode(ExportMetricsServiceResponse, response).partial_success.rejected_data_points
+    return 0
+
+
+def _retry_after_s(text: str | None) -> float:
+    """Parse ``Retry-After``: seconds, or a date (RFC 9110, 10.2.3)."""
+    with contextlib.suppress(ValueError):
+        return min(max(float(text or 0), 0.0), _MAX_RETRY_AFTER_S)
+    with contextlib.suppress(ValueError):
+        return min(max(parsedate_to_datetime(text or "").timestamp() - time.time(), 0.0), _MAX_RETRY_AFTER_S)
+    return 0.0

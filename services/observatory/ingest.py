@@ -1,0 +1,177 @@
+"""Receive telemetry over HTTP: OTLP and Zipkin. Decodes and checks requests.
+
+https://opentelemetry.io/docs/specs/otlp/#otlphttp
+"""
+
+import importlib
+import importlib.util
+import zlib
+from typing import Any, TypeVar, cast
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from observatory import zipkin
+from observatory.forward.queue import Signal
+from observatory.json_requests import JsonRequest
+from observatory.receiver import REQUESTS, Receiver
+from observatory.store.otlp import DecodeError, MessageToJson, Status, decode
+
+ZSTD: Any = importlib.import_module("zstandard") if importlib.util.find_spec("zstandard") else None
+"""The optional package zstandard."""
+
+MAX_BODY_BYTES = 20 * 1024 * 1024
+"""Maximum size of a body, both as sent and decompressed: the OpenTelemetry Collector's default."""
+
+INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
+"""google.rpc.Status codes (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto)."""
+
+_MAX_MEMBERS = 1_000  # of a gzip body: 20 MiB can hold a million empty ones
+_PIECE_BYTES = 64 * 1024
+_AUTO_HEADER = 47  # zlib's largest window; gzip and zlib headers are both detected
+
+_PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_PROTOBUFS = frozenset({_PROTOBUF, "application/protobuf"})
+_TRUNCATED = "The body is shorter than its Content-Length."
+
+_Request = TypeVar("_Request")
+
+
+class OtlpError(Exception):
+    """A request that is refused: HTTP status, and google.rpc.Status code."""
+
+    def __init__(self, status: int, message: str, code: int = INVALID_ARGUMENT) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def blueprint(receiver: Receiver) -> Blueprint:
+    """Build the endpoints of OTLP/HTTP and Zipkin."""
+    otlp = Blueprint("otlp", __name__)
+    otlp.register_error_handler(OtlpError, _refusal)
+
+    @otlp.post("/v1/traces", strict_slashes=False, defaults={"signal": "traces"})
+    @otlp.post("/v1/logs", strict_slashes=False, defaults={"signal": "logs"})
+    @otlp.post("/v1/metrics", strict_slashes=False, defaults={"signal": "metrics"})
+    def receive(signal: Signal) -> Response:
+        kind = REQUESTS[signal]
+        if request.mimetype not in {*_PROTOBUFS, _JSON}:
+            raise OtlpError(
+                415, f"Content-Type {request.mimetype!r} is not supported; send {_PROTOBUF} or {_JSON}, or application/protobuf."
+            )
+        body = _decompressed()
+        if request.mimetype in _PROTOBUFS:
+            return _response(receiver.receive(signal, protobuf(body, kind)))
+        sent = _json_request(body, kind)
+        return _response(receiver.receive(signal, sent.message, sent.rejected, sent.errors))
+
+    @otlp.post("/api/v2/spans", strict_slashes=False)
+    def receive_zipkin() -> Response:
+        if request.mimetype not in {"", _JSON}:
+            raise OtlpError(415, f"Content-Type {request.mimetype!r} is not supported; send Zipkin's spans as {_JSON}.")
+        try:
+            spans = zipkin.requests(_decompressed())
+        except ValueError as error:
+            raise OtlpError(400, f"The body is not a list of Zipkin spans in JSON: {error}.") from error
+        response = receiver.receive("traces", spans.message, spans.rejected, spans.errors)
+        if spans.rejected and spans.rejected == spans.total:
+            raise OtlpError(400, response.partial_success.error_message)
+        return Response(status=202)
+
+    return otlp
+
+
+def _decompressed() -> bytes:
+    return decompress(_body(), request.headers.get("Content-Encoding", "").strip().lower())
+
+
+def _body() -> bytes:
+    # Flask truncates a body without a length at the limit. One byte more shows that it is too large.
+    request.max_content_length = MAX_BODY_BYTES + 1
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        raise _too_large() from error
+    except ClientDisconnected as error:
+        raise OtlpError(400, _TRUNCATED) from error
+    if len(body) > MAX_BODY_BYTES:
+        raise _too_large()
+    if request.content_length not in {None, len(body)}:
+        raise OtlpError(400, _TRUNCATED)
+    return body
+
+
+def _response(message: Any, status: int = 200) -> Response:
+    if request.mimetype in _PROTOBUFS:
+        return Response(message.SerializeToString(), status, mimetype=request.mimetype)
+    return Response(MessageToJson(message, indent=None), status, mimetype=_JSON)
+
+
+def _refusal(error: OtlpError) -> Response:
+    return _response(Status(code=error.code, message=str(error).encode(errors="replace").decode()), error.status)
+
+
+def decompress(body: bytes, encoding: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Decompress a body by its ``Content-Encoding``, without ever allocating more than the limit."""
+    if encoding in {"", "identity"}:
+        return body
+    if encoding == "zstd" and ZSTD:
+        return _unzstd(body, max_bytes)
+    if encoding not in {"gzip", "deflate"}:
+        known = "gzip, deflate, zstd" if ZSTD else "gzip, deflate"
+        raise OtlpError(415, f"Content-Encoding {encoding!r} is not supported; send {known} or none.")
+    result, at, member, members = bytearray(), 0, None, 0
+    try:
+        while at < len(body):
+            if member is None:
+                member, members = zlib.decompressobj(_AUTO_HEADER), members + 1
+            if members > _MAX_MEMBERS:
+                raise OtlpError(400, f"The {encoding} body has more than {_MAX_MEMBERS} members.")
+            # In small pieces, because zlib copies the rest of its input at the end of each member.
+            piece = body[at : at + _PIECE_BYTES]
+            result += member.decompress(piece, max_bytes + 1 - len(result))
+            if len(result) > max_bytes:
+                raise _too_large(max_bytes)
+            at += len(piece) - len(member.unused_data)
+            member = None if member.eof else member
+    except zlib.error as error:
+        raise OtlpError(400, f"The body is not {encoding}: {error}.") from error
+    if member is not None:
+        raise OtlpError(400, f"The {encoding} body is truncated.")
+    return bytes(result)
+
+
+def _unzstd(body: bytes, max_bytes: int) -> bytes:
+    try:
+        # A frame may claim any window; its reader allocates that much.
+        with ZSTD.ZstdDecompressor(max_window_size=2**23).stream_reader(body, read_across_frames=True) as reader:
+            result = reader.read(max_bytes + 1)
+    except ZSTD.ZstdError as error:
+        raise OtlpError(400, f"The body is not zstd: {error}.") from error
+    if len(result) > max_bytes:
+        raise _too_large(max_bytes)
+    return bytes(result)
+
+
+def _too_large(max_bytes: int = MAX_BODY_BYTES) -> OtlpError:
+    return OtlpError(413, f"The body is larger than {max_bytes} bytes; send smaller batches.", RESOURCE_EXHAUSTED)
+
+
+def protobuf(body: bytes, request: type[_Request]) -> _Request:
+    """Decode binary protobuf, or raise OtlpError."""
+    try:
+        return decode(request, body)
+    except DecodeError as error:
+        raise OtlpError(400, f"The body is not an {request.__name__} in protobuf: {error}.") from error
+
+
+def json_body(body: bytes, kind: type[_Request]) -> _Request:
+    """Decode OTLP's JSON without the items that cannot be read, or raise OtlpError."""
+    return cast("_Request", _json_request(body, kind).message)
+
+
+def _json_request(body: bytes, kind: type[_Request]) -> JsonRequest[_Request]:
+    try:
+        return JsonRequest(body, kind)
+    except ValueError as error:
+        raise OtlpError(400, f"The body is not an {kind.__name__} in JSON: {error}.") from error

@@ -1,0 +1,204 @@
+"""Convert a trace to the JSON of Jaeger's ``/api/traces``, with the same adjustments but without Jaeger's warnings.
+
+The JSON's types: https://github.com/jaegertracing/jaeger/blob/v2.13.0/internal/uimodel/model.go;
+the adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/querysvc/adjusters.go;
+the tags: https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/
+"""
+
+import ipaddress
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
+
+from observatory.store import otlp
+from observatory.store.origins import Resource, Scope
+from observatory.store.trace_store import KIND_NAMES, STATUS_ERROR, STATUS_NAMES, Span, Trace
+
+Tag = tuple[str, int, Any]
+"""Key, type (an index into _TYPES) and value. Tuples sort in Jaeger's order."""
+
+_Process = tuple[str, tuple[Tag, ...]]
+"""Service name and tags: what each of ``p1``, ``p2``, … refers to."""
+
+_TYPES = ("string", "bool", "int64", "float64", "binary")
+_TYPE_OF = {"string_value": 0, "bool_value": 1, "int_value": 2, "double_value": 3, "bytes_value": 4}
+
+_JS_MAX_SAFE_INTEGER = 2**53 - 1
+_IP_KEYS = frozenset({"ip", "peer.ipv4"})
+
+LIBRARY_KEYS = frozenset(
+    {"telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version", "telemetry.distro.name", "telemetry.distro.version"}
+)
+"""Attributes that describe the process, even on a span."""
+
+_CHILD_OF, _FOLLOWS_FROM = "CHILD_OF", "FOLLOWS_FROM"
+_NO_TRACE = bytes(16)
+
+
+def trace(stored: Trace, *, raw: bool = False) -> dict[str, Any]:
+    """Convert a trace. ``raw`` keeps repeated spans and invalid references, and sorts nothing."""
+    spans = list(stored.spans) if raw else without_repeats(stored.spans)
+    processes = _Processes(raw=raw)
+    return {
+        "traceID": trace_id_text(stored.id),
+        "spans": [_span(span, processes) for span in spans],
+        "processes": processes.as_json(),
+        "warnings": None,
+    }
+
+
+def trace_id_text(trace_id: bytes) -> str:
+    """Return 32 hex digits, or 16 if the upper half is zero."""
+    return trace_id[8:].hex() if trace_id.startswith(_NO_TRACE[:8]) and trace_id != b"" else trace_id.hex()
+
+
+def without_repeats(spans: Iterable[Span]) -> list[Span]:
+    """Drop spans that an exporter sent twice."""
+    first: dict[tuple[bytes, int], Span] = {}
+    for span in spans:
+        first.setdefault((span.raw, id(span.scope)), span)
+    return list(first.values())
+
+
+def _span(span: Span, processes: "_Processes") -> dict[str, Any]:
+    message = span.message()
+    tags = _span_tags(message, processes.scope(span.scope))
+    references = _references(message, span.trace_id, span.parent_id)
+    moved: list[Tag] = []
+    if not processes.raw:
+        moved = [tag for tag in tags if tag[0] in LIBRARY_KEYS]
+        tags = sorted(readable_ip(tag) for tag in tags if tag[0] not in LIBRARY_KEYS)
+        references = _parent_first([item for item in references if item.trace_id not in {b"", _NO_TRACE}], span.trace_id)
+    return {
+        "traceID": trace_id_text(span.trace_id),
+        "spanID": span.span_id.hex(),
+        "operationName": span.name,
+        "references": [reference.as_json() for reference in references],
+        "startTime": span.start_ns // 1_000,
+        "duration": (span.stop_ns - span.start_ns) // 1_000,
+        "tags": [_tag_json(tag) for tag in tags],
+        "logs": [_log(event, raw=processes.raw) for event in message.events],
+        "processID": processes.key(span.scope.resource, moved),
+        "warnings": None,
+    }
+
+
+def _log(event: SpanMessage.Event, *, raw: bool) -> dict[str, Any]:
+    fields = _tags(event.attributes)
+    if event.name and all(key != "event" for key, _, _ in fields):
+        fields.insert(0, ("event", 0, event.name))
+    if not raw:
+        fields.sort(key=lambda field: (field[:2] != ("event", 0), field))
+    return {"timestamp": event.time_unix_nano // 1_000, "fields": [_tag_json(field) for field in fields]}
+
+
+class _Reference(NamedTuple):
+    kind: str
+    trace_id: bytes
+    span_id: bytes
+
+    def as_json(self) -> dict[str, str]:
+        return {"refType": self.kind, "traceID": trace_id_text(self.trace_id), "spanID": self.span_id.hex()}
+
+
+def _references(message: SpanMessage, trace_id: bytes, parent_id: bytes) -> list[_Reference]:
+    """Return a span's parent and links.
+
+    A link to the parent adds no second reference but sets the kind of the first
+    (https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/v0.140.0/pkg/translator/jaeger/traces_to_jaegerproto.go).
+    """
+    found = [_Reference(_CHILD_OF, trace_id, parent_id)] if parent_id else []
+    for link in message.links:
+        link_kind = otlp.find(link.attributes, "opentracing.ref_type")
+        kind = _CHILD_OF if link_kind is not None and link_kind.string_value == "child_of" else _FOLLOWS_FROM
+        if parent_id and link.trace_id == trace_id and link.span_id == parent_id:
+            found[0] = found[0]._replace(kind=kind)
+        else:
+            found.append(_Reference(kind, link.trace_id, link.span_id))
+    return found
+
+
+def _parent_first(references: list[_Reference], trace_id: bytes) -> list[_Reference]:
+    """Move the parent to the front, because Jaeger's page takes the first reference for it."""
+    inside = [i for i, reference in enumerate(references) if reference.trace_id == trace_id]
+    if inside:
+        swap = next((i for i in inside if references[i].kind == _CHILD_OF), inside[0])
+        references[0], references[swap] = references[swap], references[0]
+    return references
+
+
+class _Processes:
+    """Numbers the processes of one trace."""
+
+    def __init__(self, *, raw: bool) -> None:
+        self.raw = raw
+        self._keys: dict[_Process, str] = {}
+        self._tags: dict[int, list[Tag]] = {}
+        self._scopes: dict[int, Any] = {}
+
+    def scope(self, scope: Scope) -> Any:
+        """Decode a scope once."""
+        if id(scope) not in self._scopes:
+            self._scopes[id(scope)] = scope.message()
+        return self._scopes[id(scope)]
+
+    def key(self, resource: Resource, moved: Sequence[Tag]) -> str:
+        """Return the key of a span's process."""
+        if id(resource) not in self._tags:
+            found = _tags(resource.message().attributes)
+            self._tags[id(resource)] = [tag for tag in found if tag[0] != "service.name"]
+        tags = [*self._tags[id(resource)], *moved]
+        if not self.raw:
+            tags = sorted(readable_ip(tag) for tag in tags)
+        return self._keys.setdefault((resource.service, tuple(tags)), f"p{len(self._keys) + 1}")
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            key: {"serviceName": service, "tags": [_tag_json(tag) for tag in tags]} for (service, tags), key in self._keys.items()
+        }
+
+
+def _tags(items: Iterable[KeyValue]) -> list[Tag]:
+    """Convert attributes. Lists, maps and empty values become strings."""
+    found: list[Tag] = []
+    for item in items:
+        kind = item.value.WhichOneof("value") or ""
+        number = _TYPE_OF.get(kind)
+        found.append((item.key, 0, otlp.text(item.value)) if number is None else (item.key, number, getattr(item.value, kind)))
+    return found
+
+
+def readable_ip(item: Tag) -> Tag:
+    """Convert an IPv4 address that was sent as a number to dotted text."""
+    key, kind, value = item
+    if key not in _IP_KEYS or _TYPES[kind] not in {"int64", "float64"} or not math.isfinite(value):
+        return item
+    return (key, 0, str(ipaddress.IPv4Address(int(value) % 2**32)))
+
+
+def _span_tags(message: SpanMessage, scope: InstrumentationScope) -> list[Tag]:
+    """Return a span's attributes, kind, status, scope and trace state."""
+    found = _tags(message.attributes)
+    derived = (
+        ("otel.scope.name", scope.name),
+        ("otel.scope.version", scope.version),
+        ("span.kind", KIND_NAMES.get(message.kind, "")),
+        ("otel.status_code", STATUS_NAMES.get(message.status.code, "")),
+        ("otel.status_description", message.status.message),
+        ("w3c.tracestate", message.trace_state),
+    )
+    found.extend((key, 0, value) for key, value in derived if value)
+    if message.status.code == STATUS_ERROR:
+        found.append(("error", 1, True))
+    return found
+
+
+def _tag_json(item: Tag) -> dict[str, Any]:
+    """Convert a tag. Integers that JavaScript would round become strings."""
+    key, kind, value = item
+    if _TYPES[kind] == "int64" and abs(value) > _JS_MAX_SAFE_INTEGER:
+        value = str(value)
+    return {"key": key, "type": _TYPES[kind], "value": otlp.json_value(value)}

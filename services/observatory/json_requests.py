@@ -1,0 +1,127 @@
+"""Read OTLP's JSON. One bad item does not spoil its request: the rest is kept, and the sender is told what was left out.
+
+https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+"""
+
+import base64
+import binascii
+import json
+import re
+from typing import Any, Generic, TypeVar
+
+from observatory.store.otlp import ParseDict, ParseError
+
+_Request = TypeVar("_Request")
+
+_ID_KEYS = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id")
+_ITEMS = frozenset({"spans", "log_records", "data_points"})
+_GROUPS = frozenset(
+    {
+        *("resource_spans", "scope_spans", "resource_logs", "scope_logs", "resource_metrics", "scope_metrics", "metrics"),
+        *("resource", "scope", "attributes", "gauge", "sum", "histogram", "exponential_histogram", "summary"),
+    }
+)
+"""Fields that are read part by part. An item is read as a whole."""
+
+# ParseDict raises AttributeError for a list in place of an object.
+_ERRORS = (ValueError, TypeError, AttributeError, RecursionError, ParseError)
+
+
+class JsonRequest(Generic[_Request]):
+    """A request that was read from JSON.
+
+    Attributes:
+        message: all that could be read.
+        rejected: number of spans, log records or data points that could not.
+        errors: the first reasons, also of a bad attribute of a resource.
+    """
+
+    def __init__(self, body: bytes, kind: type[_Request]) -> None:
+        """Read a body, or raise ValueError if it is not a JSON object, or nothing in it can be read."""
+        self.rejected, self.errors, self._read = 0, list[str](), 0
+        self.message: Any = kind()
+        try:
+            content = json.loads(body, object_hook=base64_ids)
+            if isinstance(content, dict):
+                ParseDict(content, self.message, ignore_unknown_fields=True)
+                return
+        except _ERRORS:
+            content = _load(body)
+        if not isinstance(content, dict):
+            raise ValueError("it is not an object")  # noqa: TRY004 - a bad body
+        self.message = kind()
+        self._fill(content, self.message)
+        if self.errors and not self._read and not self.rejected:
+            raise ValueError(self.errors[0])
+
+    def _fill(self, content: Any, message: Any) -> None:
+        if not isinstance(content, dict):
+            self._fail(f"{message.DESCRIPTOR.name} is not an object")
+            return
+        fields = {key: field for field in message.DESCRIPTOR.fields for key in (field.json_name, field.name)}
+        for key, value in content.items():
+            field = fields.get(key)
+            if field is None or value is None:
+                continue
+            if field.name not in _ITEMS | _GROUPS:
+                self._parse({key: value}, message)
+            elif not field.is_repeated:
+                part = getattr(message, field.name)
+                part.SetInParent()
+                self._fill(value, part)
+            elif isinstance(value, list):
+                self._fill_list(field.name, value, getattr(message, field.name))
+            else:
+                self._fail(f"{key} is not a list")
+
+    def _fill_list(self, name: str, content: list[Any], parts: Any) -> None:
+        for one in content:
+            part = parts.add()
+            if name in _GROUPS and name != "attributes":
+                self._fill(one, part)
+            elif not self._parse(one, part):
+                del parts[-1]
+                self.rejected += name in _ITEMS
+            else:
+                self._read += name in _ITEMS
+
+    def _parse(self, content: Any, message: Any) -> bool:
+        try:
+            ParseDict(_with_base64_ids(content), message, ignore_unknown_fields=True)
+        except _ERRORS as error:
+            self._fail(str(error))
+            return False
+        return True
+
+    def _fail(self, reason: str) -> None:
+        if len(self.errors) < 3:
+            self.errors.append(reason[:300])
+
+
+def _load(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except _ERRORS as error:
+        raise ValueError(str(error)[:500]) from error
+
+
+def _with_base64_ids(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_base64_ids(item) for item in value]
+    if isinstance(value, dict):
+        return base64_ids({key: _with_base64_ids(item) for key, item in value.items()})
+    return value
+
+
+def base64_ids(item: dict[str, Any]) -> dict[str, Any]:
+    """Convert the ids of an object from hex to protobuf's base64, or raise ValueError."""
+    for key in _ID_KEYS:
+        value = item.get(key)
+        if isinstance(value, str):
+            try:
+                # Unlike bytes.fromhex, unhexlify refuses spaces.
+                item[key] = base64.b64encode(binascii.unhexlify(value)).decode()
+            except (binascii.Error, ValueError) as error:
+                shown = re.sub(r"[^ -~]", "?", value[:64])
+                raise ValueError(f"{key} is not hexadecimal: {shown!r}") from error
+    return item

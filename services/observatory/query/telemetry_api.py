@@ -1,0 +1,208 @@
+"""The observatory's own JSON: logs, metrics, and counts of what the stores hold."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, request
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Exemplar,
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+    NumberDataPoint,
+    SummaryDataPoint,
+)
+
+from observatory.forward import Forwarding
+from observatory.query import bad_param, json_response, parse_integer, parse_trace_id, time_param
+from observatory.store import Stores, otlp
+from observatory.store.log_store import LogRecord
+from observatory.store.metric_store import POINT_TYPES, Point, Series
+from observatory.store.otlp import decode
+from vshop.kit import times
+
+_SEVERITIES = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
+"""The lowest number of each severity (https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber)."""
+_HIGHEST_SEVERITY = 24
+_LOG_LIMIT = 200
+
+
+def blueprint(stores: Stores, forwarding: Forwarding, now_ns: Callable[[], int]) -> Blueprint:
+    """Build the endpoints that read and clear the stores, and count what was forwarded."""
+    traces, logs, metrics = stores
+    api = Blueprint("telemetry", __name__)
+
+    @api.get("/api/logs")
+    def find_logs() -> Response:
+        return json_response({"records": [_log_json(record) for record in _find_logs(logs.records())]})
+
+    @api.get("/api/metrics")
+    def find_metrics() -> Response:
+        latest = _integer_param("points", metrics.max_points)
+        found = metrics.series(request.args.get("name", ""), request.args.get("service", ""), latest)
+        return json_response({"series": [_series_json(series, points) for series, points in found]})
+
+    @api.get("/api/telemetry")
+    def counts() -> Response:
+        by_signal = {
+            "spans": traces.counts_by_service(),
+            "logRecords": logs.counts_by_service(),
+            "metricPoints": metrics.counts_by_service(),
+        }
+        services = sorted({service for counts in by_signal.values() for service in counts})
+        return json_response(
+            {
+                "traces": traces.counts(),
+                "logs": logs.counts(),
+                "metrics": metrics.counts(),
+                "forwarding": forwarding.counts(),
+                "services": {
+                    service: {signal: counts.get(service, 0) for signal, counts in by_signal.items()} for service in services
+                },
+            }
+        )
+
+    @api.delete("/api/telemetry")
+    def clear() -> Response:
+        now = now_ns()
+        return json_response({"traces": traces.clear(now), "logRecords": logs.clear(now), "metricPoints": metrics.clear()})
+
+    return api
+
+
+def _find_logs(records: Sequence[LogRecord]) -> list[LogRecord]:
+    """Return the latest records that meet the parameters, in order of time."""
+    trace_id, span_id, service = _id_param("traceId", 16), _id_param("spanId", 8), request.args.get("service", "")
+    severity_name, search = request.args.get("severity", "").upper(), request.args.get("search", "")
+    severity = _SEVERITIES.get(severity_name) or _integer_param("severity", 0, _HIGHEST_SEVERITY)
+    since_ns, limit = time_param("since") or 0, _integer_param("limit", _LOG_LIMIT)
+    found: list[LogRecord] = []
+    for record in sorted(records, key=lambda record: record.time_ns, reverse=True):
+        if len(found) >= limit or record.time_ns < since_ns:
+            break
+        if (
+            trace_id in {b"", record.trace_id}
+            and span_id in {b"", record.span_id}
+            and service in {"", record.service}
+            and record.severity >= severity
+            and (not search or _contains(record, search))
+        ):
+            found.append(record)
+    return found[::-1]
+
+
+def _contains(record: LogRecord, text: str) -> bool:
+    # ASCII letters and digits need no decoding.
+    if text.isascii() and text.isalnum() and text.lower().encode() not in record.raw.lower():
+        return False
+    message = record.message()
+    values = [message.body, *(item.value for item in message.attributes)]
+    return any(text.casefold() in otlp.text(value).casefold() for value in values)
+
+
+def _log_json(record: LogRecord) -> dict[str, Any]:
+    """Convert a record; ``timestamp`` is in microseconds."""
+    message = record.message()
+    found = otlp.as_json(message.attributes)
+    exception = {name: found[f"exception.{name}"] for name in ("type", "message", "stacktrace") if f"exception.{name}" in found}
+    return {
+        "time": times.rfc3339(record.time_ns) if record.time_ns else None,
+        "timestamp": record.time_ns // 1_000,
+        "severity": message.severity_text or _severity_name(record.severity),
+        "severityNumber": record.severity,
+        "body": otlp.json_value(otlp.plain(message.body)),
+        "service": record.service,
+        "logger": record.scope.message().name,
+        "traceId": record.trace_id.hex(),
+        "spanId": record.span_id.hex(),
+        "eventName": message.event_name,
+        "attributes": found,
+        "exception": exception or None,
+    }
+
+
+def _severity_name(number: int) -> str:
+    return next((name for name, lowest in reversed(_SEVERITIES.items()) if number >= lowest), "")
+
+
+def _series_json(stored: Series, points: Sequence[bytes]) -> dict[str, Any]:
+    """Convert a series and its points, the oldest first; times in microseconds."""
+    key = stored.key
+    return {
+        "name": key.name,
+        "description": stored.description,
+        "unit": key.unit,
+        "type": key.kind,
+        "temporality": stored.temporality or None,
+        "monotonic": key.monotonic,
+        "service": key.scope.resource.service,
+        "scope": key.scope.message().name,
+        "attributes": otlp.as_json(decode(KeyValue, item) for item in key.attributes),
+        "points": [_point(decode(POINT_TYPES[key.kind], raw)) for raw in points],
+    }
+
+
+def _point(point: Point) -> dict[str, Any]:
+    stamps = {"time": point.time_unix_nano // 1_000, "startTime": point.start_time_unix_nano // 1_000}
+    if isinstance(point, SummaryDataPoint):
+        quantiles = [{"quantile": item.quantile, "value": otlp.json_value(item.value)} for item in point.quantile_values]
+        return stamps | {"count": point.count, "sum": otlp.json_value(point.sum), "quantiles": quantiles}
+    return stamps | _measured(point) | {"exemplars": _exemplars(point.exemplars)}
+
+
+def _measured(point: NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint) -> dict[str, Any]:
+    if isinstance(point, NumberDataPoint):
+        return {"value": _number(point)}
+    found: dict[str, Any] = {"count": point.count}
+    for name in ("sum", "min", "max"):
+        found[name] = otlp.json_value(getattr(point, name)) if point.HasField(name) else None
+    if isinstance(point, HistogramDataPoint):
+        return found | {"buckets": {"bounds": list(point.explicit_bounds), "counts": list(point.bucket_counts)}}
+    sides = {"positive": point.positive, "negative": point.negative}
+    return found | {
+        "scale": point.scale,
+        "zeroCount": point.zero_count,
+        **{name: {"offset": side.offset, "counts": list(side.bucket_counts)} for name, side in sides.items()},
+    }
+
+
+def _exemplars(items: Iterable[Exemplar]) -> list[dict[str, Any]]:
+    return [
+        {
+            "time": item.time_unix_nano // 1_000,
+            "value": _number(item),
+            "traceId": item.trace_id.hex(),
+            "spanId": item.span_id.hex(),
+            "attributes": otlp.as_json(item.filtered_attributes),
+        }
+        for item in items
+    ]
+
+
+def _number(item: NumberDataPoint | Exemplar) -> Any:
+    kind = item.WhichOneof("value")
+    return otlp.json_value(getattr(item, kind)) if kind else None
+
+
+def _id_param(name: str, size: int) -> bytes:
+    text = request.args.get(name, "")
+    if not text:
+        return b""
+    try:
+        found = parse_trace_id(text)
+    except ValueError as error:
+        raise bad_param(name, error) from error
+    if any(found[:-size]):
+        raise bad_param(name, f"it has more than {2 * size} digits")
+    return found[-size:]
+
+
+def _integer_param(name: str, default: int, maximum: int = 2**63) -> int:
+    text = request.args.get(name, "")
+    try:
+        number = parse_integer(text) if text else default
+    except ValueError as error:
+        raise bad_param(name, error) from error
+    if not 0 <= number <= maximum:
+        raise bad_param(name, f"{number} is negative" if number < 0 else f"{number} is greater than {maximum}")
+    return number

@@ -1,0 +1,96 @@
+"""OTLP messages: decoding, their JSON, and attribute values.
+
+The only module that imports protobuf's untyped runtime.
+"""
+
+import base64
+import json
+import math
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from google.protobuf.json_format import MessageToDict, MessageToJson, ParseDict, ParseError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+__all__ = ["DecodeError", "MessageToJson", "ParseDict", "ParseError", "Status", "as_dict", "as_json", "decode", "find", "text"]
+
+NON_FINITE = frozenset({"NaN", "+Inf", "-Inf"})
+"""Numbers that JSON lacks, as strings."""
+
+_ID_KEYS = ("traceId", "spanId", "parentSpanId")
+
+_Message = TypeVar("_Message")
+
+
+def decode(message_type: type[_Message], raw: bytes) -> _Message:
+    """Decode binary protobuf, or raise DecodeError."""
+    message: Any = message_type()
+    message.ParseFromString(raw)
+    return message  # type: ignore[no-any-return]
+
+
+def as_dict(message: Any) -> dict[str, Any]:
+    """Convert a message to OTLP's JSON: ids are in hex, enums are numbers.
+
+    https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+    """
+    return dict(_hex_ids(MessageToDict(message, use_integers_for_enums=True)))
+
+
+def _hex_ids(value: Any) -> Any:
+    # An attribute's name is never a key here, but the value of "key".
+    if isinstance(value, list):
+        return [_hex_ids(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _hex_ids(item) for key, item in value.items()}
+    for key in _ID_KEYS:
+        if isinstance(found.get(key), str):
+            found[key] = base64.b64decode(found[key]).hex()
+    # MessageToDict omits the empty value of an attribute; OTLP's JSON has it.
+    return found | {"value": {}} if "key" in found and "value" not in found else found
+
+
+def find(attributes: Iterable[KeyValue], key: str) -> AnyValue | None:
+    """Return the first value of a key."""
+    return next((item.value for item in attributes if item.key == key), None)
+
+
+def plain(value: AnyValue) -> Any:
+    """Convert a value (https://opentelemetry.io/docs/specs/otel/common/#anyvalue) to Python's type; None if it is empty."""
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [plain(item) for item in value.array_value.values]
+    if kind == "kvlist_value":
+        return {item.key: plain(item.value) for item in value.kvlist_value.values}
+    return getattr(value, kind) if kind else None
+
+
+def text(value: AnyValue) -> str:
+    """Convert a value to text: ``true``, ``3`` for 3.0, ``["a",7]``, base64 for bytes, empty for no value."""
+    found = json_value(plain(value))
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    if found is None or isinstance(found, str):
+        return found or ""
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def as_json(attributes: Iterable[KeyValue]) -> dict[str, Any]:
+    """Convert attributes to a JSON object. The last of several equal keys wins."""
+    return {item.key: json_value(plain(item.value)) for item in attributes}
+
+
+def json_value(value: Any) -> Any:
+    """Convert a plain value to JSON: bytes become base64, NaN and infinities text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    if isinstance(value, list):
+        return [json_value(item) for item in value]
+    if isinstance(value, dict):
+        return {key: json_value(item) for key, item in value.items()}
+    return value

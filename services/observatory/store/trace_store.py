@@ -1,0 +1,221 @@
+"""Stores spans by trace. Above its limits it drops the oldest traces as a whole.
+
+A span keeps the fields that searches need, and its OTLP bytes: they take a third of the parsed message's memory.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
+
+from observatory.store.origins import BoundedStore, Scope, exception_type
+from observatory.store.otlp import decode
+
+KIND_NAMES = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+"""Jaeger's names of span kinds. An unspecified kind has none."""
+
+STATUS_NAMES = {1: "OK", 2: "ERROR"}
+STATUS_ERROR = 2
+
+MAX_LINKS = 128
+"""Links of a span to index: as many as an SDK sends (https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits)."""
+
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
+
+
+class Span(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """One span.
+
+    Attributes:
+        parent_id: empty for a root.
+        kind: OTLP's number, see KIND_NAMES.
+        status: OTLP's number, see STATUS_NAMES.
+        end_ns: as reported; it may be before the start.
+        links: trace and span id of each linked span.
+        exceptions: types of its ``exception`` events.
+        raw: the serialized OTLP ``Span``.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    parent_id: bytes
+    name: str
+    kind: int
+    status: int
+    start_ns: int
+    end_ns: int
+    scope: Scope
+    links: tuple[tuple[bytes, bytes], ...]
+    exceptions: tuple[str, ...]
+    raw: bytes
+
+    @property
+    def service(self) -> str:
+        """Service name."""
+        return self.scope.resource.service
+
+    @property
+    def stop_ns(self) -> int:
+        """Its end, but at least one nanosecond after the start, as in Jaeger."""
+        return self.end_ns if self.end_ns > self.start_ns else self.start_ns + 1
+
+    def message(self) -> SpanMessage:
+        """Decode the whole span."""
+        return decode(SpanMessage, self.raw)
+
+
+def _compact(message: SpanMessage, scope: Scope, trace_id: bytes) -> Span:
+    """Convert an OTLP span. All spans of a trace share the object ``trace_id``."""
+    parent_id = message.parent_span_id
+    return Span(
+        trace_id=trace_id,
+        span_id=message.span_id,
+        parent_id=parent_id if any(parent_id) else b"",
+        name=sys.intern(message.name),
+        kind=message.kind,
+        status=message.status.code,
+        start_ns=message.start_time_unix_nano,
+        end_ns=message.end_time_unix_nano,
+        scope=scope,
+        links=tuple((link.trace_id, link.span_id) for link in message.links[:MAX_LINKS]),
+        exceptions=tuple(filter(None, (exception_type(event.attributes) for event in message.events if event.name == "exception"))),
+        raw=message.SerializeToString(),
+    )
+
+
+class Trace:
+    """The spans of one trace, in order of arrival."""
+
+    __slots__ = ("digests", "id", "size_bytes", "spans")
+
+    def __init__(self, trace_id: bytes) -> None:
+        self.id = trace_id
+        self.spans: list[Span] = []
+        self.digests: set[int] = set()
+        """Of each span, to recognise a span that an exporter sends again because the answer was lost."""
+        self.size_bytes = 0
+
+
+class TraceStore(BoundedStore):
+    """A thread-safe store of traces. Readers get copies of its lists, so they hold no lock."""
+
+    def __init__(self, max_spans: int, max_bytes: int) -> None:
+        """Build an empty store. ``max_bytes`` limits the bytes of OTLP."""
+        super().__init__(max_bytes)
+        self.max_spans = max_spans
+        self._traces: dict[bytes, Trace] = {}
+        self._operations: Counter[tuple[str, str, int]] = Counter()
+        self._spans = self._refused = self._dropped_traces = 0
+
+    def add(self, request: ExportTraceServiceRequest) -> int:
+        """Add a request.
+
+        Returns:
+            How many spans were refused for an id of the wrong length or all zero
+            (https://www.w3.org/TR/trace-context/#trace-id).
+        """
+        with self._lock:
+            before = self._refused
+            for message, scope in self._items(request.resource_spans, "scope_spans", "spans"):
+                self._add_span(message, scope)
+            self._drop_oldest()
+            return self._refused - before
+
+    def _add_span(self, message: SpanMessage, scope: Scope) -> None:
+        trace_id, span_id, parent_id = message.trace_id, message.span_id, message.parent_span_id
+        self._received += 1
+        bad_parent = parent_id and len(parent_id) != 8
+        if len(trace_id) != 16 or len(span_id) != 8 or bad_parent or trace_id == _NO_TRACE or span_id == _NO_SPAN:
+            self._refused += 1
+            return
+        if self._is_late(message.start_time_unix_nano):
+            self._dropped += 1
+            return
+        trace = self._traces.get(trace_id)
+        if trace is None:
+            trace = self._traces[trace_id] = Trace(trace_id)
+        span = _compact(message, scope, trace.id)
+        digest = hash(span.raw)
+        if digest in trace.digests:
+            return
+        trace.digests.add(digest)
+        trace.spans.append(span)
+        self._origins.count(scope, 1)
+        self._operations[span.service, span.name, span.kind] += 1
+        self._spans += 1
+        self._bytes += len(span.raw)
+        trace.size_bytes += len(span.raw)
+
+    def _drop_oldest(self) -> None:
+        while self._spans > self.max_spans or self._total_bytes > self.max_bytes:
+            trace = self._traces.pop(next(iter(self._traces)))
+            self._spans -= len(trace.spans)
+            self._bytes -= trace.size_bytes
+            self._dropped += len(trace.spans)
+            self._dropped_traces += 1
+            for span in trace.spans:
+                self._origins.count(span.scope, -1)
+                operation = (span.service, span.name, span.kind)
+                self._operations[operation] -= 1
+                if not self._operations[operation]:
+                    del self._operations[operation]
+
+    def clear(self, now_ns: int) -> int:
+        """Drop all traces, and from now on late spans that started before; return the number of traces."""
+        with self._lock:
+            self._cleared_ns = now_ns
+            traces = len(self._traces)
+            self._dropped_traces += traces
+            self._dropped += self._spans
+            self._traces.clear()
+            self._operations.clear()
+            self._origins.clear()
+            self._spans = self._bytes = 0
+            return traces
+
+    def traces(self) -> Sequence[Trace]:
+        """List the traces in order of the arrival of their first span."""
+        with self._lock:
+            return list(self._traces.values())
+
+    def trace(self, trace_id: bytes) -> Trace | None:
+        """Return a trace by its id of 16 bytes."""
+        with self._lock:
+            return self._traces.get(trace_id)
+
+    def services(self) -> list[str]:
+        """List the services, sorted."""
+        with self._lock:
+            return sorted({service for service, _, _ in self._operations})
+
+    def operations(self, service: str, kind: str = "") -> list[tuple[str, str]]:
+        """List a service's operations as ``(name, kind)``, sorted; ``kind`` limits them."""
+        with self._lock:
+            found = {(name, KIND_NAMES.get(number, "")) for owner, name, number in self._operations if owner == service}
+        return sorted(operation for operation in found if kind in {"", operation[1]})
+
+    def counts(self) -> dict[str, int]:
+        """Count the stored, received, dropped (evicted) and refused (invalid) spans."""
+        with self._lock:
+            return {
+                "traces": len(self._traces),
+                "spans": self._spans,
+                "bytes": self._total_bytes,
+                "receivedSpans": self._received,
+                "refusedSpans": self._refused,
+                "droppedSpans": self._dropped,
+                "droppedTraces": self._dropped_traces,
+                "maxSpans": self.max_spans,
+                "maxBytes": self.max_bytes,
+            }
+
+    def counts_by_service(self) -> dict[str, int]:
+        """Count the stored spans of each service."""
+        with self._lock:
+            counts: Counter[str] = Counter()
+            for (service, _, _), spans in self._operations.items():
+                counts[service] += spans
+            return dict(counts)

@@ -1,0 +1,246 @@
+"""Exports a corpus: records every incident on a new shop, and writes an index and one folder for each case.
+
+Every case is replayed into a fresh observatory and verified there, which also returns its Jaeger JSON.
+"""
+
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from vshop import __version__
+from vshop.corpus.canonical import canonical
+from vshop.corpus.loader import CaseFiles, CorpusError, ExportFailedError
+from vshop.corpus.otlp import SIGNALS, Json, point_value, points, rows
+from vshop.corpus.recorder import Recorder, case_files
+from vshop.corpus.telemetry_recorder import TelemetryRecorder
+from vshop.incidents import Incident, load_catalogue
+from vshop.incidents.patterns import MetricMove
+from vshop.incidents.telemetry_fault import TelemetryFault
+from vshop.incidents.verify.expect_match import forbidden_checks, present_checks
+from vshop.incidents.verify.metric_match import Reading, metric_checks
+from vshop.incidents.verify.observation import observe
+from vshop.incidents.verify.outcome_match import answer_checks
+from vshop.incidents.verify.protocols import ShopApi, Traces
+from vshop.incidents.verify.value_match import mismatches
+from vshop.incidents.verify.verdict import Check
+from vshop.kit.http.session import http_session
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.options import Options
+from vshop.shop import addresses
+from vshop.shop.client import Placed, ShopClient
+from vshop.shop.spans import attributes
+from vshop.shop.traces import TraceReader
+
+_TIMEOUT_S = 30
+
+
+class _AllTimesReader(TraceReader):
+    """Searches all times: the dates are fixed, and Jaeger searches the last two days by default."""
+
+    def search(self, service: str, tags: dict[str, str]) -> list[str]:
+        """Search without a time limit."""
+        times = {"start": "1", "end": str(time.time_ns() // 1000)}
+        return self._find_ids({"service": service, "tags": msgspec.json.encode(tags).decode(), **times})
+
+
+class Replayer:
+    """A fresh observatory, as a context manager."""
+
+    def __init__(self, home: Path) -> None:
+        self._options = Options(free_ports=True, home=str(home), parts=("observatory",))
+        self._session = http_session("vshop")
+
+    def __enter__(self) -> Self:
+        self._shop = Shop.start(self._options)
+        where = addresses.find(self._shop.state.home, {})
+        self._otlp, self._query = self._shop.addresses["otlp"], where.traces
+        self._client, self._traces = ShopClient(where), _AllTimesReader(where.traces)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._shop.stop()
+
+    def completed(self, case: CaseFiles) -> CaseFiles:
+        """Send a case, verify it as it is read back, and add its traces as Jaeger's JSON."""
+        failed = [check for check in self.verify(case) if not check.ok]
+        if failed:
+            details = "; ".join(map(str, failed))
+            raise ExportFailedError(f"{case.id} was recorded, but does not verify when it is replayed. {details}")
+        found = [self._jaeger(one) for one in dict.fromkeys(trace["traceId"] for trace in case.truth["traces"])]
+        return msgspec.structs.replace(case, jaeger={"data": found, "total": len(found), "limit": 0, "offset": 0, "errors": None})
+
+    def altered(self, case: CaseFiles) -> CaseFiles:
+        """Send a telemetry fault's case, and add its traces as Jaeger's JSON."""
+        for signal in SIGNALS:
+            self._send(signal, case.signals[signal])
+        found = [self._jaeger(trace["traceId"]) for trace in case.truth["traces"]]
+        return msgspec.structs.replace(case, jaeger={"data": found, "total": len(found), "limit": 0, "offset": 0, "errors": None})
+
+    def verify(self, case: CaseFiles) -> list[Any]:
+        """Send a case, read it back, and return its checks."""
+        for signal in SIGNALS:
+            self._send(signal, case.signals[signal])
+        return check_case(case.truth, case.signals["metrics"], self._client, self._traces)
+
+    def _send(self, signal: str, content: Json) -> None:
+        answer = self._session.post(f"{self._otlp}/v1/{signal}", json=content, timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+
+    def _jaeger(self, trace_id: str) -> Json:
+        answer = self._session.get(f"{self._query}/api/traces/{trace_id}", timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        return dict(answer.json()["data"][0])
+
+
+Watch = Callable[[int, Incident | TelemetryFault], None]
+"""Called before an incident is recorded, with its number."""
+
+
+def export(
+    incidents: Sequence[Incident],
+    out: Path,
+    seed: int | None = None,
+    watch: Watch = lambda _number, _incident: None,
+    telemetry_faults: Sequence[TelemetryFault] = (),
+) -> None:
+    """Record incidents on a new shop and write them.
+
+    Args:
+        incidents: the incidents.
+        out: empty or new folder to write to.
+        seed: makes ids, times and everything else that differs between runs canonical; as recorded when not given.
+        watch: receives the progress.
+        telemetry_faults: recorded after the incidents, as they are: not with a seed.
+
+    Raises:
+        CorpusError: ``out`` is not empty, or an incident did not show what its file expects.
+    """
+    if seed is not None and telemetry_faults:
+        raise CorpusError("Telemetry faults cannot be recorded with a seed. Leave out --seed.")
+    writer = _Writer(out, seed)
+    with tempfile.TemporaryDirectory(prefix="vshop-export-", ignore_cleanup_errors=True) as folder:
+        recorded = _record(incidents, Path(folder), seed, watch, telemetry_faults)
+        with Replayer(Path(folder) / "replay") as replay:
+            for case in recorded:
+                writer.write(replay.completed(case) if "incident" in case.truth else replay.altered(case))
+    writer.finish()
+
+
+def _record(
+    incidents: Sequence[Incident], folder: Path, seed: int | None, watch: Watch, faults: Sequence[TelemetryFault]
+) -> list[CaseFiles]:
+    signals = folder / "signals"
+    options = Options(free_ports=True, home=str(folder / "shop"), env={"SHOP_EXPORT_DIR": str(signals)})
+    found = []
+    with Shop.start(options) as shop:
+        where = addresses.find(shop.state.home, {})
+        recorder = Recorder(ShopClient(where), TraceReader(where.traces), signals)
+        hours = {name: number for number, name in enumerate(load_catalogue())}
+        for number, incident in enumerate(incidents):
+            watch(number, incident)
+            case = case_files(recorder.record(incident))
+            found.append(case if seed is None else canonical(case, seed, hours[incident.id], shop.state.ports))
+        if faults:
+            altered = TelemetryRecorder(ShopClient(where), signals)
+            for number, fault in enumerate(faults, len(incidents)):
+                watch(number, fault)
+                found.append(altered.record(fault))
+    return found
+
+
+class _Writer:
+    def __init__(self, out: Path, seed: int | None) -> None:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise CorpusError(f"{out} is not empty. Name an empty or new folder.")
+        out.mkdir(parents=True, exist_ok=True)
+        self._out, self._seed = out, seed
+        self._cases: list[dict[str, Any]] = []
+
+    def write(self, case: CaseFiles) -> None:
+        """Write one case's folder."""
+        folder = self._out / case.id
+        folder.mkdir()
+        for name, content in (*case.signals.items(), ("jaeger", case.jaeger), ("truth", case.truth)):
+            _write(folder / f"{name}.json", content)
+        incident = case.truth.get("incident") or {"fault": True, **case.truth["telemetryFault"]}
+        self._cases.append(
+            {
+                "id": case.id,
+                **({"kind": "telemetry"} if "telemetryFault" in case.truth else {}),
+                "fault": incident["fault"],
+                "pairOf": incident.get("pairOf"),
+                "title": incident["title"],
+                "scope": case.truth["scope"],
+                "traceIds": list(dict.fromkeys(one["traceId"] for one in case.truth["traces"])),
+                "culprits": case.truth["culprits"],
+            }
+        )
+
+    def finish(self) -> None:
+        """Write the index."""
+        index = {"schemaVersion": "1", "shopVersion": __version__, "seed": self._seed, "cases": self._cases}
+        _write(self._out / "index.json", index)
+
+
+@contextmanager
+def as_zip(file: Path) -> Iterator[Path]:
+    """Yield a temporary folder and pack its JSON files into a zip, whose bytes depend only on their content."""
+    if file.exists():
+        raise CorpusError(f"{file} exists. Remove it, or name another file.")
+    with tempfile.TemporaryDirectory(prefix="vshop-corpus-") as folder:
+        yield Path(folder)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(file, "w") as archive:
+            for path in sorted(Path(folder).rglob("*.json")):
+                entry = zipfile.ZipInfo(str(path.relative_to(folder)))  # always dated 1980
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+
+
+def check_case(truth: Json, metrics: Json, shop: ShopApi, traces: Traces) -> list[Check]:
+    """Compare a case with its incident's file: answers, spans, logs, metrics."""
+    incident = msgspec.convert(truth["incident"], Incident)
+    orders = [_placed(order) for order in truth["orders"] if order["judged"]]
+    observations = [observe(order, traces, shop) for order in orders]
+    moves = incident.expect.metrics
+    return [
+        *answer_checks(incident.symptom, orders),
+        *present_checks(incident.expect, observations),
+        *forbidden_checks(incident.expect, observations),
+        *metric_checks(moves, _readings(moves, metrics, 0), _readings(moves, metrics, -1)),
+    ]
+
+
+def _placed(order: Json) -> Placed:
+    return Placed(
+        status=order["status"], trace_id=order["traceId"], order_id=order["orderId"], headers=order["headers"], body=order["body"]
+    )
+
+
+def _readings(moves: Sequence[MetricMove], metrics: Json, index: int) -> list[Reading]:
+    """Return the total of each move's series at the first points (index 0) or the last (-1)."""
+    series: list[tuple[str, str, dict[str, Any], float]] = []
+    for row in rows(metrics, "metrics"):
+        _, found = points(row.item)
+        labels = attributes(found[index].get("attributes", []))
+        series.append((row.item["name"], row.service, labels, point_value(found[index])))
+    values = [
+        sum(
+            value
+            for name, service, labels, value in series
+            if name == move.name and move.service in {None, service} and not mismatches(move.attributes, labels)
+        )
+        for move in moves
+    ]
+    return [Reading(value, value) for value in values]

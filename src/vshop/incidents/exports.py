@@ -1,0 +1,223 @@
+"""Exports ground truth and telemetry of runs in the formats of two benchmarks.
+
+RCAEval (https://github.com/phamquiluan/RCAEval): the folder ``<service>_<fault>/<n>/`` holds ``inject_time.txt`` (seconds since
+the epoch), ``data.csv``, ``traces.csv`` (microseconds) and ``logs.csv``. The folder name is the label, and neither of its parts
+can contain an underscore.
+
+OpenRCA (https://github.com/microsoft/OpenRCA): ``record.csv`` and ``query.csv``, scored by its ``main/evaluate.py``. A query names
+a time range (UTC) and the number of failures in it, and asks for some of "root cause occurrence datetime, component, reason".
+Seven tasks are the seven selections of these three.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vshop.incidents.incident import Incident
+from vshop.incidents.runs import IncidentRun
+
+BEFORE_S = 120
+AFTER_S = 30
+
+_NOT_THE_SHOPS = "otel.sdk."
+"""Metrics of the telemetry SDK about itself are left out."""
+_SPAN_COLUMNS = (
+    "traceID",
+    "spanID",
+    "parentSpanID",
+    "serviceName",
+    "methodName",
+    "operationName",
+    "startTime",
+    "duration",
+    "statusCode",
+)
+_LOG_COLUMNS = ("time", "timestamp", "container_name", "level", "message", "traceID", "spanID")
+
+
+class Telemetry(msgspec.Struct, frozen=True):
+    """Series and log records as the observatory returns them, and spans as rows of ``traces.csv``."""
+
+    metrics: list[dict[str, Any]]
+    logs: list[dict[str, Any]]
+    spans: list[dict[str, Any]]
+
+
+def window(run: IncidentRun, now: float) -> tuple[float, float]:
+    """Return begin and end of a run's data, with a margin."""
+    return run.injected_at - BEFORE_S, min(now, (run.recovered_at or now) + AFTER_S)
+
+
+def held(runs: Sequence[IncidentRun], telemetry: Telemetry) -> list[IncidentRun]:
+    """Leave out runs that began before the oldest metric point."""
+    oldest = min((point["time"] / 1e6 for one in telemetry.metrics for point in one["points"]), default=float("inf"))
+    return [run for run in runs if run.injected_at > oldest]
+
+
+def write_rcaeval(
+    folder: Path, runs: Sequence[IncidentRun], catalogue: Mapping[str, Incident], telemetry: Telemetry, now: float
+) -> list[Path]:
+    """Write a folder for each run in the format of RCAEval, and return the folders; ``now`` ends a run that is still on."""
+    cases: list[Path] = []
+    for run in runs:
+        cause = catalogue[run.incident].root_cause
+        label = f"{cause.service if cause else ''}_{run.incident}"
+        case = folder / label / str(1 + sum(other.parent.name == label for other in cases))
+        case.mkdir(parents=True, exist_ok=True)
+        (case / "inject_time.txt").write_text(f"{int(run.injected_at)}\n", encoding="utf-8")
+        begin, end = window(run, now)
+        series = [one for one in telemetry.metrics if not one["name"].startswith(_NOT_THE_SHOPS)]
+        names, rows = metric_table(series, int(begin), int(end))
+        _write_csv(case / "data.csv", names, ([int(row[0]), *row[1:]] for row in rows))
+        _write_csv(case / "traces.csv", _SPAN_COLUMNS, _spans(telemetry.spans, begin, end))
+        _write_csv(case / "logs.csv", _LOG_COLUMNS, _logs(telemetry.logs, begin, end))
+        cases.append(case)
+    return cases
+
+
+def _spans(spans: Iterable[Mapping[str, Any]], begin: float, end: float) -> Iterable[list[Any]]:
+    return ([span[name] for name in _SPAN_COLUMNS] for span in spans if begin <= span["startTime"] / 1e6 <= end)
+
+
+def _logs(records: Iterable[Mapping[str, Any]], begin: float, end: float) -> Iterable[list[Any]]:
+    for record in records:
+        if begin <= record["timestamp"] / 1e6 <= end:
+            nanoseconds = record["timestamp"] * 1000
+            text, ids = str(record["body"]), (record["traceId"], record["spanId"])
+            yield [record["timestamp"] // 1_000_000, nanoseconds, record["service"], record["severity"], text, *ids]
+
+
+def _write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows(rows)
+
+
+Cells = dict[int, float]
+
+
+def metric_table(series: Iterable[Mapping[str, Any]], begin: int, end: int) -> tuple[list[str], list[list[float]]]:
+    """Turn metric series (times in microseconds) into RCAEval's table: a row for each second, a column ``<service>_<metric>``.
+
+    Cumulative counters and histograms become their increase in each second. A histogram has a second column (``-mean``). ``begin``
+    and ``end`` are the first and last second since the epoch.
+    """
+    columns: dict[str, Cells] = {}
+    sums: dict[str, Cells] = {}
+    for one in series:
+        name = f"{one['service']}_{str(one['name']).replace('_', '-')}"
+        if one["type"] == "gauge":
+            _add(columns.setdefault(name, {}), _held(one["points"], "value", begin, end))
+        else:
+            measure = "count" if one["type"] == "histogram" else "value"
+            _add(columns.setdefault(name, {}), _risen(one["points"], measure, begin, end))
+        if one["type"] == "histogram":
+            _add(sums.setdefault(name, {}), _risen(one["points"], "sum", begin, end))
+    for name, total in sums.items():
+        counts = columns[name]
+        columns[f"{name}-mean"] = {second: total[second] / counts[second] if counts[second] else 0.0 for second in total}
+    names = sorted(columns)
+    rows = [[float(second), *(columns[name].get(second, 0.0) for name in names)] for second in range(begin, end + 1)]
+    return ["time", *names], rows
+
+
+def _add(column: Cells, more: Cells) -> None:
+    for second, value in more.items():
+        column[second] = column.get(second, 0.0) + value
+
+
+def _held(points: Iterable[Mapping[str, Any]], measure: str, begin: int, end: int) -> Cells:
+    values = sorted((int(point["time"] // 1_000_000), float(point.get(measure) or 0)) for point in points)
+    cells: Cells = {}
+    last, index = 0.0, 0
+    for second in range(begin, end + 1):
+        while index < len(values) and values[index][0] <= second:
+            last = values[index][1]
+            index += 1
+        cells[second] = last
+    return cells
+
+
+def _risen(points: Iterable[Mapping[str, Any]], measure: str, begin: int, end: int) -> Cells:
+    held = _held(points, measure, begin - 1, end)
+    return {second: max(0.0, held[second] - held[second - 1]) for second in range(begin, end + 1)}
+
+
+_TASKS = (("time",), ("reason",), ("component",), ("time", "reason"), ("time", "component"), ("component", "reason"))
+TASKS = {f"task_{number}": asked for number, asked in enumerate((*_TASKS, ("component", "time", "reason")), 1)}
+_ASKED = {"time": "root cause occurrence datetime", "component": "root cause component", "reason": "root cause reason"}
+_POINTS = {
+    "time": "The {which} root cause occurrence time is within 1 minutes (i.e., <=1min) of {value}",
+    "component": "The {which} predicted root cause component is {value}",
+    "reason": "The {which} predicted root cause reason is {value}",
+}
+_APART_S = 60.0
+
+
+def write_openrca(folder: Path, runs: Sequence[IncidentRun], catalogue: Mapping[str, Incident]) -> list[Path]:
+    """Write ``record.csv`` and ``query.csv`` in the format of OpenRCA, and return them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record, query = folder / "record.csv", folder / "query.csv"
+    with record.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["level", "component", "timestamp", "datetime", "reason"])
+        rows.writerows(_record(run, catalogue[run.incident]) for run in runs)
+    with query.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["task_index", "instruction", "scoring_points"])
+        for window in _windows(runs):
+            for task, asked in TASKS.items():
+                rows.writerow([task, _instruction(window, asked), _points(window, asked, catalogue)])
+    return [record, query]
+
+
+def _record(run: IncidentRun, incident: Incident) -> list[str | int]:
+    facts = _facts(run, incident)
+    return ["service", facts["component"], int(run.injected_at), facts["time"], facts["reason"]]
+
+
+def _facts(run: IncidentRun, incident: Incident) -> dict[str, str]:
+    cause = incident.root_cause
+    component, reason = (cause.service, cause.reason) if cause is not None else ("", "")
+    return {"time": _moment(run.injected_at), "component": component, "reason": reason}
+
+
+def _windows(runs: Sequence[IncidentRun]) -> Iterator[list[IncidentRun]]:
+    """Group runs that are less than a minute apart, because OpenRCA scores their times as equal."""
+    window: list[IncidentRun] = []
+    for run in sorted(runs, key=lambda one: one.injected_at):
+        if window and run.injected_at - (window[-1].recovered_at or window[-1].injected_at) >= _APART_S:
+            yield window
+            window = []
+        window.append(run)
+    if window:
+        yield window
+
+
+def _instruction(window: Sequence[IncidentRun], asked: Sequence[str]) -> str:
+    begin = window[0].injected_at // 60 * 60 - 60
+    end = max(run.recovered_at or run.injected_at for run in window) // 60 * 60 + 120
+    failures = "one failure" if len(window) == 1 else f"{len(window)} failures"
+    wanted = " and the ".join(_ASKED[one] for one in asked)
+    return (
+        f"Between {_moment(begin)} and {_moment(end)} (UTC) the virtual shop experienced {failures}. "
+        f"You are tasked with identifying the {wanted}{' of each' if len(window) > 1 else ''}."
+    )
+
+
+def _points(window: Sequence[IncidentRun], asked: Sequence[str], catalogue: Mapping[str, Incident]) -> str:
+    lines = []
+    for number, run in enumerate(window, 1):
+        facts = _facts(run, catalogue[run.incident])
+        which = "only" if len(window) == 1 else f"{number}-th"
+        lines += [_POINTS[one].format(which=which, value=facts[one]) for one in asked]
+    return "\n".join(lines) + "\n"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,1 +1,0 @@
-"""Ground truth and telemetry in the shapes of other benchmarks, from what a journal tells and an observatory holds."""

@@ -1,0 +1,124 @@
+"""Telemetry faults: incidents of a second kind, in which the order is fine and its telemetry is not. One YAML file each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from vshop.incidents.incident import AnswerKey, OrderRequest, RootCause, Trigger, Workshop
+from vshop.incidents.loader import CatalogueError, UnknownIncidentError, read_yaml
+from vshop.incidents.patterns import MetricMove, Value
+from vshop.kit.telemetry.alterations import Alteration
+
+TELEMETRY_FAULTS = Path(__file__).parent / "telemetry_faults"
+CODE = "services/observatory/faults/actions.py"
+
+
+class LogEvidence(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A log record that names the order's id."""
+
+    service: str
+    body: Value
+
+
+class Conclusion(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What can still be concluded, and from which signal; exactly one of ``metric``, ``log`` and ``stock``."""
+
+    says: Annotated[str, Meta(description="The conclusion, in a sentence.")]
+    metric: Annotated[MetricMove, Meta(description="How much it moves for each order.")] | None = None
+    log: LogEvidence | None = None
+    stock: Annotated[bool, Meta(description="The item lists the order among those that its stock includes.")] = False
+
+    def __post_init__(self) -> None:
+        if sum((self.metric is not None, self.log is not None, self.stock)) != 1:
+            raise ValueError("a conclusion has exactly one of metric, log and stock")
+
+    @property
+    def signal(self) -> Literal["metrics", "logs", "stock"]:
+        """The signal that shows it."""
+        return "metrics" if self.metric else "logs" if self.log else "stock"
+
+
+class TelemetryFault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A fault of the telemetry itself, on real orders that go well."""
+
+    schema_version: Literal["1"]
+    id: Annotated[str, Meta(pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)+$", description="Also the name of the file.")]
+    title: Annotated[str, Meta(description="The complaint; it does not reveal the cause.")]
+    story: Annotated[str, Meta(description="What happens and why; part of the answer.")]
+    alter: Annotated[list[Alteration], Meta(min_length=1, description="The withheld or altered telemetry.")]
+    order: Annotated[OrderRequest, Meta(description="The order of the verification.")]
+    orders: Annotated[int, Meta(ge=1, le=50, description="How many orders the verification sends.")] = 1
+    unknown: Annotated[str, Meta(description="What the traces cannot tell.")]
+    concludes: Annotated[list[Conclusion], Meta(min_length=1)]
+    reason: Annotated[str, Meta(description="The cause, in a sentence.")]
+    answer: AnswerKey
+    workshop: Workshop
+
+    fault = True
+    switch = None
+    harmless = None
+    kind = "telemetry"
+
+    @property
+    def trigger(self) -> Trigger:
+        """The orders, as an incident's trigger."""
+        return Trigger(order=self.order, repeat=self.orders)
+
+    @property
+    def root_cause(self) -> RootCause:
+        """The root cause, as an incident has it."""
+        return RootCause(service=self.answer.service, component=self.answer.component, reason=self.reason, code=CODE)
+
+    @property
+    def rollback(self) -> str:
+        """How to end it."""
+        return f"vshop telemetry-faults off {self.id}"
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Return the fault as plain data, with the keys of the file."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+
+class UnknownTelemetryFaultError(UnknownIncidentError):
+    """No telemetry fault has this id."""
+
+    def __init__(self, fault_id: str, known: Mapping[str, Any]) -> None:
+        super().__init__(fault_id, known)
+        near = f" Did you mean {' or '.join(self.near)}?" if self.near else ""
+        self.args = (f"There is no telemetry fault {fault_id!r}.{near} `vshop telemetry-faults list` shows them all.",)
+
+
+def load_telemetry_faults(folder: Path = TELEMETRY_FAULTS) -> dict[str, TelemetryFault]:
+    """Load all telemetry faults by id.
+
+    Raises:
+        CatalogueError: a file is invalid.
+    """
+    return {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_telemetry_fault(fault_id: str) -> TelemetryFault:
+    """Load one telemetry fault.
+
+    Raises:
+        UnknownTelemetryFaultError: no fault has this id.
+        CatalogueError: its file is invalid.
+    """
+    known = {path.stem: path for path in TELEMETRY_FAULTS.glob("*.yaml")}
+    if fault_id not in known:
+        raise UnknownTelemetryFaultError(fault_id, known)
+    return _read(known[fault_id])
+
+
+def _read(path: Path) -> TelemetryFault:
+    try:
+        fault = msgspec.convert(read_yaml(path), TelemetryFault)
+    except msgspec.ValidationError as error:
+        raise CatalogueError(f"{path.name}: {error}") from error
+    if fault.id != path.stem:
+        raise CatalogueError(f"{path.name}: $.id is {fault.id!r}; it must be the file's name")
+    return fault

@@ -1,0 +1,203 @@
+"""Observes the orders of a shop, and knows when their telemetry is complete."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from vshop.incidents.incident import Incident
+from vshop.incidents.patterns import MetricMove
+from vshop.incidents.verify.metric_match import Reading, read_metrics, read_metrics_of_traces, wait_for_export
+from vshop.incidents.verify.observation import Observation, all_whole, observe, own_trace
+from vshop.incidents.verify.protocols import ShopApi, Traces
+from vshop.incidents.verify.verdict import Check, Completeness
+from vshop.kit.telemetry.modes import SDK
+from vshop.shop.client import Placed
+from vshop.shop.clock import Clock
+from vshop.shop.flush import Flush
+
+CALM_S = 0.4
+"""Where services cannot be flushed: a whole trace is complete when no span has arrived for this long (export delay: 0.2 s)."""
+CALM_PARTIAL_S = 1.5
+"""The same for a trace in which a hop is missing: the consumer may only be late."""
+CALM_TIMEOUT_S = 20.0
+UNPROCESSED_S = 1.5
+"""How long a flush waits for the consumer to process the orders' records."""
+STALLED_S = 5.0
+"""How long the outcome waits for unprocessed records, where no span shows that the consumer does not reach them."""
+COUNTED_AFTER_S = 0.1
+"""Where services cannot be flushed: grace period after a span ends before its request is guaranteed to show in the metrics."""
+JUDGED_AHEAD_S = 60.0
+"""How far ahead of the last span alerts are judged once a trace is complete: beyond every rule's grace period."""
+_POLL_EVERY_S = 0.1
+_RECORD_POSITION = ("messaging.kafka.offset", "messaging.destination.partition.id")
+"""A span may lack them: attributes can be limited."""
+
+
+class Observer:
+    """Observes the orders of a shop.
+
+    Attributes:
+        completeness: how completeness was established.
+        complete: whether all telemetry of the orders observed last had arrived.
+        telemetry: the telemetry mode of the services.
+    """
+
+    def __init__(self, shop: ShopApi, traces: Traces, clock: Clock) -> None:
+        self.shop = shop
+        self.traces = traces
+        self.clock = clock
+        self.completeness = Completeness()
+        self.complete = False
+        self.telemetry = SDK
+
+    @property
+    def judges_telemetry(self) -> bool:
+        """Whether the services make the telemetry that incident files describe: only in the mode ``sdk``."""
+        return self.telemetry == SDK
+
+    def observe(self, orders: Sequence[Placed]) -> list[Observation]:
+        """Return an observation of each order as it is now."""
+        return [observe(placed, self.traces, self.shop) for placed in orders]
+
+    def observe_when_complete(
+        self,
+        orders: Sequence[Placed],
+        enough: Callable[[Sequence[Observation]], bool],
+        timeout_s: float = CALM_TIMEOUT_S,
+        judged: Sequence[Placed] | None = None,
+        *,
+        metrics: bool = True,
+    ) -> list[Observation]:
+        """Observe orders once every service has flushed and the consumer has processed their records.
+
+        A record that stays unprocessed also ends the wait, once the observations show enough: its spans are missing because the
+        consumer does not reach it.
+
+        Args:
+            orders: the answered orders.
+            enough: returns whether observations show what is expected, or are whole.
+            timeout_s: seconds to wait for unprocessed records.
+            judged: the orders to observe; all when not given.
+            metrics: flush the metrics too.
+
+        Returns:
+            An observation of each order. No span arrives later.
+        """
+        began = self.clock.monotonic()
+        judged = orders if judged is None else judged
+        while True:
+            flushed = self.flush(orders, metrics=metrics)
+            if not flushed.possible:
+                self.complete = False
+                self.clock.poll(lambda: enough(self.observe(judged)), timeout_s)
+                return self._observe_when_calm(judged)
+            observations = self.observe(judged)
+            if flushed.complete or enough(observations) or self.clock.monotonic() - began > timeout_s:
+                self.complete = flushed.complete
+                self._note("flush", flushed.reason)
+                return observations
+            self.clock.sleep(_POLL_EVERY_S)
+
+    def observe_agent(self, orders: Sequence[Placed], timeout_s: float = CALM_TIMEOUT_S) -> list[Observation]:
+        """Observe what an agent has recorded of orders, once its spans have begun to arrive and none has followed for a while."""
+        self.wait_processed()
+        self.clock.poll(lambda: any(seen.spans for seen in self.observe(orders)), timeout_s)
+        return self._observe_when_calm(orders)
+
+    def wait_processed(self) -> None:
+        """Wait until the consumer has processed every record, but not longer than a stalled consumer deserves."""
+        flushed = self.shop.flush(("stock-updater",), within_s=STALLED_S, metrics=False)
+        if not flushed.possible:
+            self._note("calm window", flushed.reason)
+
+    def flush(self, orders: Sequence[Placed] = (), *, metrics: bool = True) -> Flush:
+        """Flush every service, and wait until the consumer has processed the records of these orders."""
+        traces = [placed.trace_id for placed in orders] or None
+        flushed = self.shop.flush(("orders", "auth-stub"), traces=traces, within_s=UNPROCESSED_S, metrics=metrics)
+        if flushed.possible:
+            offsets = self._offsets(orders)
+            consumer = self.shop.flush(("stock-updater",), traces=traces, offsets=offsets, within_s=UNPROCESSED_S, metrics=metrics)
+            reasons = "; ".join(filter(None, (flushed.reason, consumer.reason)))
+            flushed = Flush(possible=consumer.possible, waiting=consumer.waiting, reason=reasons)
+        if not flushed.possible:
+            self._note("calm window", flushed.reason)
+        return flushed
+
+    def wait_for_metrics(self, observations: Sequence[Observation] = ()) -> None:
+        """Wait until the exported metrics count everything observed, or everything up to now without observations."""
+        ends = [(seen.span.service, seen.span.end_ns / 1e9) for observation in observations for seen in observation.spans]
+        last_end = max((end for _, end in ends), default=0.0)
+        began = self.clock.now()
+        if ends and self.complete:
+            latest_by_service = dict(sorted(ends, key=lambda end: end[1]))
+            wait_for_export(self.shop, self.clock, latest_by_service)
+        elif self.flush().possible:
+            wait_for_export(self.shop, self.clock, max(began, last_end))
+        else:
+            wait_for_export(self.shop, self.clock, last_end + COUNTED_AFTER_S if ends else began)
+
+    def _note(self, by: Literal["flush", "calm window"], reason: str) -> None:
+        """Keep the first reason for an incomplete flush; an impossible flush replaces it."""
+        if reason and (not self.completeness.reason or (by, self.completeness.by) == ("calm window", "flush")):
+            self.completeness = Completeness(by=by, reason=reason)
+
+    def _offsets(self, orders: Sequence[Placed]) -> Mapping[int, int]:
+        offsets: dict[int, int] = {}
+        for placed in orders:
+            for span in own_trace(placed, self.traces).find(kind="PRODUCER"):
+                topic = str(span.attributes.get("messaging.destination.name"))
+                offset, partition = (str(span.stable.get(name, "")) for name in _RECORD_POSITION)
+                if offset.isdecimal() and partition.isdecimal() and not topic.endswith(".dlq"):
+                    offsets[int(partition)] = max(offsets.get(int(partition), 0), int(offset) + 1)
+        return offsets
+
+    def _observe_when_calm(self, orders: Sequence[Placed]) -> list[Observation]:
+        began = changed = self.clock.monotonic()
+        previous: list[frozenset[str]] = []
+        while True:
+            observations = self.observe(orders)
+            ids, now = [observation.span_ids for observation in observations], self.clock.monotonic()
+            if ids != previous:
+                previous, changed = ids, now
+            if now - changed >= (CALM_S if all_whole(observations) else CALM_PARTIAL_S) or now - began > CALM_TIMEOUT_S:
+                return observations
+            self.clock.sleep(_POLL_EVERY_S)
+
+
+class Context(Observer):
+    """An incident and the shop to verify it on; every phase of a verification uses it."""
+
+    def __init__(self, incident: Incident, shop: ShopApi, traces: Traces, clock: Clock, *, alone: bool = True) -> None:
+        super().__init__(shop, traces, clock)
+        self.incident = incident
+        self.alone = alone
+
+    def read_metrics(self, moves: Sequence[MetricMove], since: float = 0.0, trace_ids: Sequence[str] = ()) -> list[Reading]:
+        """Read metrics as totals, or, where others order at the same time, only the measurements of some traces."""
+        if self.alone:
+            return read_metrics(self.shop, moves, since)
+        return read_metrics_of_traces(self.shop, moves, since, trace_ids) if trace_ids else [Reading(0.0, 0.0) for _ in moves]
+
+    def read_alerts(self, since: float, observations: Sequence[Observation], trace_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Read the alerts since a time, as of the end of every rule's grace period if observations are complete."""
+        ends = [seen.span.end_ns / 1e9 for observation in observations for seen in observation.spans]
+        at = max(ends) + JUDGED_AHEAD_S if ends and self.complete else None
+        return self.shop.alerts(since, at=at, trace_ids=() if self.alone else trace_ids)
+
+    def poll_checks(self, check: Callable[[], list[Check]], timeout_s: float) -> list[Check]:
+        """Repeat checks until all pass or the timeout is over; return the latest."""
+        latest: list[Check] = []
+
+        def all_pass() -> bool:
+            latest[:] = check()
+            return all(one.ok for one in latest)
+
+        self.clock.poll(all_pass, timeout_s)
+        return latest
+
+
+def all_trace_ids(orders: Sequence[Placed], observations: Sequence[Observation]) -> list[str]:
+    """Return the ids of the orders' traces and of the linked ones."""
+    found = [placed.trace_id for placed in orders if placed.trace_id] + [
+        one for observation in observations for one in observation.trace_ids
+    ]
+    return list(dict.fromkeys(found))

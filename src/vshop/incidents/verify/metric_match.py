@@ -1,0 +1,150 @@
+"""Reads metrics after an export, and compares how they moved with what a file expects.
+
+Where nobody else orders, a metric's move is the difference of two totals. Where others order at the same time, it is the sum of
+the measurements in the trigger's own traces: the exemplar of a measurement names its trace.
+https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exemplars
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from vshop.incidents.patterns import By, MetricMove
+from vshop.incidents.verify.protocols import ShopApi
+from vshop.incidents.verify.value_match import mismatches
+from vshop.incidents.verify.verdict import Check
+from vshop.kit.telemetry import SHOP_SERVICES
+from vshop.shop.clock import Clock
+
+HEARTBEAT = "http.server.active_requests"
+"""Every service exports this metric each time, because each answers health probes."""
+SILENT_S = 5.0
+"""A service that has not exported for this long is ignored: it is down, or not part of the shop."""
+EXPORT_TIMEOUT_S = 4.0
+_STALE_US = 3_000_000
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One metric at one time.
+
+    Attributes:
+        value: the sum of its matching series.
+        peak: the highest sum since a given time.
+        untraced: number of measurements without an exemplar.
+    """
+
+    value: float
+    peak: float
+    untraced: float = 0.0
+
+
+def wait_for_export(shop: ShopApi, clock: Clock, moments: float | Mapping[str, float]) -> bool:
+    """Wait until services have exported their metrics; return whether they did.
+
+    ``moments`` is when the export must follow, in seconds since the epoch: one for every service, or by service.
+    """
+
+    def all_exported() -> bool:
+        latest: dict[str, float] = {}
+        for series in shop.metrics(HEARTBEAT, points=1):
+            if series["points"] and series["service"] in SHOP_SERVICES:
+                at = series["points"][-1]["time"] / 1e6
+                latest[series["service"]] = max(at, latest.get(series["service"], 0))
+        if isinstance(moments, Mapping):
+            return all(latest.get(service, 0) > moment for service, moment in moments.items())
+        return all(at > moments for at in latest.values() if at > moments - SILENT_S)
+
+    return clock.poll(all_exported, EXPORT_TIMEOUT_S)
+
+
+def read_metrics(shop: ShopApi, moves: Sequence[MetricMove], since: float = 0.0) -> list[Reading]:
+    """Read the totals of metrics, and their peaks since a time (seconds since the epoch)."""
+    series = _series(shop, moves, points=None if since else 1)
+    return [_total(_matching(move, series[move.name]), since) for move in moves]
+
+
+def read_metrics_of_traces(shop: ShopApi, moves: Sequence[MetricMove], since: float, trace_ids: Collection[str]) -> list[Reading]:
+    """Read the measurements of some traces, which began after a time (seconds since the epoch)."""
+    series = _series(shop, moves)
+    return [_measured(_matching(move, series[move.name]), since, trace_ids) for move in moves]
+
+
+def metric_checks(moves: Sequence[MetricMove], before: Sequence[Reading], after: Sequence[Reading]) -> list[Check]:
+    """Check each metric's move between two readings."""
+    return [_check(move, old, new) for move, old, new in zip(moves, before, after, strict=True)]
+
+
+def _check(move: MetricMove, before: Reading, after: Reading) -> Check:
+    moved = after.value - before.value
+    match move.moves:
+        case By(by=None, at_least=least):
+            ok, wanted = moved >= (least or 0), f"by {least:g} or more"
+        case By(by=by):
+            ok, wanted = moved == by, f"by {by:g}"
+        case "up":
+            ok, wanted = moved > 0, "up"
+        case "none":
+            ok, wanted = moved == 0, "not at all"
+        case _:
+            ok, wanted = after.peak > before.value and moved == 0, "up, and back"
+    named = "".join(f" {name}={value}" for name, value in move.attributes.items())
+    seen = f"by {moved:g}, from {before.value:g} to {after.value:g}" + (
+        f", at most {after.peak:g}" if move.moves == "upAndBack" else ""
+    )
+    if after.untraced:
+        ok, seen = (
+            False,
+            f"{seen}; {after.untraced:g} measurements name no trace, so they cannot be distinguished from other orders'",
+        )
+    evidence = {"before": before.value, "after": after.value, "peak": after.peak}
+    return Check(what="metric", ok=ok, expected=f"{move.name}{named} moves {wanted}", seen=seen, evidence=evidence)
+
+
+def _series(shop: ShopApi, moves: Sequence[MetricMove], points: int | None = None) -> dict[str, list[dict[str, Any]]]:
+    return {name: shop.metrics(name, points=points) for name in {move.name for move in moves}}
+
+
+def _matching(move: MetricMove, series: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [
+        one
+        for one in series
+        if one["points"]
+        and one["service"] in SHOP_SERVICES
+        and move.service in {None, one["service"]}
+        and not mismatches(move.attributes, one["attributes"])
+    ]
+
+
+def _total(matching: Sequence[Mapping[str, Any]], since: float) -> Reading:
+    newest = max((one["points"][-1]["time"] for one in matching), default=0)
+    value = peak = 0.0
+    for one in matching:
+        points = one["points"]
+        # For example the lag of a partition that moved to another consumer.
+        stale = one["type"] == "gauge" and points[-1]["time"] < newest - _STALE_US
+        value += 0.0 if stale else _number(points[-1])
+        peak += max((_number(point) for point in points if point["time"] / 1e6 >= since), default=0.0)
+    return Reading(value, peak)
+
+
+def _measured(matching: Sequence[Mapping[str, Any]], since: float, trace_ids: Collection[str]) -> Reading:
+    value = untraced = 0.0
+    for one in matching:
+        before = 0.0
+        for point in one["points"]:
+            now = _number(point)
+            if point["time"] / 1e6 >= since:
+                measured = [
+                    (exemplar["traceId"], 1.0 if "count" in point else float(exemplar["value"]))
+                    for exemplar in point.get("exemplars", ())
+                ]
+                value += sum(number for trace_id, number in measured if trace_id in trace_ids)
+                untraced += now - before - sum(number for _, number in measured)
+            before = now
+    return Reading(value, value, untraced)
+
+
+def _number(point: Mapping[str, Any]) -> float:
+    value = point.get("value", point.get("count"))
+    return float(value) if value is not None else 0.0

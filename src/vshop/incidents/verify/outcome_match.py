@@ -1,0 +1,108 @@
+"""Compares the trigger's outcome with the expected one: answers, stock, dead letters."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from vshop.incidents.incident import ExpectedOutcome, StockChange
+from vshop.incidents.verify.protocols import ShopApi
+from vshop.incidents.verify.value_match import mismatch, mismatches
+from vshop.incidents.verify.verdict import Check
+from vshop.shop.client import Placed
+
+Stocks = Mapping[int, int]
+"""Stock by item id."""
+
+
+def answer_checks(outcome: ExpectedOutcome, orders: Sequence[Placed]) -> list[Check]:
+    """Check the answer to each order."""
+    checks = []
+    for placed in orders:
+        reasons = mismatches(outcome.headers, _CaseInsensitive(placed.headers)) + mismatches(outcome.body, placed.body)
+        status = mismatch(outcome.status, placed.status)
+        if status is not None:
+            said = placed.body.get("detail")
+            reasons.insert(0, f"status {status}" + (f" ({said})" if said else ""))
+        expected = f"{outcome.status if outcome.status is not None else 'an answer'}" + "".join(
+            f", {name} {value}" for name, value in [*outcome.headers.items(), *outcome.body.items()]
+        )
+        evidence = {"traceId": placed.trace_id, "status": placed.status}
+        seen = "; ".join(reasons) or str(placed.status)
+        checks.append(Check(what="answer", ok=not reasons, expected=expected, seen=seen, evidence=evidence))
+    return checks
+
+
+def read_stocks(changes: Sequence[StockChange], shop: ShopApi) -> dict[int, int]:
+    """Read the stock of every item in the expected changes."""
+    return {change.item_id: int(shop.item(change.item_id)["stock"]) for change in changes}
+
+
+def stock_checks(changes: Sequence[StockChange], before: Stocks, shop: ShopApi) -> list[Check]:
+    """Check by how much the stock has changed so far."""
+    checks = []
+    for change in changes:
+        now = int(shop.item(change.item_id)["stock"])
+        old = before[change.item_id]
+        checks.append(
+            Check(
+                what="stock",
+                ok=now - old == change.change,
+                expected=f"item {change.item_id} changes by {change.change}",
+                seen=f"by {now - old}, from {old} to {now}",
+                evidence={"itemId": change.item_id, "before": old, "after": now},
+            )
+        )
+    return checks
+
+
+def own_dead_letters(orders: Sequence[Placed], trace_ids: Collection[str], shop: ShopApi) -> list[dict[str, Any]]:
+    """Return the dead letters with one of the orders' ids, or with one of their trace ids."""
+    order_ids = [placed.order_id for placed in orders if placed.order_id]
+    return [
+        letter
+        for letter in shop.dead_letters()
+        if letter["traceId"] in trace_ids or any(one in (letter.get("value") or "") for one in order_ids)
+    ]
+
+
+def dead_letter_checks(
+    outcome: ExpectedOutcome, orders: Sequence[Placed], trace_ids: Collection[str], shop: ShopApi
+) -> list[Check]:
+    """Check how many dead letters the trigger's orders have become."""
+    if outcome.dead_letters is None:
+        return []
+    letters = own_dead_letters(orders, trace_ids, shop)
+    return [
+        Check(
+            what="dead letters",
+            ok=len(letters) == outcome.dead_letters,
+            expected=str(outcome.dead_letters),
+            seen=str(len(letters)),
+            evidence={"ids": [letter["id"] for letter in letters]} if letters else {},
+        )
+    ]
+
+
+def applied_checks(outcome: ExpectedOutcome, placed: Placed, shop: ShopApi) -> list[Check]:
+    """Check whether the stock includes an order, for which no earlier stock is needed."""
+    if not outcome.stocks or not placed.accepted:
+        return []
+    wanted = any(change.change for change in outcome.stocks)
+    applied = any(placed.order_id in item["recent"] for item in shop.stock())
+    words = {True: "the stock includes the order", False: "the stock does not include the order"}
+    return [Check(what="stock", ok=applied == wanted, expected=words[wanted], seen=words[applied])]
+
+
+def journal_check(incident: str, shop: ShopApi) -> Check:
+    """Check that the board's journal ends with an incident's ``on`` and ``off``."""
+    states = [str(line["state"]) for line in shop.journal() if line["incident"] == incident][-2:]
+    return Check(what="journal", ok=states == ["on", "off"], expected="on, off", seen=", ".join(states) or "no line")
+
+
+class _CaseInsensitive(dict[str, str]):
+    """Headers, found by their names in any case."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__({name.lower(): value for name, value in headers.items()})
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        return super().get(name.lower(), default)

@@ -1,0 +1,44 @@
+"""Sends a trigger's orders."""
+
+import uuid
+from collections.abc import Iterator
+
+from vshop.incidents.incident import Step, Trigger
+from vshop.incidents.verify.protocols import ShopApi
+from vshop.kit.chaos.baggage import BAGGAGE_KEY
+from vshop.shop.client import USERS, Placed
+from vshop.shop.clock import Clock
+
+
+def send_trigger(trigger: Trigger, shop: ShopApi, clock: Clock, incident: str | None = None) -> list[Placed]:
+    """Run a trigger's steps, and return the answers to its orders; ``incident`` is switched on for them by baggage."""
+    key = str(uuid.uuid4())
+    baggage = {"baggage": f"{BAGGAGE_KEY}={incident}"} if incident else {}
+    placed: list[Placed] = []
+    for step in trigger.steps:
+        if step.wait_ms is not None:
+            clock.sleep(step.wait_ms / 1000)
+        placed += _send_step(step, shop, key, baggage)
+    return placed
+
+
+def judged_orders(trigger: Trigger, placed: list[Placed]) -> list[Placed]:
+    """Return the orders that must show what the file expects."""
+    return placed[-1:] if trigger.judge == "last" else placed
+
+
+def _send_step(step: Step, shop: ShopApi, key: str, baggage: dict[str, str]) -> Iterator[Placed]:
+    if step.order is None:
+        return
+    order, shopper = step.order, USERS[step.order.user]
+    headers = {**step.headers, **baggage} | ({"Idempotency-Key": key} if step.idempotency_key else {})
+    for _ in range(step.repeat):
+        token = shop.token(shopper, headers=baggage) if step.token == "fresh" else step.token
+        yield shop.place_order(
+            order.item_id,
+            order.quantity,
+            username=order.username or shopper,
+            discount_code=order.discount_code,
+            token=None if token == "none" else token,
+            headers=headers,
+        )

@@ -1,0 +1,1 @@
+"""The chaos board's switches, evaluated inside a service."""

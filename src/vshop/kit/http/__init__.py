@@ -1,0 +1,1 @@
+"""The parts that the services' HTTP APIs share."""

@@ -1,0 +1,51 @@
+"""Liveness and readiness: ``GET /healthz`` and ``GET /readyz``. Readiness does real work."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+Check = Callable[[], str]
+"""Does one small piece of real work and describes its result; raises if it fails."""
+
+
+class DegradedError(Exception):
+    """The service works, but something holds it up: the message says what. It stays ready."""
+
+
+def blueprint(service: str, checks: Mapping[str, Check]) -> Blueprint:
+    """Make the two endpoints.
+
+    ``/healthz`` answers 200 as long as the process can answer: a failing dependency is no reason to restart it.
+    ``/readyz`` runs every check and answers 200, or 503 if one failed, with the results:
+    ``{"service", "status": "ready" | "degraded" | "not ready", "checks": {name: {"ok", "seen", "ms"}}}``.
+    A check that raises DegradedError is ok; the status is then ``degraded``, with 200.
+    """
+    health = Blueprint("health", __name__)
+
+    @health.get("/healthz")
+    def live() -> dict[str, str]:
+        return {"service": service, "status": "alive"}
+
+    @health.get("/readyz")
+    def ready() -> tuple[Response, int]:
+        results = {name: _run(check) for name, check in checks.items()}
+        ok = all(result["ok"] for result in results.values())
+        degraded = [name for name, result in results.items() if result.pop("degraded")]
+        status = "not ready" if not ok else "degraded" if degraded else "ready"
+        return jsonify(service=service, status=status, checks=results), 200 if ok else 503
+
+    return health
+
+
+def _run(check: Check) -> dict[str, Any]:
+    started = time.perf_counter()
+    degraded = False
+    try:
+        seen, ok = check(), True
+    except DegradedError as error:
+        seen, ok, degraded = str(error), True, True
+    except Exception as error:  # noqa: BLE001 - any error is the check's result
+        seen, ok = f"{type(error).__name__}: {error}", False
+    return {"ok": ok, "degraded": degraded, "seen": seen, "ms": round((time.perf_counter() - started) * 1000, 1)}

@@ -1,0 +1,66 @@
+"""Error answers as ``application/problem+json`` (RFC 9457, https://www.rfc-editor.org/rfc/rfc9457)."""
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g
+from opentelemetry import trace
+from werkzeug.exceptions import HTTPException
+
+from vshop.kit.telemetry import errors
+
+log = logging.getLogger(__name__)
+
+
+class Problem(Exception):  # noqa: N818 - the RFC's own word
+    """An error response: raise it anywhere below a view.
+
+    Attributes:
+        status: HTTP status.
+        detail: what failed and what the caller can do.
+        headers: headers to add.
+        members: extension members, such as ``field`` or ``hop``.
+    """
+
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        self.members = members
+
+
+def answer(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
+    """Build the response. Members that are None are left out."""
+    known = {name: value for name, value in members.items() if value is not None}
+    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **known}
+    return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
+
+
+def install(app: Flask) -> None:
+    """Answer every error with a problem: :class:`Problem`, Flask's errors (404, 405, 413 …) and unexpected exceptions.
+
+    An unexpected exception is recorded on the current span and logged. The caller gets 500 and the trace id.
+    """
+
+    @app.errorhandler(Problem)
+    def _problem(error: Problem) -> Response:
+        if error.__cause__ is not None and error.status >= 500:
+            errors.count(error.__cause__)
+        return answer(error.status, error.detail, error.headers, **error.members)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        headers = {name: value for name, value in error.get_headers() if name.lower() not in {"content-type", "content-length"}}
+        return answer(error.code or 500, error.description or "", headers)
+
+    @app.errorhandler(Exception)
+    def _unforeseen(error: Exception) -> Response:
+        span = trace.get_current_span()
+        errors.record(span, error)
+        g.error_type = errors.error_type(error)
+        log.error("unforeseen failure", exc_info=error)
+        context = span.get_span_context()
+        return answer(500, "Something failed inside; the trace says what.", traceId=trace.format_trace_id(context.trace_id))

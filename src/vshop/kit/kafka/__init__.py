@@ -1,0 +1,1 @@
+"""Kafka: client properties, records, sending and processing, each with its spans."""

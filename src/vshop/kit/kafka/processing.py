@@ -1,0 +1,109 @@
+"""Wraps the processing of a Kafka record in its span. It uses no instrumentation library, so that you can read how it works.
+
+Span name, kind and attributes: https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import context, metrics, trace
+from opentelemetry.trace import Link, Span, SpanKind
+
+from vshop.kit.chaos.carrier import use_incidents
+from vshop.kit.kafka.context import SECONDS_BUCKETS, extract, set_key_attribute
+from vshop.kit.kafka.record import Record
+from vshop.kit.settings import Settings
+from vshop.kit.telemetry import errors
+from vshop.kit.telemetry.dialects import spell
+from vshop.kit.telemetry.payloads import Payloads
+
+tracer = trace.get_tracer("vshop.kafka")
+
+
+class Processing:
+    """Wraps the processing of each record in a ``process <topic>`` span."""
+
+    def __init__(self, settings: Settings, payloads: Payloads, *, own_spans: bool = True) -> None:
+        """Prepare it.
+
+        Args:
+            settings: ``kafka_trace`` and ``kafka_group`` are read.
+            payloads: puts value and headers on the span.
+            own_spans: False if an agent makes the spans of records; its current span is used then.
+        """
+        self._own_spans = own_spans
+        self._child = settings.kafka_trace == "child"
+        self._group = settings.kafka_group
+        self._payloads = payloads
+        meter = metrics.get_meter("vshop.kafka")
+        self._consumed = meter.create_counter("messaging.client.consumed.messages", "{message}", "Records taken from Kafka")
+        self._duration = meter.create_histogram(
+            "messaging.process.duration", "s", "Time to process a record", explicit_bucket_boundaries_advisory=SECONDS_BUCKETS
+        )
+
+    @contextmanager
+    def span(self, record: Record) -> Iterator[Span]:
+        """Process a record inside its span and with its incidents (see :meth:`_start`).
+
+        An exception that leaves the block is recorded on the span, sets its status to error, and propagates.
+        """
+        attributes: dict[str, Any] = spell(
+            "messaging",
+            {
+                "messaging.system": "kafka",
+                "messaging.destination.name": record.topic,
+                "messaging.operation.name": "process",
+                "messaging.operation.type": "process",
+                "messaging.consumer.group.name": self._group,
+            },
+        )
+        started = time.perf_counter()
+        with use_incidents(record.header), self._start(record, attributes) as span:
+            try:
+                yield span
+            except Exception as error:
+                attributes["error.type"] = errors.error_type(error)
+                errors.record(span, error)
+                raise
+            finally:
+                self._consumed.add(1, attributes)
+                self._duration.record(time.perf_counter() - started, attributes)
+
+    @contextmanager
+    def _start(self, record: Record, attributes: dict[str, Any]) -> Iterator[Span]:
+        """Start a span as a child of the producer's, or in a new trace with a link to it (``SHOP_KAFKA_TRACE``).
+
+        The record's baggage is in the current context inside the block. Without own spans, the current span is used.
+        """
+        if not self._own_spans:
+            span = trace.get_current_span()
+            self._describe(span, record)
+            yield span
+            return
+        sent = extract(record.headers)
+        creation = trace.get_current_span(sent).get_span_context()
+        token = context.attach(sent if self._child else trace.set_span_in_context(trace.INVALID_SPAN, sent))
+        try:
+            with tracer.start_as_current_span(
+                f"process {record.topic}",
+                kind=SpanKind.CONSUMER,
+                attributes=attributes,
+                links=None if self._child or not creation.is_valid else [Link(creation)],
+                record_exception=False,
+                set_status_on_exception=False,
+            ) as span:
+                place = {"messaging.destination.partition.id": str(record.partition), "messaging.kafka.offset": record.offset}
+                span.set_attributes(spell("messaging", {**place, "messaging.message.body.size": len(record.value or b"")}))
+                set_key_attribute(span, record.key)
+                self._describe(span, record)
+                yield span
+        finally:
+            context.detach(token)
+
+    def _describe(self, span: Span, record: Record) -> None:
+        # Explains the gap in the waterfall: how long the record waited on the topic.
+        span.set_attribute("shop.kafka.queue_time_ms", max(0, int(time.time() * 1000) - record.time_ms))
+        self._payloads.put(span, "shop.kafka.value", record.value)
+        self._payloads.put_headers(span, "shop.kafka.headers", record.headers)

@@ -1,0 +1,178 @@
+"""Sends records to Kafka, each in its span, without an instrumentation library, so that you can read how it works.
+
+Span name, kind and attributes: https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from opentelemetry import metrics, trace
+from opentelemetry.trace import SpanKind
+
+from vshop.kit.kafka.connection import client_properties
+from vshop.kit.kafka.context import SECONDS_BUCKETS, inject, set_key_attribute
+from vshop.kit.kafka.record import MAX_RECORD_BYTES, Headers, Record, to_record
+from vshop.kit.settings import Settings
+from vshop.kit.telemetry.dialects import spell
+from vshop.kit.telemetry.payloads import Payloads
+
+tracer = trace.get_tracer("vshop.kafka")
+
+# Names of the errors after which the record is certainly not on the topic. After any other, it may be.
+_REFUSED = {
+    "_INVALID_ARG",
+    "_PURGE_QUEUE",
+    "_QUEUE_FULL",
+    "_UNKNOWN_PARTITION",
+    "_UNKNOWN_TOPIC",
+    "CLUSTER_AUTHORIZATION_FAILED",
+    "INVALID_RECORD",
+    "INVALID_REQUIRED_ACKS",
+    "INVALID_TIMESTAMP",
+    "MSG_SIZE_TOO_LARGE",
+    "NOT_ENOUGH_REPLICAS",
+    "POLICY_VIOLATION",
+    "RECORD_LIST_TOO_LARGE",
+    "TOPIC_AUTHORIZATION_FAILED",
+    "TOPIC_EXCEPTION",
+    "UNSUPPORTED_COMPRESSION_TYPE",
+    "UNSUPPORTED_FOR_MESSAGE_FORMAT",
+}
+
+
+class DeliveryError(Exception):
+    """Kafka did not acknowledge the record; the message is Kafka's.
+
+    Attributes:
+        refused: True if the record is certainly not on the topic; False if only the acknowledgement may be lost.
+        error_type: Kafka's name of the error, such as ``MSG_SIZE_TOO_LARGE``.
+    """
+
+    def __init__(self, message: str, *, code: str, refused: bool) -> None:
+        super().__init__(message)
+        self.error_type = code
+        self.refused = refused
+
+
+class Sender:
+    """Sends records, each in a ``send <topic>`` span that ends with Kafka's acknowledgement."""
+
+    def __init__(self, settings: Settings, payloads: Payloads, client_id: str, *, own_spans: bool = True) -> None:
+        """Connect in the background.
+
+        Args:
+            settings: ``kafka_bootstrap`` and ``kafka_ack_timeout_s`` are read.
+            payloads: puts the value on the span.
+            client_id: ``messaging.client.id``.
+            own_spans: False if an agent makes the spans of records and adds the trace context.
+        """
+        self._own_spans = own_spans
+        self._payloads = payloads
+        self._client_id = client_id
+        self._producer = Producer(
+            {
+                **client_properties(settings),
+                "client.id": client_id,
+                "enable.idempotence": True,  # a retry inside librdkafka is never a second record
+                "acks": "all",
+                "linger.ms": 0,  # the shopper waits for this acknowledgement
+                "delivery.timeout.ms": int(settings.kafka_ack_timeout_s * 1000),
+                "message.max.bytes": MAX_RECORD_BYTES,
+                "log_level": 2,
+            },
+            logger=logging.getLogger("librdkafka"),
+        )
+        self._timeout_s = settings.kafka_ack_timeout_s
+        self._open = True
+        meter = metrics.get_meter("vshop.kafka")
+        self._sent = meter.create_counter("messaging.client.sent.messages", "{message}", "Records handed to Kafka")
+        self._duration = meter.create_histogram(
+            "messaging.client.operation.duration",
+            "s",
+            "Time until Kafka acknowledged",
+            explicit_bucket_boundaries_advisory=SECONDS_BUCKETS,
+        )
+        # This thread starts before any request, because it must not inherit a request's context.
+        self._poller = threading.Thread(target=self._poll, name="kafka-delivery-reports", daemon=True)
+        self._poller.start()
+
+    def _poll(self) -> None:
+        while self._open:
+            self._producer.poll(0.1)
+
+    def send(
+        self, topic: str, value: bytes | None, key: bytes | None, headers: Headers | None = None, *, with_context: bool = True
+    ) -> Record:
+        """Send one record and return it, with its partition and offset, once Kafka has acknowledged it.
+
+        The current trace context and baggage are added to the headers, unless ``with_context`` is False: then the trace ends here.
+
+        Raises:
+            DeliveryError: Kafka refused it, could not be reached, or did not acknowledge in time.
+        """
+        attributes: dict[str, Any] = spell(
+            "messaging",
+            {
+                "messaging.system": "kafka",
+                "messaging.destination.name": topic,
+                "messaging.operation.name": "send",
+                "messaging.operation.type": "send",
+            },
+        )
+        own_span = tracer.start_as_current_span(f"send {topic}", kind=SpanKind.PRODUCER, attributes=attributes)
+        with own_span if self._own_spans else contextlib.nullcontext(trace.INVALID_SPAN) as span:
+            details = {"messaging.client.id": self._client_id, "messaging.message.body.size": len(value or b"")}
+            span.set_attributes(spell("messaging", details))
+            set_key_attribute(span, key)
+            self._payloads.put(span, "shop.kafka.value", value)
+            started = time.perf_counter()
+            try:
+                sent = self._deliver(topic, value, key, self._inject(headers) if with_context else headers or [])
+            except DeliveryError as error:
+                attributes["error.type"] = error.error_type
+                span.set_attribute("error.type", attributes["error.type"])
+                raise
+            finally:
+                self._sent.add(1, attributes)
+                self._duration.record(time.perf_counter() - started, attributes)
+            place = {"messaging.destination.partition.id": str(sent.partition), "messaging.kafka.offset": sent.offset}
+            span.set_attributes(spell("messaging", place))
+            return sent
+
+    def _inject(self, headers: Headers | None) -> Headers:
+        return inject(headers, trace_context=self._own_spans)
+
+    def _deliver(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers) -> Record:
+        done = threading.Event()
+        report: list[tuple[KafkaError | None, Message]] = []
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            report.append((error, message))
+            done.set()
+
+        try:
+            self._producer.produce(topic, value, key, on_delivery=on_delivery, headers=list(headers))
+        except KafkaException as error:
+            raise DeliveryError(error.args[0].str(), code=error.args[0].name(), refused=True) from error
+        except BufferError as error:
+            raise DeliveryError(str(error), code="_QUEUE_FULL", refused=True) from error
+        if not done.wait(self._timeout_s + 1):
+            raise DeliveryError(f"no acknowledgement within {self._timeout_s:g} s", code="_MSG_TIMED_OUT", refused=False)
+        failed, message = report[0]
+        if failed is not None:
+            raise DeliveryError(failed.str(), code=failed.name(), refused=failed.name() in _REFUSED) from KafkaException(failed)
+        return to_record(message)
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        """Request a topic's metadata within ``timeout`` seconds."""
+        return self._producer.list_topics(topic, timeout)
+
+    def close(self) -> None:
+        """Wait for unacknowledged records, then stop."""
+        self._producer.flush(self._timeout_s)
+        self._open = False
+        self._poller.join(timeout=1)

@@ -1,0 +1,42 @@
+"""Records errors: on the span, and in the counter ``shop.errors``."""
+
+import traceback
+
+from opentelemetry import metrics
+from opentelemetry.trace import Span, StatusCode
+
+from vshop.kit.telemetry.secrets import redact
+
+_errors = metrics.get_meter("vshop.kit").create_counter("shop.errors", "{error}", "Failures by error.type and exception.type")
+
+
+def error_type(error: BaseException) -> str:
+    """Return ``error.type``: the exception's ``error_type``, or the server's error code, or the class."""
+    own = getattr(error, "error_type", None)
+    if isinstance(own, str):
+        return own
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):  # botocore's ClientError: one class for many codes
+        return str(response.get("Error", {}).get("Code", type(error).__qualname__))
+    return type(error).__qualname__
+
+
+def exception_type(error: BaseException) -> str:
+    """Return ``exception.type``: the class with its module, as OpenTelemetry's ``record_exception`` names it."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def count(error: BaseException) -> None:
+    """Count an error. Call it inside the error's span, so that the exemplar links to the span."""
+    _errors.add(1, {"error.type": error_type(error), "exception.type": exception_type(error)})
+
+
+def record(span: Span, error: BaseException) -> None:
+    """Record an exception without secrets on its span, set the span's status to error, and count the error."""
+    if span.is_recording():
+        stack = "".join(traceback.format_exception(error))
+        span.record_exception(error, {"exception.message": redact(str(error)), "exception.stacktrace": redact(stack)})
+        span.set_attribute("error.type", error_type(error))
+        span.set_status(StatusCode.ERROR, redact(f"{type(error).__name__}: {error}"))
+    count(error)

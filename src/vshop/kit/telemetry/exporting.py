@@ -1,0 +1,286 @@
+"""The exporters that ``OTEL_*_EXPORTER`` names. They remove secrets from spans and logs."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, StatusCode, TraceState, set_span_in_context
+from requests.utils import get_environ_proxies
+
+from vshop.kit.settings import SettingsError
+from vshop.kit.telemetry.modes import DEFAULTS
+from vshop.kit.telemetry.secrets import redact, redact_field, redact_value
+from vshop.kit.telemetry.sending import LightSession, RetryQueue
+from vshop.kit.telemetry.variables import PROTOCOLS, STORE, TEMPORALITY, otlp_endpoint, otlp_protocol
+
+EXCEPTION = "exception"
+"""Name of a span event, or of a log record, with an exception."""
+_OVER_HTTP = (OTLPSpanExporter, OTLPMetricExporter, OTLPLogExporter)
+_OTLP = "OTEL_EXPORTER_OTLP_"
+_OTLP_EXPORTERS = {"otlp", *PROTOCOLS.values()}
+
+
+def make_all_exporters(signal: str) -> tuple[list[Any], list[Any]]:
+    """Make the exporters of a signal: those to which every item must get, and further ones.
+
+    With a store of the shop's own, that is the first. Otherwise all exporters that the variables name are.
+
+    Raises:
+        SettingsError: no such exporter is installed, or it cannot start.
+    """
+    named = make_exporters(signal)
+    store = os.environ.get(STORE)
+    if not store:
+        return named, []
+    return [_make_for_store(signal, store)] if _names(signal) != ["none"] else [], named
+
+
+def make_exporters(signal: str) -> list[Any]:
+    """Make the exporters that ``OTEL_*`` variables name for a signal: ``traces``, ``metrics`` or ``logs``.
+
+    Raises:
+        SettingsError: no such exporter is installed, or it cannot start.
+    """
+    # The shop's own store has an exporter already.
+    only_store = STORE in os.environ and not otlp_endpoint(signal.upper(), os.environ)
+    made = [_make(signal, name) for name in _names(signal) if not (only_store and name in _OTLP_EXPORTERS)]
+    return [one for one in made if one is not None]
+
+
+def _names(signal: str) -> list[str]:
+    return [name.strip() for name in (os.environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp").split(",")]
+
+
+def _make(signal: str, name: str) -> Any:
+    variable = f"OTEL_{signal.upper()}_EXPORTER"
+    if name == "otlp":
+        protocol, variable = otlp_protocol(signal.upper(), os.environ)
+        name = PROTOCOLS.get(protocol, protocol)
+    kind = component(variable, f"opentelemetry_{signal}_exporter", name)
+    if kind is None:
+        return None
+    try:
+        return kind(session=LightSession()) if kind in _OVER_HTTP and _sends_plain_http() else kind()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{variable}: the exporter {name} cannot start: {error}.") from error
+
+
+def _make_for_store(signal: str, endpoint: str) -> Any:
+    """Make the exporter to the shop's own store. Headers, certificates and the like are for the user's endpoint."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_OTLP) and name != TEMPORALITY}
+    os.environ |= {f"{_OTLP}ENDPOINT": endpoint, f"{_OTLP}TIMEOUT": DEFAULTS[f"{_OTLP}TIMEOUT"]}
+    kind = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter, "logs": OTLPLogExporter}[signal]
+    try:
+        return kind(session=LightSession())
+    finally:
+        del os.environ[f"{_OTLP}ENDPOINT"], os.environ[f"{_OTLP}TIMEOUT"]
+        os.environ |= hidden
+
+
+def component(variable: str, group: str, name: str) -> Any:
+    """Return a component of OpenTelemetry that a package has registered, or None for ``none``.
+
+    Args:
+        variable: the ``OTEL_*`` variable that names it.
+        group: group of entry points, such as ``opentelemetry_traces_exporter``.
+        name: the component's name.
+
+    Raises:
+        SettingsError: no package that is installed has it.
+    """
+    if name.lower() == "none":
+        return None
+    found = entry_points(group=group)
+    if name not in found.names:
+        known = found.names - {"otlp_proto_http"} | {"otlp"} if "exporter" in group else found.names
+        raise SettingsError(f"{variable}: no installed package has {name!r}. Installed: {', '.join(sorted(known))}.")
+    return found[name].load()
+
+
+def _sends_plain_http() -> bool:
+    """Return whether every exporter sends plain HTTP without a proxy and without a credential provider."""
+    endpoints = ("", "_TRACES", "_METRICS", "_LOGS")
+    urls = [url for signal in endpoints if (url := os.environ.get(f"OTEL_EXPORTER_OTLP{signal}_ENDPOINT"))]
+    with_provider = any(name.startswith("OTEL_") and name.endswith("_CREDENTIAL_PROVIDER") for name in os.environ)
+    return not with_provider and all(url.startswith("http://") and not get_environ_proxies(url) for url in urls)
+
+
+_FLUSH_S = 3.0
+
+
+class _Redacting:
+    """What both redacting exporters share: batches that the receiver does not acknowledge are sent again."""
+
+    _signal = ""
+
+    def __init__(self, exporter: SpanExporter | LogRecordExporter) -> None:
+        self._exporter: Any = exporter
+        self.retries = RetryQueue(self._acknowledged, self._signal)
+
+    def _acknowledged(self, items: Sequence[Any]) -> bool:
+        raise NotImplementedError
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what waits. Returns whether the receiver has acknowledged everything."""
+        self.retries.flush(min(_FLUSH_S, timeout_millis / 1000))
+        return bool(self._exporter.force_flush(timeout_millis)) and not self.retries.waiting
+
+    def shutdown(self) -> None:
+        """Send what waits once more, and shut the exporter behind down."""
+        self.retries.close()
+        self._exporter.shutdown()
+
+
+class RedactingSpanExporter(_Redacting, SpanExporter):
+    """Removes secrets before it passes spans to another exporter."""
+
+    _signal = "traces"
+
+    def __init__(self, exporter: SpanExporter, *, exception_events: bool = True) -> None:
+        """Args: exporter: receives the spans. exception_events: False to leave out exceptions, which are logged."""
+        super().__init__(exporter)
+        self._exception_events = exception_events
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export the spans without secrets."""
+        clean = [redact_span(span, exception_events=self._exception_events) for span in spans]
+        return SpanExportResult.SUCCESS if self.retries.send(clean) else SpanExportResult.FAILURE
+
+    def _acknowledged(self, items: Sequence[ReadableSpan]) -> bool:
+        with suppress_instrumentation():
+            return bool(self._exporter.export(items) is SpanExportResult.SUCCESS)
+
+
+class RedactingLogExporter(_Redacting, LogRecordExporter):
+    """Removes secrets before it passes log records to another exporter."""
+
+    _signal = "logs"
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        """Export the records without secrets in body and attributes."""
+        sent = self.retries.send([_redact_record(record) for record in batch])
+        return LogRecordExportResult.SUCCESS if sent else LogRecordExportResult.FAILURE
+
+    def _acknowledged(self, items: Sequence[ReadableLogRecord]) -> bool:
+        with suppress_instrumentation():
+            return bool(self._exporter.export(items) is LogRecordExportResult.SUCCESS)
+
+
+def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the attributes without secrets; the same mapping if there are none."""
+    found = {}
+    for name, value in (attributes or {}).items():
+        cleaned = redact_field(name, value)
+        if cleaned is not value and cleaned != value:
+            found[name] = cleaned
+    return {**(attributes or {}), **found} if found else attributes
+
+
+def redact_span(span: ReadableSpan, *, exception_events: bool = True) -> ReadableSpan:
+    """Return the span without secrets in its name, trace state, attributes, events, links and status.
+
+    Args:
+        span: the span.
+        exception_events: False to leave out the events of exceptions.
+    """
+    given = span.attributes  # every access makes a new proxy
+    name, attributes, context = redact(span.name), _clean(given), _redact_context(span.context)
+    description = redact(span.status.description) if span.status.description else span.status.description
+    events = [_redact_event(event) for event in span.events if exception_events or event.name != EXCEPTION]
+    links = [_redact_link(link) for link in span.links]
+    unchanged = attributes is given and description == span.status.description and name == span.name
+    unchanged = unchanged and context is span.context and len(events) == len(span.events)
+    if unchanged and all(new is old for new, old in zip([*events, *links], [*span.events, *span.links], strict=True)):
+        return span
+    return ReadableSpan(
+        name=name,
+        context=context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=attributes,
+        events=events,
+        links=links,
+        kind=span.kind,
+        status=type(span.status)(span.status.status_code, description),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _redact_event(event: Event) -> Event:
+    name, attributes = redact(event.name), _clean(event.attributes)
+    return event if name == event.name and attributes is event.attributes else Event(name, attributes, event.timestamp)
+
+
+def _redact_link(link: Link) -> Link:
+    attributes, context = _clean(link.attributes), _redact_context(link.context)
+    return link if attributes is link.attributes and context is link.context else Link(context, attributes)
+
+
+def _redact_context(context: SpanContext) -> SpanContext:
+    """Return the context without secrets in its trace state, which the caller may fill."""
+    if not context.trace_state:
+        return context
+    clean = TraceState([(vendor, str(redact_field(vendor, content))) for vendor, content in context.trace_state.items()])
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags, clean)
+
+
+class ExceptionLogger(SpanProcessor):
+    """Logs the exceptions that a span has recorded, in the span's context.
+
+    https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
+    """
+
+    def __init__(self, loggers: LoggerProvider) -> None:
+        self._loggers = loggers
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Log each exception."""
+        for event in span.events:
+            if event.name == EXCEPTION and span.context is not None:
+                scope = span.instrumentation_scope.name if span.instrumentation_scope else ""
+                failed = span.status.status_code is StatusCode.ERROR
+                self._loggers.get_logger(scope).emit(
+                    LogRecord(
+                        timestamp=event.timestamp,
+                        context=set_span_in_context(NonRecordingSpan(span.context)),
+                        severity_text="ERROR" if failed else "WARN",
+                        severity_number=SeverityNumber.ERROR if failed else SeverityNumber.WARN,
+                        # The conventions deprecate exception.escaped.
+                        attributes={name: value for name, value in (event.attributes or {}).items() if name != "exception.escaped"},
+                        event_name=EXCEPTION,
+                    )
+                )
+
+
+class OtlpSpanExporter(RedactingSpanExporter):
+    """``OTEL_TRACES_EXPORTER=otlp_redacted``: OTLP without secrets, for an SDK that the service does not set up."""
+
+    def __init__(self) -> None:
+        super().__init__(_make("traces", "otlp"))
+
+
+class OtlpLogExporter(RedactingLogExporter):
+    """``OTEL_LOGS_EXPORTER=otlp_redacted``, as above."""
+
+    def __init__(self) -> None:
+        super().__init__(_make("logs", "otlp"))
+
+
+def _redact_record(readable: ReadableLogRecord) -> ReadableLogRecord:
+    record = readable.log_record
+    record.body = redact_value(record.body)
+    record.attributes = _clean(record.attributes)
+    return dataclasses.replace(readable, log_record=record)

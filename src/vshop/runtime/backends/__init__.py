@@ -1,0 +1,1 @@
+"""How Kafka, DynamoDB and Jaeger run without containers."""

@@ -1,0 +1,214 @@
+"""Serves DynamoDB from memory with moto, on loopback: ``python -m vshop.runtime.backends.moto_server PORT FILE``.
+
+It appends each write to FILE.wal before it applies and answers it, so that kill -9 loses no acknowledged write; power failure may.
+FILE holds all tables: saved at start, on SIGTERM, and when the log is large.
+
+Unlike ``python -m moto.server``, it handles one request at a time: moto's tables have no lock, so that two conflicting conditional
+writes could both succeed.
+"""
+
+import contextlib
+import http
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.test import Client
+
+from vshop.kit.http.server import HttpServer, stop_event
+from vshop.kit.http.service_main import run_service
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+# moto reads the service and the region from this header and does not check the signature.
+_HEADERS = {
+    "Content-Type": "application/x-amz-json-1.0",
+    "Authorization": (
+        "AWS4-HMAC-SHA256 Credential=embedded/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=none"
+    ),
+}
+_BATCH = 25  # the limit of BatchWriteItem
+_DEFINITION = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+
+
+_READS = ("Get", "Query", "Scan", "Describe", "List", "BatchGet", "TransactGet")
+"""Beginnings of the operations that change nothing."""
+_MAX_LOG_BYTES = 4_000_000  # replayed in about a second
+_NOT_LOGGED = b'{"__type": "com.amazon.coral.service#InternalServerError", "message": "the write-ahead log cannot be written"}'
+
+
+class TablesError(Exception):
+    """The tables could not be saved or restored."""
+
+
+class Tables:
+    """All tables of a moto application, read and written through DynamoDB's API without a socket."""
+
+    def __init__(self, moto: "WSGIApplication") -> None:
+        """Wrap moto's DynamoDB application."""
+        self._client = Client(moto)
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the definition and the items of all tables."""
+        tables = []
+        for name in self._call("ListTables")["TableNames"]:
+            table = self._call("DescribeTable", TableName=name)["Table"]
+            definition = {key: table[key] for key in _DEFINITION if table.get(key)}
+            tables.append({"definition": definition, "items": self._scan(name)})
+        return tables
+
+    def _scan(self, table: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = self._call("Scan", TableName=table, ConsistentRead=True, **more)
+            items += page["Items"]
+            if not page.get("LastEvaluatedKey"):
+                return items
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def restore(self, tables: list[dict[str, Any]]) -> None:
+        """Create tables in an empty moto."""
+        for table in tables:
+            name = table["definition"]["TableName"]
+            self._call("CreateTable", **table["definition"], BillingMode="PAY_PER_REQUEST")
+            items = table["items"]
+            for start in range(0, len(items), _BATCH):
+                puts = [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH]]
+                self._call("BatchWriteItem", RequestItems={name: puts})
+
+    def replay(self, operation: str, body: bytes) -> None:
+        """Repeat a logged write. One that was refused is refused again."""
+        self._client.post("/", data=body, headers=_HEADERS | {"X-Amz-Target": f"DynamoDB_20120810.{operation}"})
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        headers = _HEADERS | {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
+        answer = self._client.post("/", data=json.dumps(request), headers=headers)
+        if answer.status_code != http.HTTPStatus.OK:
+            raise TablesError(f"{operation} returned HTTP {answer.status_code}: {answer.get_data(as_text=True)[:500]}")
+        answered: dict[str, Any] = json.loads(answer.get_data())
+        return answered
+
+
+class DurableTables:
+    """A WSGI application: moto, one request at a time, with every write on disk before its answer.
+
+    The file of all tables has the number of the log that continues it. After a crash between saving that file and emptying the
+    log, the log has an older number and is ignored.
+    """
+
+    def __init__(self, moto: "WSGIApplication", file: Path) -> None:
+        """Restore the tables and the log of the last run.
+
+        Raises:
+            TablesError: they cannot be read.
+            OSError: they cannot be saved.
+        """
+        self._moto, self._file = moto, file
+        self._tables, self._lock = Tables(moto), threading.Lock()
+        self._number = self._size = 0
+        log = file.with_suffix(".wal")
+        if file.exists():
+            try:
+                self._restore(log)
+            except (OSError, ValueError, LookupError) as error:
+                raise TablesError(
+                    f"Cannot read the saved stock in {file} and {log}: {error}. Remove the files, or start without --keep."
+                ) from error
+        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._save()
+
+    def _restore(self, log: Path) -> None:
+        saved = json.loads(self._file.read_text())
+        if isinstance(saved, list):  # of a version without a log
+            saved = {"log": 0, "tables": saved}
+        self._tables.restore(saved["tables"])
+        self._number = saved["log"]
+        head, *entries = log.read_bytes().split(b"\n") if log.exists() else [b""]  # the last is empty unless torn
+        if head != b"%d" % self._number or not entries:
+            return
+        if torn := entries.pop():
+            _note(f"ignores the last {len(torn)} bytes of {log}: a write that was not finished and not acknowledged")
+        for number, entry in enumerate(entries, start=2):
+            operation, _, body = entry.partition(b" ")
+            if not (operation.isalpha() and isinstance(json.loads(body), dict)):
+                raise ValueError(f"line {number} of the log is damaged")
+            self._tables.replay(operation.decode(), body)
+
+    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        """Handle a request; a write that cannot be logged is refused with HTTP 500 and not applied."""
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        with self._lock:
+            if operation and not operation.startswith(_READS):
+                body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                environ["wsgi.input"] = io.BytesIO(body)
+                try:
+                    self._append(operation.encode() + b" " + body.replace(b"\n", b" ") + b"\n")
+                except OSError as error:
+                    _note(f"cannot write its log: {error}")
+                    start_response("500 Internal Server Error", [("Content-Type", "application/x-amz-json-1.0")])
+                    return [_NOT_LOGGED]
+            return self._moto(environ, start_response)
+
+    def _append(self, entry: bytes) -> None:
+        if self._size > _MAX_LOG_BYTES:
+            self._save()
+        if not self._size:
+            entry = b"%d\n" % self._number + entry
+        try:
+            written = 0
+            while written < len(entry):
+                written += os.write(self._log, entry[written:])
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._log, self._size)  # a part of an entry may be written
+            raise
+        self._size += len(entry)
+
+    def _save(self) -> None:
+        """Replace the file of all tables, and begin a new log."""
+        part = self._file.with_suffix(".partial")
+        part.write_text(json.dumps({"log": self._number + 1, "tables": self._tables.read()}))
+        part.replace(self._file)
+        self._number += 1
+        os.ftruncate(self._log, 0)
+        self._size = 0
+
+    def close(self) -> None:
+        """Save the tables. No request is acknowledged afterwards."""
+        with self._lock:
+            try:
+                self._save()
+            except OSError as error:
+                _note(f"cannot save the stock: {error}. The next start reads the log.")
+            os.close(self._log)
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"moto: {text}\n")
+    sys.stderr.flush()
+
+
+def main() -> None:
+    """Serve until SIGTERM, then save the tables."""
+    from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415 - importing this module must not load moto
+
+    port, file = int(sys.argv[1]), Path(sys.argv[2])
+    stop = stop_event()
+    try:
+        tables = DurableTables(create_backend_app("dynamodb"), file)
+    except (TablesError, OSError) as error:
+        sys.exit(str(error))
+    with HttpServer(tables, "127.0.0.1", port, threads=4, drain_s=2):
+        stop.wait()
+    tables.close()
+
+
+if __name__ == "__main__":
+    run_service(main)

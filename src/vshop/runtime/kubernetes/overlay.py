@@ -1,0 +1,101 @@
+"""Writes the kustomization to apply: an overlay of ``deploy/k8s`` with the image and settings of this run."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vshop.kit.telemetry.dialects import STABILITY
+from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
+from vshop.runtime.model import folders
+from vshop.runtime.model.errors import ClusterError
+
+IMAGE = "virtual-shop"
+"""Name of the image in the manifests. The kustomization replaces it."""
+ANNOTATION = "virtual-shop/overlay"
+"""Annotation of the namespace with the overlay's name, which a failed start has too."""
+_IMAGE_LINE = re.compile(r"^[ -]*image: (\S+)$", re.MULTILINE)
+PASSED_SETTINGS = (
+    "SHOP_PAYLOADS",
+    "SHOP_EXCEPTIONS",
+    "SHOP_KAFKA_TRACE",
+    "SHOP_REVEAL_CHAOS",
+    "SHOP_FORWARD",
+    "SHOP_TELEMETRY",
+    STABILITY,
+)
+
+
+def find(wanted: str) -> Path:
+    """Return the folder of an overlay, given its name in ``deploy/k8s/overlays`` or its path, or raise ClusterError."""
+    own = _manifests() / "overlays"
+    for folder in (own / wanted, Path(wanted).expanduser()):
+        if (folder / "kustomization.yaml").is_file():
+            return folder.resolve()
+    known = ", ".join(sorted(path.name for path in own.glob("*/"))) or f"none, because {own} does not exist: this is not a checkout"
+    raise ClusterError(f"There is no overlay {wanted!r}: neither a folder with a kustomization.yaml, nor one of {known}.")
+
+
+def build(
+    base: Path, image: str, trace_url: str, environ: Mapping[str, str], folder: Path, *, volume_permissions: bool = False
+) -> Path:
+    """Write the kustomization to apply, and return its folder.
+
+    Args:
+        base: folder of the overlay.
+        image: the services' image, with a tag or a digest.
+        trace_url: ``SHOP_TRACE_URL``, with the port to which Jaeger is forwarded.
+        environ: provides the settings that are passed on.
+        folder: folder to write to.
+        volume_permissions: open each volume in an init container that runs as root.
+
+    Raises:
+        ClusterError: the image has no tag.
+    """
+    components = [_manifests() / "volume-permissions"] if volume_permissions else []
+    settings = {name: environ[name] for name in PASSED_SETTINGS if environ.get(name)} | {"SHOP_TRACE_URL": trace_url}
+    folder.mkdir(parents=True, exist_ok=True)
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": NAMESPACE,
+        "resources": [os.path.relpath(base, folder.resolve())],
+        "components": [os.path.relpath(one, folder.resolve()) for one in components],
+        "patches": [{"target": {"kind": "Namespace"}, "patch": json.dumps(_namespace_patch(base.name))}],
+        "images": [{"name": IMAGE} | _split_image(image)],
+        "configMapGenerator": [
+            {"name": "shop", "behavior": "merge", "literals": [f"{name}={value}" for name, value in settings.items()]}
+        ],
+    }
+    text = json.dumps(kustomization, indent=2)  # JSON is YAML
+    (folder / "kustomization.yaml").write_text(f"# Written by `vshop up --mode k8s`.\n{text}\n", encoding="utf-8")
+    return folder
+
+
+def images(kubectl: Kubectl, folder: Path) -> list[str]:
+    """Return the images in the manifests."""
+    rendered = kubectl.run("kustomize", str(folder))
+    if rendered.returncode:
+        raise ClusterError(f"`kubectl kustomize {folder}` failed: {rendered.stderr.strip()}")
+    return sorted(set(_IMAGE_LINE.findall(rendered.stdout)))
+
+
+def _manifests() -> Path:
+    return folders.services().parent / "deploy" / "k8s"
+
+
+def _namespace_patch(name: str) -> dict[str, Any]:
+    metadata = {"name": NAMESPACE, "annotations": {ANNOTATION: name}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def _split_image(image: str) -> dict[str, str]:
+    name, at, digest = image.partition("@")
+    if at:
+        return {"newName": name, "digest": digest}
+    name, colon, tag = image.rpartition(":")
+    if not colon or "/" in tag:  # the colon belongs to a port
+        raise ClusterError(f"The image {image!r} has no tag. Add one, e.g. {image}:1.2.3, but not `latest`, which changes.")
+    return {"newName": name, "newTag": tag}

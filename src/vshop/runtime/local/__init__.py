@@ -1,0 +1,1 @@
+"""Runs a shop as processes of this machine: start, watch, stop."""

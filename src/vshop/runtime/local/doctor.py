@@ -1,0 +1,233 @@
+"""Checks whether a machine can run a shop. Each check is one line of ``vshop doctor``."""
+
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import psutil
+
+from vshop.runtime.backends import java_servers
+from vshop.runtime.backends.jars import KAFKA
+from vshop.runtime.local import aot, ports
+from vshop.runtime.model import folders
+from vshop.runtime.model.parts import NAMES, select
+
+FindingState = Literal["ok", "note", "bad"]
+_GB = 1e9
+_MEMORY = (0.8 * _GB, 1.5 * _GB)
+"""Minimum for a shop, and enough for a browser too."""
+_DISK = (0.5 * _GB, 2 * _GB)
+"""Minimum for Kafka's files, and enough for an image too."""
+_PROGRAM_TIMEOUT_S = 10.0
+_COMPOSE, _ENGINE = (2, 20), (25, 0)
+_NOT_NEEDED = "Not needed for `vshop up`."
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Result of one check."""
+
+    name: str
+    state: FindingState
+    """``note``: something optional is missing; ``bad``: a shop cannot start."""
+    seen: str
+    do: str = ""
+    """How to fix it."""
+
+
+class Host:
+    """This machine."""
+
+    def python(self) -> tuple[int, int, int]:
+        """Return Python's version."""
+        return sys.version_info[:3]
+
+    def system(self) -> tuple[str, str]:
+        """Return the operating system and the processor."""
+        return platform.system(), platform.machine()
+
+    def available_bytes(self) -> int:
+        """Return the available memory."""
+        return int(psutil.virtual_memory().available)
+
+    def free_bytes(self, path: Path) -> int:
+        """Return the free space of a folder, which need not exist."""
+        existing = next(folder for folder in (path, *path.parents) if folder.exists())
+        return shutil.disk_usage(existing).free
+
+    def holder(self, port: int) -> str | None:
+        """Describe the process that holds a port, or return None."""
+        return ports.holder(port) if ports.in_use(port) else None
+
+    def java(self) -> Path | None:
+        """Return the installed Java program, or None."""
+        try:
+            found = java_servers.java()
+        except (ImportError, AttributeError):
+            return None
+        return found if found.exists() else None
+
+    def kafka_is_fetched(self) -> bool:
+        """Return whether Kafka's files have been downloaded."""
+        return KAFKA.fetched()
+
+    def start_cache_exists(self) -> bool:
+        """Return whether Kafka's start cache has been built."""
+        try:
+            return aot.cache_file().exists()
+        except OSError:
+            return False
+
+    def cache(self) -> Path:
+        """Return the folder of downloaded files."""
+        return folders.cache()
+
+    def output(self, *command: str) -> str | None:
+        """Return a program's output, or None if it does not exist.
+
+        Raises:
+            OSError: the program failed; the message is the last line of its output.
+        """
+        try:
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=_PROGRAM_TIMEOUT_S, check=False)
+        except FileNotFoundError:
+            return None
+        except subprocess.TimeoutExpired as error:
+            raise OSError(f"no answer within {_PROGRAM_TIMEOUT_S:g} s") from error
+        if ran.returncode:
+            lines = (ran.stderr or ran.stdout).strip().splitlines()
+            raise OSError(lines[-1] if lines else f"exit status {ran.returncode}")
+        return ran.stdout.strip()
+
+    def browser(self) -> str | None:
+        """Return the name of the default browser, or None."""
+        try:
+            found = webbrowser.get()
+        except webbrowser.Error:
+            return None
+        return str(getattr(found, "name", "") or type(found).__name__)
+
+
+def run_checks(host: Host, *, running: bool = False) -> list[Finding]:
+    """Run all checks. A running shop holds the ports itself, so they are not checked."""
+    found = Finding("ports", "ok", "a shop runs here") if running else check_ports(host)
+    before = (check_python, check_system, check_memory, check_disk)
+    after = (check_offline, check_start_cache, check_docker, check_kubectl, check_browser)
+    return [*(check(host) for check in before), found, *(check(host) for check in after)]
+
+
+def check_python(host: Host) -> Finding:
+    """Require Python 3.11 or newer."""
+    version = ".".join(map(str, host.python()))
+    if host.python() < (3, 11):
+        return Finding("Python", "bad", version, "Install Python 3.11 or newer, and run `make up` with it first on the path.")
+    return Finding("Python", "ok", version)
+
+
+def check_system(host: Host) -> Finding:
+    """Require Linux or macOS, on x86-64 or ARM64."""
+    name, processor = host.system()
+    seen = f"{name} on {processor}"
+    if name not in {"Linux", "Darwin"}:
+        return Finding("system", "bad", seen, "On Windows, use WSL 2, which behaves like Linux.")
+    if processor.lower() not in {"x86_64", "amd64", "arm64", "aarch64"}:
+        return Finding("system", "bad", seen, "Use x86-64 or ARM64: Kafka's Java runtime exists only for these.")
+    return Finding("system", "ok", seen)
+
+
+def check_memory(host: Host) -> Finding:
+    """Check the available memory."""
+    return _check_amount(
+        "memory", host.available_bytes(), _MEMORY, "Close programs: a shop needs 600 to 900 MB, a browser about as much."
+    )
+
+
+def check_disk(host: Host) -> Finding:
+    """Check the disk space."""
+    do = f"Free disk space. Kafka's files are stored in {host.cache()} (set VSHOP_CACHE to move them), images in Docker's folder."
+    return _check_amount("disk", host.free_bytes(host.cache()), _DISK, do)
+
+
+def _check_amount(name: str, available: float, limits: tuple[float, float], do: str) -> Finding:
+    seen = f"{available / _GB:.1f} GB free"
+    state: FindingState = "bad" if available < limits[0] else "note" if available < limits[1] else "ok"
+    return Finding(name, state, seen, do if state != "ok" else "")
+
+
+def check_ports(host: Host) -> Finding:
+    """Check that all default ports are free."""
+    wanted = {number: name for part in select(NAMES) for name, number in part.ports.items()}
+    held = {number: holder for number in wanted if (holder := host.holder(number))}
+    if held:
+        by_holder: dict[str, list[str]] = {}
+        for number, holder in held.items():
+            by_holder.setdefault(holder, []).append(f"{number} ({wanted[number]})")
+        seen = "; ".join(f"{', '.join(several)} held by {holder}" for holder, several in by_holder.items())
+        return Finding("ports", "bad", seen, "Stop these processes, or use free ports: `vshop up --free-ports`.")
+    return Finding("ports", "ok", f"all {len(wanted)} are free")
+
+
+def check_offline(host: Host) -> Finding:
+    """Check that a start needs no network."""
+    if host.java() is None:
+        return Finding("Java", "bad", "the runtime is not installed", "Reinstall the shop's packages: `make clean up`.")
+    if not host.kafka_is_fetched():
+        return Finding("Kafka", "note", "not downloaded yet", "Run `vshop up` once with a network. Later starts need none.")
+    return Finding("Kafka", "ok", "installed, and Java too; a start needs no network")
+
+
+def check_start_cache(host: Host) -> Finding:
+    """Check for Kafka's start cache."""
+    if host.start_cache_exists():
+        return Finding("start cache", "ok", f"built; it halves Kafka's start, and stays in {host.cache()} after `vshop down`")
+    return Finding("start cache", "note", "not built yet", "The first `vshop up` builds it in the background, in about a minute.")
+
+
+def check_docker(host: Host) -> Finding:
+    """Check for Docker and Compose 2.20 or newer."""
+    install = f"For `make compose-up`, install Docker with Compose 2.20 or newer. {_NOT_NEEDED}"
+    try:
+        engine = host.output("docker", "version", "--format", "{{.Server.Version}}")
+    except OSError as error:
+        return Finding("Docker", "note", f"the engine does not answer: {error}", f"For `make compose-up`, start it. {_NOT_NEEDED}")
+    if engine is None:
+        return Finding("Docker", "note", "not installed", install)
+    if "podman" in (host.output("docker", "--version") or "").lower():
+        return Finding("Docker", "note", "this `docker` is Podman: podman-compose has no --wait", install)
+    try:
+        compose = host.output("docker", "compose", "version", "--short") or ""
+    except OSError:
+        return Finding("Docker", "note", f"engine {engine}, no Compose", install)
+    seen = f"engine {engine}, Compose {compose}"
+    if _version(engine) < _ENGINE:
+        do = f"`make compose-up` needs Docker Engine 25 or newer: health checks use `start_interval`. {_NOT_NEEDED}"
+        return Finding("Docker", "note", seen, do)
+    return Finding("Docker", "ok", seen) if _version(compose) >= _COMPOSE else Finding("Docker", "note", seen, install)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
+
+
+def check_kubectl(host: Host) -> Finding:
+    """Check for kubectl."""
+    try:
+        version = host.output("kubectl", "version", "--client")
+    except OSError as error:
+        return Finding("kubectl", "note", f"does not work: {error}", f"Install it to use Kubernetes. {_NOT_NEEDED}")
+    if version is None:
+        return Finding("kubectl", "note", "not installed", f"Install it to use Kubernetes. {_NOT_NEEDED}")
+    return Finding("kubectl", "ok", version.splitlines()[0] if version else "installed")
+
+
+def check_browser(host: Host) -> Finding:
+    """Check for a browser."""
+    found = host.browser()
+    if found is None:
+        return Finding("browser", "note", "none found", "The console is a web page. Every exercise also works in a terminal.")
+    return Finding("browser", "ok", found)

@@ -1,0 +1,131 @@
+"""Assigns ports to parts, and finds the process that holds a port."""
+
+import itertools
+import os
+import shlex
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from vshop.kit.settings import load
+from vshop.runtime.local.environment import RUN_VARIABLE
+from vshop.runtime.model.errors import PortInUseError, unknown_name
+from vshop.runtime.model.options import Options
+from vshop.runtime.model.parts import PARTS, Part
+
+LOOPBACK = "127.0.0.1"
+# Below the range for outgoing connections, which could take a chosen port.
+_FIRST, _LAST, _BLOCK = 15000, 32000, 16
+_blocks = itertools.count()
+
+
+def assign(options: Options, parts: list[Part], environ: Mapping[str, str]) -> dict[str, int]:
+    """Return the number of every port, by name: as the options say, else ``SHOP_*_PORT``, else the default.
+
+    Raises:
+        UnknownNameError: an explicit port does not exist.
+    """
+    given_by_user = named(options)
+    names = [name for part in parts for name in part.ports]
+    if options.free_ports:
+        missing = [name for name in names if name not in given_by_user]
+        ports = dict(zip(missing, free(len(missing)), strict=True))
+    else:
+        given = {key: value for key, value in environ.items() if key.startswith("SHOP_") and key.endswith("_PORT") and value}
+        settings = load(given)
+        ports = {
+            name: getattr(settings, f"{name}_port") if f"SHOP_{name.upper()}_PORT" in given else default
+            for part in parts
+            for name, default in part.ports.items()
+        }
+    return ports | {name: number for name, number in given_by_user.items() if name in names}
+
+
+def named(options: Options) -> dict[str, int]:
+    """Return the explicit ports of the options, by the name of the port."""
+    return {_port_name(name): number for name, number in options.ports.items()}
+
+
+def _port_name(given: str) -> str:
+    known = {name: name for part in PARTS for name in part.ports}
+    known |= {part.name: next(iter(part.ports)) for part in PARTS if len(part.ports) == 1}
+    if given not in known:
+        raise unknown_name(given, known, "port")
+    return known[given]
+
+
+def free(count: int) -> list[int]:
+    """Return unused ports, different ones in each process."""
+    blocks = (_LAST - _FIRST) // _BLOCK
+    found: list[int] = []
+    while len(found) < count:
+        block = (os.getpid() * 7 + next(_blocks)) % blocks
+        start = _FIRST + block * _BLOCK
+        found += [port for port in range(start, start + _BLOCK) if not in_use(port)]
+    return found[:count]
+
+
+def in_use(port: int) -> bool:
+    """Return whether a port of the loopback address is in use."""
+    # macOS lets a second socket bind 127.0.0.1 beside 0.0.0.0, and a bound socket may not listen.
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        if probe.connect_ex((LOOPBACK, port)) == 0:
+            return True
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return True
+    return False
+
+
+def check(parts: list[Part], ports: Mapping[str, int]) -> None:
+    """Raise PortInUseError, which names all ports that are in use or assigned twice."""
+    wanted = [(name, part.name, ports[name]) for part in parts for name in part.ports]
+    seen: dict[int, str] = {}
+    lines, taken = [], ""
+    for name, part, number in wanted:
+        if number in seen:
+            lines.append(f"  {number} ({name}, for {part}) is also assigned to {seen[number]}")
+        elif in_use(number):
+            lines.append(f"  {number} ({name}, for {part}) is held by {holder(number)}")
+        else:
+            seen[number] = part
+            continue
+        taken = taken or name
+    if lines:
+        number = 10000 + ports[taken] % 10000
+        raise PortInUseError(
+            "The shop was not started, because these ports are in use:\n" + "\n".join(lines) + "\nStop these processes, choose "
+            f"other ports (`vshop up --port {taken}={number}`), or use free ports for all parts (`vshop up --free-ports`)."
+        )
+
+
+def holder(port: int) -> str:
+    """Describe the process that listens on a port."""
+    # psutil.net_connections() needs root on macOS.
+    for process in psutil.process_iter(["pid", "cmdline", "name"]):
+        try:
+            connections = process.net_connections(kind="tcp")
+        except psutil.Error:
+            continue
+        if any(c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port for c in connections):
+            home = _home(process)
+            if home is not None:
+                return f"the shop in {home} (`vshop down --home {shlex.quote(str(home))}` stops it)"
+            command = " ".join(process.info["cmdline"] or [process.info["name"] or "?"])
+            return f"process {process.info['pid']}: {command[:120]}"
+    return "a process of another user, or a container"
+
+
+def _home(process: psutil.Process) -> Path | None:
+    """Return the home folder of the shop that a process belongs to. Its processes run in the folder's ``logs``."""
+    try:
+        folder = Path(process.cwd()).parent if RUN_VARIABLE in process.environ() else None
+    except psutil.Error:
+        return None
+    return folder if folder is not None and (folder / "state.json").exists() else None

@@ -1,0 +1,142 @@
+"""Provides OpenTelemetry's SDK and instrumentations to the services where the environment of ``vshop`` has others, or none.
+
+All packages of an OpenTelemetry release require each other in one exact version. A user's environment often has another one, so
+``virtual-shop`` alone requires no SDK. If the environment does not have a release that fits, the pinned packages of
+``services_packages.txt`` are installed into a folder of the cache, once, and only the shop's services import from it. See
+docs/adr/0012.
+"""
+
+import hashlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from vshop.runtime.model import folders
+from vshop.runtime.model.errors import FetchError
+from vshop.runtime.model.folders import LockedError, file_lock
+from vshop.runtime.model.progress import Event, Progress
+
+_LIST = Path(__file__).with_name("services_packages.txt")
+_REQUIRED = (
+    "opentelemetry-api",
+    "opentelemetry-sdk",
+    "opentelemetry-distro",
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-instrumentation",
+    "opentelemetry-instrumentation-botocore",
+    "opentelemetry-instrumentation-flask",
+    "opentelemetry-instrumentation-logging",
+    "opentelemetry-instrumentation-requests",
+    "opentelemetry-instrumentation-wsgi",
+    "opentelemetry-proto",
+    "opentelemetry-semantic-conventions",
+)
+_REQUIRED_BY_ZERO_CODE = ("opentelemetry-instrumentation-confluent-kafka",)
+_OLDEST_SDK = (1, 40)
+_WAIT_S = 300.0
+
+
+def pinned() -> list[str]:
+    """Return the packages, each as ``name==version``."""
+    return [line for line in _LIST.read_text().splitlines() if line and not line.startswith("#")]
+
+
+def problem(*, zero_code: bool) -> str:
+    """Return why this environment cannot run the services, or an empty text if it can.
+
+    It can if it has all required packages, in versions that fit each other and are not too old.
+
+    Args:
+        zero_code: whether the services run under ``opentelemetry-instrument``.
+    """
+    found: dict[str, str] = {}
+    for name in (*_REQUIRED, *_REQUIRED_BY_ZERO_CODE) if zero_code else _REQUIRED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            return f"{name} is not installed"
+    if tuple(int(number) for number in found["opentelemetry-sdk"].split(".")[:2]) < _OLDEST_SDK:
+        return f"opentelemetry-sdk {found['opentelemetry-sdk']} is older than {'.'.join(map(str, _OLDEST_SDK))}"
+    for name, installed in found.items():
+        for other, wanted in _exact_requirements(name):
+            if other in found and found[other] != wanted:
+                return f"{name} {installed} needs {other} {wanted}, but {found[other]} is installed"
+    return ""
+
+
+def _exact_requirements(name: str) -> Iterator[tuple[str, str]]:
+    for requirement in requires(name) or ():
+        match = re.fullmatch(r"([\w.-]+)\s*\(?==\s*([\w.]+)\)?", requirement.partition(";")[0].strip())
+        if match is not None and "extra ==" not in requirement:
+            yield match[1].lower().replace("_", "-"), match[2]
+
+
+def folder() -> Path:
+    """Return the folder of the packages. It exists only when complete; another Python or another list has another folder."""
+    kind = (sys.implementation.cache_tag, sys.platform, platform.machine(), *pinned())
+    return folders.cache() / f"services-{hashlib.sha256(repr(kind).encode()).hexdigest()[:12]}"
+
+
+def ensure(progress: Progress, *, zero_code: bool) -> Path | None:
+    """Install the packages into the cache unless this environment has a release that fits.
+
+    Args:
+        progress: receives a step if something has to be installed.
+        zero_code: whether the services run under ``opentelemetry-instrument``.
+
+    Returns:
+        The folder that the services must import from first, or None if they need none.
+
+    Raises:
+        FetchError: the packages cannot be installed.
+    """
+    reason = problem(zero_code=zero_code)
+    if not reason:
+        return None
+    target = folder()
+    if not target.is_dir():
+        try:
+            with file_lock(target.with_suffix(".lock"), _WAIT_S):
+                if not target.is_dir():
+                    _install(target, reason, progress)
+        except LockedError as error:
+            raise FetchError(f"Waited {_WAIT_S:.0f} s for another shop to install packages into {target}. Try again.") from error
+    return target
+
+
+def _install(target: Path, reason: str, progress: Progress) -> None:
+    progress(Event("services", "fetching", f"installing OpenTelemetry for the services, once ({reason})"))
+    partial = target.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    done = subprocess.run(
+        [*_installer(), "--no-deps", "--target", str(partial), *pinned()], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise FetchError(
+            f"Cannot install OpenTelemetry for the services, which is necessary because {reason}.\n"
+            f"Cause: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f'exit status {done.returncode}'}.\n"
+            "Check the network and try again, or use an environment of its own: pip install 'virtual-shop[services]'. On a machine "
+            f"without a network, copy the folder {target} from one where a shop has run."
+        )
+    partial.replace(target)
+
+
+def _installer() -> list[str]:
+    """Return the command that installs packages: uv if there is one, because it is faster, else pip."""
+    if find_spec("uv") is not None:
+        return [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable]
+    if (uv := shutil.which("uv")) is not None:
+        return [uv, "pip", "install", "--quiet", "--python", sys.executable]
+    if find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    raise FetchError(
+        "OpenTelemetry for the services cannot be installed: this environment has neither pip nor uv. "
+        "Install 'virtual-shop[services]' with the program that made it."
+    )

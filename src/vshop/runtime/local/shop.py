@@ -1,0 +1,245 @@
+"""The embedded shop: every part is a process on loopback of this machine."""
+
+import os
+import shutil
+import uuid
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from vshop.runtime.backends import jaeger
+from vshop.runtime.local import aot, environment, ports, processes
+from vshop.runtime.local import state as states
+from vshop.runtime.local.launch import Child, LaunchPlan, Stopped, launching, stop_parts
+from vshop.runtime.local.state import ShopState, ShopStatus, read_status
+from vshop.runtime.local.watchdog import Watchdog
+from vshop.runtime.model import folders
+from vshop.runtime.model.errors import NotRunningError, OtherOptionsError
+from vshop.runtime.model.folders import Home, home_lock
+from vshop.runtime.model.mode import Ended, Started
+from vshop.runtime.model.options import Options
+from vshop.runtime.model.parts import PUBLISHED, select
+from vshop.runtime.model.progress import Event, Progress, serialized, silent
+
+
+class Shop:
+    """A running shop, from ``start`` or ``running``."""
+
+    def __init__(self, state: ShopState, children: dict[str, Child] | None = None, watchdog: Watchdog | None = None) -> None:
+        """Wrap a running shop."""
+        self.state = state
+        self._home = folders.home(state.home)
+        self._children = children or {}
+        self._watchdog = watchdog
+
+    @classmethod
+    def start(cls, options: Options | None = None, progress: Progress = silent) -> Self:
+        """Start a shop, and return it with every part ready. If one runs in this home folder, restart its dead parts.
+
+        Raises:
+            RuntimeProblem: the shop cannot start. No process of it is left running.
+            SettingsError: the telemetry mode cannot be used on this machine.
+        """
+        options = options or Options()
+        environment.check_telemetry(options, os.environ)
+        home = folders.home(options.home)
+        progress = serialized(progress)
+        with home_lock(home):
+            found = states.read(home.state)
+            if found and found.living():
+                shop = cls(found)
+                for name in [name for name in found.processes if name not in found.living()]:
+                    progress(Event(name, "note", "had died; starting it again"))
+                    shop._restart(name, progress)
+                return shop
+            _clean(home, found, progress, keep=options.keep)
+            return cls._launch(options, home, progress)
+
+    @classmethod
+    def running(cls, home: str | None = None) -> Self | None:
+        """Return the shop that runs in a home folder, even if some parts have died, or None."""
+        found = states.read(folders.home(home).state)
+        return cls(found) if found and found.living() else None
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Address of each part, and of ``otlp``, which receives telemetry."""
+        named = {part.name: part.url.format(**self.state.ports) for part in select(self.state.processes)}
+        return named | ({"otlp": f"http://127.0.0.1:{self.state.ports['otlp']}"} if "otlp" in self.state.ports else {})
+
+    @property
+    def client_addresses(self) -> dict[str, str]:
+        """Addresses by field of ``vshop.shop.addresses.Addresses``."""
+        by_part = self.addresses
+        traces = "jaeger" if "jaeger" in by_part else "observatory"
+        parts = {name: traces if name == "traces" else part for name, (part, _) in PUBLISHED.items()}
+        return {name: by_part[part] for name, part in parts.items() if part in by_part}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Variables that point a program to the shop's parts."""
+        own = {"VSHOP_HOME": self.state.home, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+        parts = select(self.state.processes)
+        return own | {name: text.format(**self.state.ports) for part in parts for name, text in part.variables.items()}
+
+    def status(self) -> ShopStatus:
+        """Check every part."""
+        return read_status(self.state)
+
+    def restart(self, name: str, progress: Progress = silent) -> None:
+        """Stop one part and start it again with its data.
+
+        Raises:
+            NotRunningError: this shop has no such part.
+            PartFailedError: the part cannot start.
+        """
+        if name not in self.state.processes:
+            raise NotRunningError(f"This shop has no part {name!r}. It has: {', '.join(self.state.processes)}.")
+        with home_lock(self._home):
+            self._restart(name, serialized(progress))
+
+    def stop(self, progress: Progress = silent, *, grace_s: float = 10.0) -> Stopped:
+        """Stop every part; see ``stop_parts``."""
+        progress = serialized(progress)
+        with home_lock(self._home):
+            stopped = stop_parts(self.state.processes, progress, run=self.state.run, grace_s=grace_s)
+            current = states.read(self._home.state)
+            if current and current.run == self.state.run:
+                self._home.state.unlink(missing_ok=True)
+        for child in self._children.values():
+            child.process.wait()
+        if self._watchdog:
+            self._watchdog.release()
+            self._watchdog = None
+        return stopped
+
+    def __enter__(self) -> Self:
+        """Return the shop."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop the shop."""
+        self.stop()
+
+    @classmethod
+    def _launch(cls, options: Options, home: Home, progress: Progress) -> Self:
+        options = jaeger.resolve(options, progress)
+        wanted = select(options.parts)
+        numbers = ports.assign(options, wanted, os.environ)
+        ports.check(wanted, numbers)
+        numbers["controller"] = ports.free(1)[0]
+        for note in environment.settled(options, numbers, os.environ).notes:
+            progress(Event("telemetry", "note", note))
+        run = uuid.uuid4().hex
+        flags = aot.flags() if "kafka" in options.parts else ()
+        with launching(LaunchPlan(options, home, numbers, run, progress, flags)) as (launcher, watchdog):
+            launcher.start(wanted, keep=options.keep)
+            state = ShopState(
+                run=run,
+                started=datetime.now(UTC).isoformat(timespec="seconds"),
+                home=str(home.path),
+                ports=numbers,
+                versions=states.versions(),
+                options=options,
+                processes={part.name: launcher.children[part.name].identity for part in wanted},
+            )
+            states.write(home.state, state)
+        if options.detached:
+            watchdog.release()
+        if options.aot and "kafka" in options.parts and aot.make_in_background(launcher.env):
+            progress(Event("kafka", "note", "building a cache in the background, once (about 20 s); it halves later starts"))
+        return cls(state, launcher.children, None if options.detached else watchdog)
+
+    def _restart(self, name: str, progress: Progress) -> None:
+        processes.terminate([self.state.processes[name]], 10.0)
+        if name in self._children:
+            self._children.pop(name).process.wait()
+        flags = aot.flags() if name == "kafka" else ()
+        plan = LaunchPlan(self.state.options, self._home, self.state.ports, self.state.run, progress, flags)
+        with launching(plan, self._watchdog) as (launcher, watchdog):
+            launcher.start(select([name]), keep=True)
+        if not self._watchdog:
+            watchdog.release()
+        self._children |= launcher.children
+        self.state.processes[name] = launcher.children[name].identity
+        states.write(self._home.state, self.state)
+
+
+def _check_same(state: states.ShopState, options: Options) -> None:
+    """Raise OtherOptionsError if a running shop was started with other options."""
+    wanted = ports.named(options)
+    other = [f"--port {name}={number}" for name, number in wanted.items() if state.ports.get(name, number) != number]
+    other += ["--free-ports"] if options.free_ports and not state.options.free_ports else []
+    other += [f"--dynamodb {options.dynamodb}"] if options.dynamodb != state.options.dynamodb else []
+    other += [f"{name}={value}" for name, value in options.env.items() if state.options.env.get(name) != value]
+    if other:
+        raise OtherOptionsError(
+            f"A shop runs in {state.home} already, without {', '.join(other)}. Stop it first (`vshop down`), or start another one "
+            "with --home FOLDER."
+        )
+
+
+class LocalMode:
+    """Runs the shop as processes of this machine."""
+
+    name, first_order_s = "embedded", 20.0
+
+    def __init__(self, options: Options) -> None:
+        """Find the shop that runs in the home folder, if any."""
+        self._options = options
+        self._shop = Shop.running(options.home)
+
+    def up(self, progress: Progress) -> Started:
+        """Start the shop, or its dead parts."""
+        already = self._shop is not None
+        if self._shop is not None:
+            _check_same(self._shop.state, self._options)
+        self._shop = shop = Shop.start(self._options, progress)
+        home = shop.state.home
+        return Started(shop.addresses, {"home": home, "alreadyRunning": already}, {"logs, state": home}, already=already)
+
+    def down(self, progress: Progress) -> Ended:
+        """Stop the shop."""
+        if self._shop is None:
+            return Ended(found=False, text="No shop is running.")
+        stopped = self._shop.stop(progress)
+        if aot.stop_build(self._shop.state.run):
+            progress(Event("kafka", "note", "stopped building the cache; the next start tries again"))
+        killed = f" Had to be killed: {', '.join(stopped.killed)}." if stopped.killed else ""
+        return Ended(found=True, text=f"Stopped in {stopped.seconds:.1f} s.{killed}")
+
+    def status(self) -> ShopStatus:
+        """Check every process."""
+        return self._found().status()
+
+    def addresses(self) -> dict[str, str]:
+        """Return the loopback addresses."""
+        return self._found().client_addresses
+
+    def _found(self) -> Shop:
+        if self._shop is None:
+            raise NotRunningError("No shop is running. Start one with `vshop up`.")
+        return self._shop
+
+
+def _clean(home: Home, dead: ShopState | None, progress: Progress, *, keep: bool) -> None:
+    """Remove the logs, processes and, unless kept, data of the last run."""
+    if dead:
+        killed = processes.kill_run(dead.run)
+        progress(Event("shop", "note", f"the last run was not stopped properly; killed {killed} orphaned processes"))
+        home.state.unlink(missing_ok=True)
+    shutil.rmtree(home.path / "logs", ignore_errors=True)
+    if not keep:
+        for folder in (home.kafka, home.dynamodb, home.jaeger):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (home.stock, home.stock_log):
+            file.unlink(missing_ok=True)
+        home.journal.unlink(missing_ok=True)
+    elif home.kafka.exists() and not home.stock.exists() and not home.dynamodb.exists():
+        progress(
+            Event(
+                "dynamodb",
+                "note",
+                "the stock of the last run is missing: Kafka's orders are kept, the stock is refilled",
+            )
+        )

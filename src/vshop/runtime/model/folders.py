@@ -1,0 +1,142 @@
+"""Folders, and locks on them: a home folder per shop, a cache folder per user, and the folder of the services."""
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from vshop.runtime.model.errors import HomeBusyError, NoLocksError, UnusableFolderError
+from vshop.runtime.model.polling import poll
+
+_HOME_TIMEOUT_S = 120.0
+
+
+class Home:
+    """The folder with a shop's state, logs and data."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the files in a folder."""
+        self.path = path
+        self.lock = path / "lock"
+        self.state = path / "state.json"
+        """The running processes and their ports."""
+        self.kafka = path / "kafka"
+        self.jaeger = path / "jaeger"
+        self.dynamodb = path / "dynamodb"
+        """DynamoDB Local's tables."""
+        self.stock = path / "dynamodb.json"
+        """Moto's tables, without the writes in ``stock_log``."""
+        self.stock_log = path / "dynamodb.wal"
+        self.journal = path / "journal.ndjson"
+        """The journal from which a restarted console restores its switches."""
+
+    def log(self, part: str) -> Path:
+        """Return the log file of a part."""
+        return self.path / "logs" / f"{part}.log"
+
+
+def home(path: Path | str | None = None) -> Home:
+    """Return the given home folder, else ``VSHOP_HOME``, else the user's state folder.
+
+    Raises:
+        UnusableFolderError: it is a file, or the user has no home directory.
+    """
+    chosen = path or os.environ.get("VSHOP_HOME")
+    folder = _folder(chosen, "VSHOP_HOME", ("XDG_STATE_HOME", ".local/state", "Application Support"))
+    with suppress(OSError):
+        if folder.exists() and not folder.is_dir():
+            raise UnusableFolderError(f"{folder} is not a folder. Set VSHOP_HOME to a folder that you can write to.")
+    return Home(folder)
+
+
+def cache() -> Path:
+    """Return the folder that all shops of a user share: ``VSHOP_CACHE``, else the user's cache folder.
+
+    Raises:
+        UnusableFolderError: the user has no home directory.
+    """
+    return _folder(os.environ.get("VSHOP_CACHE"), "VSHOP_CACHE", ("XDG_CACHE_HOME", ".cache", "Caches"))
+
+
+def _folder(chosen: Path | str | None, variable: str, default: tuple[str, str, str]) -> Path:
+    """Return the chosen folder, or the user's.
+
+    On Linux, as https://specifications.freedesktop.org/basedir/latest/ says; on macOS, below ``~/Library``.
+    """
+    try:
+        if chosen:
+            return Path(chosen).expanduser().absolute()
+        xdg, linux, macos = default
+        given = Path(os.environ.get(xdg, ""))
+        own = f"Library/{macos}" if sys.platform == "darwin" else linux
+        return (given if given.is_absolute() else Path.home() / own) / "vshop"
+    except RuntimeError as error:
+        raise UnusableFolderError(f"There is no home directory. Set {variable} to a folder that you can write to.") from error
+
+
+def services() -> Path:
+    """Return ``services/`` of a checkout, else ``vshop/_services`` of the installed package."""
+    package = Path(__file__).resolve().parents[2]
+    checkout = package.parents[1] / "services"
+    return checkout if package.parent.name == "src" and checkout.is_dir() else package / "_services"
+
+
+class LockedError(Exception):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def file_lock(path: Path, timeout_s: float, variable: str = "VSHOP_CACHE") -> Iterator[None]:
+    """Hold a lock inside the block. The kernel releases it if the process dies.
+
+    Args:
+        path: the lock file; created if missing, never removed.
+        timeout_s: seconds to wait for another holder; 0 tries once.
+        variable: chooses the folder.
+
+    Raises:
+        LockedError: another process still holds the lock.
+        NoLocksError: the file system has no locks.
+        UnusableFolderError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise UnusableFolderError(
+            f"The folder {path.parent} cannot be used: {error.strerror}. Set {variable} to a folder that you can write to."
+        ) from error
+    with file:
+        if not poll(lambda: _try_lock(file), timeout_s):
+            raise LockedError(str(path))
+        yield
+
+
+def _try_lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise NoLocksError(
+            f"The file system of {file.name} has no file locks ({error.strerror}). Put the shop's state elsewhere with VSHOP_HOME, "
+            "and downloads with VSHOP_CACHE."
+        ) from error
+    return True
+
+
+@contextmanager
+def home_lock(home: Home) -> Iterator[None]:
+    """Hold the lock of a home folder inside the block, or raise HomeBusyError."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(home.lock, _HOME_TIMEOUT_S, "VSHOP_HOME"))
+        except LockedError as error:
+            raise HomeBusyError(
+                f"Another process has been starting or stopping a shop in {home.path} for {_HOME_TIMEOUT_S:.0f} s. Wait for it, "
+                "end it, or use another folder (VSHOP_HOME)."
+            ) from error
+        yield

@@ -1,0 +1,1 @@
+"""Client of a running shop: orders, stock, traces, switches."""

@@ -1,0 +1,41 @@
+"""Reads the time and polls; tests replace it with a clock that does not wait.
+
+Tests freeze the time of their process with freezegun, which replaces the functions of ``time`` in every module, or with
+time-machine. Neither changes what ``clock_gettime`` returns for the monotonic clock, so deadlines use that.
+"""
+
+import time
+from collections.abc import Callable
+
+FIRST_PAUSE_S = 0.02
+LONGEST_PAUSE_S = 0.2
+
+
+class Clock:
+    """The system clock, even while a test has frozen the time."""
+
+    def now(self) -> float:
+        """Return the time in seconds since the epoch."""
+        return time.clock_gettime(time.CLOCK_REALTIME)
+
+    def monotonic(self) -> float:
+        """Return seconds since an arbitrary moment, to measure how long something takes."""
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+    def sleep(self, seconds: float) -> None:
+        """Block for some time."""
+        time.sleep(seconds)
+
+    def poll(self, ready: Callable[[], bool], timeout_s: float) -> bool:
+        """Call a condition with growing pauses until it returns True or the timeout is over.
+
+        Returns:
+            Whether the condition became true in time; it is called at least once.
+        """
+        deadline, pause_s = self.monotonic() + timeout_s, FIRST_PAUSE_S
+        while not ready():
+            if self.monotonic() >= deadline:
+                return False
+            self.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+        return True

@@ -1,0 +1,83 @@
+"""Places one synthetic order and follows it end to end, to prove that a shop works or to name the broken hop."""
+
+import time
+
+import msgspec
+
+from vshop.shop.client import Placed, ShopClient, ShopError
+from vshop.shop.clock import Clock
+from vshop.shop.traces import Trace, TraceError, TraceReader
+
+
+class BrokenHopError(Exception):
+    """An order was not processed; the message names the broken hop and what was seen there."""
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """A processed order: the answer, its trace, and the seconds until it was processed and its trace was whole.
+
+    Where the services do not trace themselves, only the outcome is known: ``telemetry`` is not ``sdk``, and there is no trace.
+    """
+
+    placed: Placed
+    trace: Trace | None
+    seconds: float
+    telemetry: str = "sdk"
+
+
+def follow(client: ShopClient, reader: TraceReader, timeout_s: float = 20.0, item_id: int = 0) -> Followed:
+    """Place an order for one piece of an item and wait until it is in the stock and its trace is whole and free of errors.
+
+    Raises:
+        BrokenHopError: the order was not processed; the message names the hop.
+    """
+    started = time.monotonic()
+    try:
+        telemetry = client.telemetry_mode()
+        placed = client.place_order(item_id=item_id, quantity=1, headers={"User-Agent": "vshop-synthetic"})
+    except ShopError as error:
+        raise BrokenHopError(f"Broken hop: shopper → {error.hop}. {error}") from error
+    if not placed.accepted:
+        hop = placed.body.get("hop", "orders")
+        raise BrokenHopError(f"Broken hop: orders → {hop}. The order was answered {placed.status}: {placed.body.get('detail')}")
+    deadline = started + timeout_s
+    trace = _wait_whole(client, reader, placed, deadline) if telemetry == "sdk" else None
+    if trace is None:
+        _wait_handled(client, placed, item_id, deadline)
+    return Followed(placed, trace, time.monotonic() - started, telemetry)
+
+
+def _wait_whole(client: ShopClient, reader: TraceReader, placed: Placed, deadline: float) -> Trace:
+    try:
+        complete = client.flush(within_s=max(0.0, deadline - time.monotonic())).complete
+        trace = reader.wait_whole(placed.trace_id, placed.order_id, 0.0 if complete else max(0.0, deadline - time.monotonic()))
+    except TraceError as error:
+        raise BrokenHopError(f"Broken hop: {_after(str(error))}. The order was accepted, but: {error}") from error
+    failed = [span for span in trace.spans if span.status == "ERROR"]
+    if failed:
+        worst = failed[-1]
+        raise BrokenHopError(
+            f"Broken hop: {worst.service}, {worst.name}: {worst.status_message or worst.attributes.get('error.type')}"
+        )
+    return trace
+
+
+def _wait_handled(client: ShopClient, placed: Placed, item_id: int, deadline: float) -> None:
+    """Wait until the stock includes the order."""
+    try:
+        client.flush(("stock-updater",), within_s=max(0.0, deadline - time.monotonic()))
+        if Clock().poll(lambda: placed.order_id in client.item(item_id)["recent"], max(0.0, deadline - time.monotonic())):
+            return
+        letters = [letter for letter in client.dead_letters() if str(placed.order_id) in str(letter["value"])]
+    except ShopError as error:
+        raise BrokenHopError(f"Broken hop: shopper → {error.hop}. {error}") from error
+    reason = f"it is a dead letter: {letters[-1]['errorMessage']}" if letters else "the stock does not include it"
+    raise BrokenHopError(f"Broken hop: Kafka → stock-updater. The order was accepted, but {reason}.")
+
+
+def _after(missing: str) -> str:
+    if "CONSUMER" in missing.rsplit("Missing:", maxsplit=1)[-1]:
+        return "Kafka → stock-updater"
+    if "auth-stub SERVER" in missing:
+        return "auth-stub → traces"
+    return "orders → traces"

@@ -1,0 +1,112 @@
+"""Flushes a shop's services, so that the telemetry of answered orders is complete at once."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from vshop.shop.addresses import Addresses
+from vshop.shop.clock import Clock
+
+EXPORTERS = ("orders", "auth-stub", "stock-updater")
+"""The services that export telemetry."""
+_UNFINISHED = {
+    "requests": "requests in progress",
+    "waiting": "unprocessed records",
+    "lost": "spans or log records not acknowledged",
+}
+_INSTANCES_FOR_S = 5.0
+
+
+class ShopError(Exception):
+    """A part of the shop could not be reached or returned an error; the message names the part."""
+
+    def __init__(self, message: str, *, hop: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.hop = hop
+        self.status = status
+
+
+class Flush(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of flushing services.
+
+    Attributes:
+        possible: whether every service could be flushed; False with several replicas, an unreachable service or a real Jaeger.
+        waiting: number of records that the consumer had not processed in time.
+        reason: why the telemetry may be incomplete; empty when it is complete.
+    """
+
+    possible: bool
+    waiting: int = 0
+    reason: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the telemetry of everything answered before can be read now."""
+        return self.possible and not self.reason
+
+
+class Flusher:
+    """Flushes the services of one shop."""
+
+    def __init__(self, addresses: Addresses, call: Callable[..., dict[str, Any]]) -> None:
+        self._addresses = addresses
+        self._call = call
+        self._urls = dict(zip(EXPORTERS, (addresses.orders, addresses.auth, addresses.stock), strict=True))
+        self._clock = Clock()
+        self._instances_read_at = -_INSTANCES_FOR_S
+        self._several: str | None = None
+
+    def flush(
+        self,
+        parts: Sequence[str],
+        *,
+        traces: Sequence[str] | None,
+        offsets: Mapping[int, int] | None,
+        within_s: float,
+        metrics: bool = True,
+    ) -> Flush:
+        """Make services export their telemetry, and wait until the receiver has acknowledged it.
+
+        Args:
+            parts: the services.
+            traces: wait only for requests in these traces; None for all.
+            offsets: the offset that the consumer must reach, by partition; None for the end of the topic.
+            within_s: seconds that each service may wait for unfinished work.
+            metrics: export the metrics too.
+
+        Returns:
+            The result; a part that cannot flush is a reason in it.
+        """
+        waiting, unfinished = 0, []
+        try:
+            several = self._several_instances()
+            if several is not None:
+                return Flush(possible=False, reason=f"{several} runs as several instances, and a flush reaches one of them")
+            for part in parts:
+                body: dict[str, Any] = {"within": within_s, "traces": None if traces is None else list(traces)}
+                if not metrics:
+                    body["metrics"] = False
+                if part == "stock-updater" and offsets is not None:
+                    body["offsets"] = {str(partition): offset for partition, offset in offsets.items()}
+                answer = self._call(part, "POST", f"{self._urls[part]}/flush", json=body)
+                waiting += int(answer["waiting"])
+                unfinished += [
+                    f"{part} after {within_s:g} s: {text} {answer[what]}" for what, text in _UNFINISHED.items() if answer[what]
+                ]
+        except ShopError as error:
+            return Flush(possible=False, reason=f"{error.hop} cannot flush: {error}")
+        except KeyError as error:
+            return Flush(possible=False, reason=f"{part} cannot flush: its answer has no {error}")
+        if self._addresses.traces != self._addresses.observatory:
+            return Flush(possible=False, reason="traces are read from Jaeger, and what lies before its store cannot be flushed")
+        return Flush(possible=True, waiting=waiting, reason="; ".join(unfinished))
+
+    def _several_instances(self) -> str | None:
+        if self._clock.monotonic() - self._instances_read_at > _INSTANCES_FOR_S:
+            followers = self._call("console", "GET", f"{self._addresses.console}/chaos")["followers"]
+            counts = Counter(name.partition("/")[0] for name in followers)
+            self._several = next((service for service, count in counts.items() if count > 1), None)
+            self._instances_read_at = self._clock.monotonic()
+        return self._several

@@ -1,0 +1,263 @@
+"""The hops that every order passes, and what instrumentation recorded of them.
+
+An order passes the same seven hops whatever traces it. Spans are compared with these hops by their service, kind and subject; no
+span name is required, and the stable and the previous spelling of the semantic conventions are accepted.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from vshop.shop.clock import Clock
+from vshop.shop.spans import Span
+from vshop.shop.traces import TraceReader
+
+Parent = Literal["intact", "linked", "cut off", "no parent span", ""]
+"""``cut off``: both spans exist, but the child is neither below its parent nor linked to it."""
+Recorded = Literal["yes", "no", "not tried", ""]
+
+_HTTP_METHOD = ("http.request.method", "http.method")
+_HTTP_STATUS = ("http.response.status_code", "http.status_code")
+_TOPIC = ("messaging.destination.name", "messaging.destination", "messaging.kafka.topic")
+_TOPIC_NAME = "queuing.retail_site.new_orders"
+_ABOUT_CODE = ("shop.", "code.", "_")
+"""Prefixes of attributes that do not say what a span records: the shop's own, and where the code is."""
+_MESSAGING = (("messaging.system",), _TOPIC, ("messaging.operation.name", "messaging.operation.type", "messaging.operation"))
+_DATABASE = (("db.system.name", "db.system"), ("db.operation.name", "db.operation", "rpc.method", "aws.operation"))
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of every order that instrumentation should record as a span.
+
+    Attributes:
+        id: its name in the report.
+        parent: id of the hop that causes it; the caller's ``traceparent`` when empty.
+        words: a span is a candidate if one of these is in its name or in one of its attributes; compared in lower case.
+        attributes: required attributes, each with its spellings.
+        payload: prefix of the shop's payload attributes.
+        fails_in: the incident whose order fails in this hop.
+    """
+
+    id: str
+    service: str
+    kind: str
+    parent: str = ""
+    words: tuple[str, ...]
+    attributes: tuple[tuple[str, ...], ...]
+    payload: str
+    fails_in: str
+
+
+HOPS = (
+    Hop(
+        id="POST /orders",
+        service="orders",
+        kind="SERVER",
+        words=("/orders",),
+        attributes=(_HTTP_METHOD, ("http.route",), ("url.path", "http.target", "http.url"), _HTTP_STATUS),
+        payload="shop.http.",
+        fails_in="pricing-division-by-zero",
+    ),
+    Hop(
+        id="GET user",
+        service="orders",
+        kind="CLIENT",
+        parent="POST /orders",
+        words=("/api/v2/users",),
+        attributes=(_HTTP_METHOD, ("url.full", "http.url"), _HTTP_STATUS),
+        payload="shop.http.",
+        fails_in="auth-token-expired",
+    ),
+    Hop(
+        id="serve user",
+        service="auth-stub",
+        kind="SERVER",
+        parent="GET user",
+        words=("/api/v2/users",),
+        attributes=(_HTTP_METHOD, ("http.route",), ("url.path", "http.target", "http.url"), _HTTP_STATUS),
+        payload="shop.http.",
+        fails_in="",
+    ),
+    Hop(
+        id="send record",
+        service="orders",
+        kind="PRODUCER",
+        parent="POST /orders",
+        words=(_TOPIC_NAME,),
+        attributes=_MESSAGING,
+        payload="shop.kafka.value",
+        fails_in="orders-publish-failed",
+    ),
+    Hop(
+        id="process record",
+        service="stock-updater",
+        kind="CONSUMER",
+        parent="send record",
+        words=(_TOPIC_NAME,),
+        attributes=_MESSAGING,
+        payload="shop.kafka.value",
+        fails_in="stock-put-missing-key",
+    ),
+    Hop(
+        id="GetItem",
+        service="stock-updater",
+        kind="CLIENT",
+        parent="process record",
+        words=("getitem",),
+        attributes=_DATABASE,
+        payload="shop.dynamodb.",
+        fails_in="",
+    ),
+    Hop(
+        id="PutItem",
+        service="stock-updater",
+        kind="CLIENT",
+        parent="process record",
+        words=("putitem",),
+        attributes=_DATABASE,
+        payload="shop.dynamodb.",
+        fails_in="stock-put-missing-key",
+    ),
+)
+
+
+class HopReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What was recorded of one hop.
+
+    Attributes:
+        span: the span's name; empty when none was found. The other fields are then empty too.
+        parent: the link to the span of the causing hop.
+        expected_kind: the kind of the semantic conventions.
+        missing_attributes: required attributes that are absent.
+        error: whether the failed order's span has status ERROR, an exception or ``error.type``; ``not tried`` for a hop that no
+            incident lets fail.
+    """
+
+    service: str
+    hop: str
+    span: str = ""
+    parent: Parent = ""
+    kind: str = ""
+    expected_kind: str
+    missing_attributes: list[str] = []
+    payload: bool = False
+    error: Recorded = ""
+    span_id: str = ""
+    trace_id: str = ""
+
+
+_POLL_S = 1.0
+"""A consumer's poll may wait this long before a window begins."""
+Window = tuple[float, float]
+"""Seconds since the epoch between which an order was answered and handled."""
+
+
+def spans_when_calm(reader: TraceReader, clock: Clock, windows: Sequence[Window], calm_s: float) -> list[list[Span]]:
+    """Return the spans of each window, once no new one has arrived for some seconds.
+
+    Without intact links, spans belong to an order by their time: nobody else may order in a window.
+
+    Args:
+        reader: reads the shop's traces.
+        clock: the clock.
+        windows: when the orders were placed and handled.
+        calm_s: seconds without a new span after which an agent has exported everything. OpenTelemetry's batches wait 5 s:
+            https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#batch-span-processor
+
+    Raises:
+        TraceError: traces cannot be read.
+    """
+    if not windows:
+        return []
+    begin, end = min(start for start, _ in windows), max(end for _, end in windows)
+    number, changed = -1, clock.now()
+    while True:
+        ids = {one for service in reader.services() for one in reader.between(service, begin - _POLL_S, end)}
+        spans = [span for one in sorted(ids) for span in reader.get(one).spans]
+        # A consumer's span may begin with the poll that waited for the record.
+        found = [[span for span in spans if span.end_ns >= start * 1e9 and span.start_ns <= end * 1e9] for start, end in windows]
+        if sum(map(len, found)) != number:
+            number, changed = sum(map(len, found)), clock.now()
+        if clock.now() - changed >= calm_s:
+            return found
+        clock.sleep(min(0.5, calm_s))
+
+
+def report_hops(
+    spans: Sequence[Span], trace_ids: Collection[str], failed: Mapping[str, Sequence[Span]], hops: Sequence[Hop] = ()
+) -> list[HopReport]:
+    """Compare the spans of an order with the hops.
+
+    Args:
+        spans: all spans that the services recorded while they handled the order.
+        trace_ids: the trace ids that the order's caller knows; without any, the first hop's parent is not judged.
+        failed: by hop, all spans recorded while an order failed there.
+        hops: the hops that the order passed; all of them when empty.
+    """
+    by_id = {span.span_id: span for span in spans}
+    found = {hop.id: find(hop, spans) for hop in HOPS}
+    return [_report_hop(hop, found, by_id, failed, trace_ids) for hop in hops or HOPS]
+
+
+def find(hop: Hop, spans: Iterable[Span]) -> Span | None:
+    """Return the span that records a hop: first by its kind, then the outermost and earliest."""
+    candidates = [span for span in spans if span.service == hop.service and _names(hop, span)]
+    # A span whose kind another hop of the service expects is that hop's span.
+    taken = {other.kind for other in HOPS if other.service == hop.service and other.kind != hop.kind}
+    candidates = [span for span in candidates if span.kind not in taken]
+    return min(candidates, key=lambda span: (span.kind != hop.kind, span.start_ns), default=None)
+
+
+def _names(hop: Hop, span: Span) -> bool:
+    texts = [span.name, *(str(value) for key, value in span.attributes.items() if not key.startswith(_ABOUT_CODE))]
+    plain = (text.lower().replace(f"{_TOPIC_NAME}.dlq", "") for text in texts)
+    return any(word in text for text in plain for word in hop.words)
+
+
+def _report_hop(
+    hop: Hop,
+    found: dict[str, Span | None],
+    by_id: dict[str, Span],
+    failed: Mapping[str, Sequence[Span]],
+    trace_ids: Collection[str],
+) -> HopReport:
+    span = found[hop.id]
+    if span is None:
+        return HopReport(service=hop.service, hop=hop.id, expected_kind=hop.kind)
+    root: Parent = "intact" if span.trace_id in trace_ids else "cut off" if trace_ids else ""
+    return HopReport(
+        service=hop.service,
+        hop=hop.id,
+        span=span.name,
+        parent=_parent(span, found.get(hop.parent), by_id) if hop.parent else root,
+        kind=span.kind,
+        expected_kind=hop.kind,
+        missing_attributes=[names[0] for names in hop.attributes if not any(name in span.attributes for name in names)],
+        payload=any(name.startswith(hop.payload) for name in span.attributes),
+        error=_error(hop, failed),
+        span_id=span.span_id,
+        trace_id=span.trace_id,
+    )
+
+
+def _parent(span: Span, parent: Span | None, by_id: dict[str, Span]) -> Parent:
+    """Look for the expected parent among the ancestors: agents put spans of their own between two hops."""
+    if parent is None:
+        return "no parent span"
+    above, seen = by_id.get(span.parent_id or ""), {span.span_id}
+    while above is not None and above.span_id not in seen:
+        if above.span_id == parent.span_id:
+            return "intact"
+        seen.add(above.span_id)
+        above = by_id.get(above.parent_id or "")
+    return "linked" if (parent.trace_id, parent.span_id) in span.links else "cut off"
+
+
+def _error(hop: Hop, failed: Mapping[str, Sequence[Span]]) -> Recorded:
+    if hop.id not in failed:
+        return "not tried"
+    span = find(hop, failed[hop.id])
+    if span is None:
+        return "no"
+    return "yes" if span.status == "ERROR" or span.exceptions or "error.type" in span.attributes else "no"

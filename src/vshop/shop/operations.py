@@ -1,0 +1,122 @@
+"""Replays dead letters, and resets a running shop between two exercises."""
+
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from vshop.shop.client import ShopClient, ShopError
+from vshop.shop.clock import Clock
+
+_NOT_AN_ORDER = 422  # the record can never be handled
+
+
+class Replay(msgspec.Struct, kw_only=True, rename="camel"):
+    """The result of replaying one dead letter.
+
+    Attributes:
+        id: the letter's ``partition-offset`` on the dead-letter topic.
+        replayed: whether it was put back on the topic of new orders.
+        partition: where it was put back.
+        offset: where it was put back.
+        handled: whether the stock includes the order.
+        error: why the order was not handled, if known.
+    """
+
+    id: str
+    replayed: bool = False
+    partition: int | None = None
+    offset: int | None = None
+    handled: bool = False
+    error: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the result is final."""
+        return self.handled or self.error is not None
+
+
+def replay(shop: ShopClient, letter_ids: Iterable[str], timeout_s: float, clock: Clock | None = None) -> list[Replay]:
+    """Put dead letters back on the topic of new orders, and wait until stock-updater has processed each.
+
+    Returns:
+        A result for each letter. One without ``handled`` and ``error`` was not processed in time.
+    """
+    replays = [_put_back(shop, letter_id) for letter_id in letter_ids]
+
+    def all_ended() -> bool:
+        if waiting := [one for one in replays if not one.ended]:
+            _update(shop, waiting)
+        return all(one.ended for one in waiting)
+
+    (clock or Clock()).poll(all_ended, timeout_s)
+    return replays
+
+
+def _put_back(shop: ShopClient, letter_id: str) -> Replay:
+    try:
+        answer = shop.replay(letter_id)
+    except ShopError as error:
+        if error.status != _NOT_AN_ORDER:
+            raise
+        return Replay(id=letter_id, error=str(error))
+    return Replay(
+        id=letter_id,
+        replayed=answer["replayed"],
+        partition=answer["partition"],
+        offset=answer["offset"],
+        handled=not answer["replayed"],  # an order that the stock already includes is not put back
+    )
+
+
+def _update(shop: ShopClient, waiting: list[Replay]) -> None:
+    letters = shop.dead_letters()
+    handled = {letter["id"] for letter in letters if letter["handled"]}
+    again = {(letter["partition"], letter["offset"]): letter for letter in letters}
+    for one in waiting:
+        if one.id in handled:
+            one.handled = True
+        elif letter := again.get((one.partition, one.offset)):
+            one.error = f"{letter['errorType']}: {letter['errorMessage']}"
+
+
+class Reset(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The result of a reset."""
+
+    switched_off: list[str]
+    items: int
+    """Number of items refilled."""
+    dead_letters: int
+    traces: int
+    log_records: int
+    metric_points: int
+    journal_lines: int
+    jaeger_keeps_its_traces: bool
+    """Whether traces are in a real Jaeger, which cannot delete them."""
+    seconds: float
+
+
+def reset(client: ShopClient) -> Reset:
+    """Switch everything off, refill the stock, remove the dead letters, clear the journal and empty the observatory.
+
+    Switches come first, because a stalled consumer cannot process the orders that the stock's reset waits for. Telemetry comes
+    last, so that it holds no trace of the reset.
+    """
+    began = time.monotonic()
+    if client.exercise()["running"]:
+        client.exercise("DELETE")
+    off = client.switch_all_off()["off"]
+    stock = client.reset_stock()
+    lines = client.clear_journal()
+    cleared = client.clear_telemetry()
+    return Reset(
+        switched_off=off,
+        items=stock["items"],
+        dead_letters=stock["deadLetters"],
+        traces=cleared["traces"],
+        log_records=cleared["logRecords"],
+        metric_points=cleared["metricPoints"],
+        journal_lines=lines,
+        jaeger_keeps_its_traces=client.addresses.traces != client.addresses.observatory,
+        seconds=round(time.monotonic() - began, 3),
+    )

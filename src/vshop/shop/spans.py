@@ -1,0 +1,244 @@
+"""Spans, read from both versions of Jaeger's query API: OTLP's JSON (v3) and Jaeger's own (v1).
+
+https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+"""
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from vshop.kit.telemetry.dialects import stable
+
+_KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+_STATUSES = ("UNSET", "OK", "ERROR")
+_V1_DERIVED = frozenset({"span.kind", "error", "otel.status_code", "otel.status_description"})
+"""Tags that Jaeger's v1 derives from other fields of a span."""
+
+
+_DEEPEST = 100
+"""Levels of nested values that are read; protobuf's own limit."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A span event; its time is in nanoseconds since the epoch."""
+
+    name: str
+    time_ns: int
+    attributes: dict[str, Any]
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A span. ``kind`` and ``status`` are OTLP's names without the prefix; times are nanoseconds since the epoch."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    service: str
+    name: str
+    kind: str
+    status: str
+    status_message: str
+    start_ns: int
+    end_ns: int
+    attributes: dict[str, Any]
+    events: list[Event]
+    links: list[tuple[str, str]]
+    """(trace id, span id) of each link."""
+    resource: dict[str, Any]
+
+    @property
+    def duration_ms(self) -> float:
+        """Duration in milliseconds."""
+        return (self.end_ns - self.start_ns) / 1e6
+
+    @property
+    def stable(self) -> Mapping[str, Any]:
+        """The attributes, with their stable names where the service used old ones."""
+        return stable(self.kind, self.attributes)
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status code, which some services send as text; 0 without one."""
+        return integer(self.stable.get("http.response.status_code"))
+
+    @property
+    def failed(self) -> bool:
+        """Whether the status is ERROR."""
+        return self.status == "ERROR"
+
+    @property
+    def exceptions(self) -> list[Event]:
+        """The events that record an exception."""
+        return [event for event in self.events if event.name == "exception"]
+
+
+def read_spans(answer: Mapping[str, Any]) -> list[Span]:
+    """Read the spans of OTLP's JSON, or of an answer of Jaeger's ``/api/v3/traces``, sorted by start.
+
+    Accepts all that OTLP allows: fields may be missing, enums unknown, integers text or numbers.
+    """
+    spans = []
+    for group in _list((answer.get("result") or answer).get("resourceSpans")):
+        resource = attributes((group.get("resource") or {}).get("attributes"))
+        for scope in _list(group.get("scopeSpans")):
+            spans += [_span(span, resource) for span in _list(scope.get("spans"))]
+    return sorted(spans, key=lambda span: span.start_ns)
+
+
+def _list(value: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list that may be missing, null or hold nulls."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
+    status = span.get("status") or {}
+    start, end = integer(span.get("startTimeUnixNano")), integer(span.get("endTimeUnixNano"))
+    return Span(
+        trace_id=_id(span, "traceId"),
+        span_id=_id(span, "spanId"),
+        parent_id=_id(span, "parentSpanId") or None,
+        service=_text(resource.get("service.name")),
+        name=_text(span.get("name")),
+        kind=_enum(span.get("kind"), "SPAN_KIND_", _KINDS),
+        status=_enum(status.get("code"), "STATUS_CODE_", _STATUSES),
+        status_message=_text(status.get("message")),
+        # One time is better than a bar since 1970.
+        start_ns=start or end,
+        end_ns=end or start,
+        attributes=attributes(span.get("attributes")),
+        events=[
+            Event(_text(event.get("name")), integer(event.get("timeUnixNano")), attributes(event.get("attributes")))
+            for event in _list(span.get("events"))
+        ],
+        links=[(_id(link, "traceId"), _id(link, "spanId")) for link in _list(span.get("links"))],
+        resource=resource,
+    )
+
+
+def _id(fields: Mapping[str, Any], name: str) -> str:
+    return _text(fields.get(name)).lower()
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def integer(value: Any) -> int:
+    """Convert an integer of protobuf's JSON, which may be text or a number; 0 if it is neither."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    try:
+        return int(float(value))  # "1e9" is allowed
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def read_v1_spans(trace: Mapping[str, Any]) -> list[Span]:
+    """Read the spans of a trace in an answer of Jaeger's ``/api/traces``, sorted by start.
+
+    https://github.com/jaegertracing/jaeger/blob/v2.13.0/internal/uimodel/model.go
+    """
+    resources = {
+        name: {"service.name": _text(one.get("serviceName"))} | _v1_attributes(one.get("tags"))
+        for name, one in (trace.get("processes") or {}).items()
+    }
+    spans = [_v1_span(span, resources.get(span.get("processID", ""), {})) for span in _list(trace.get("spans"))]
+    # Times are in microseconds there: a parent may start at the same time as its child.
+    return sorted(spans, key=lambda span: (span.start_ns, -span.end_ns))
+
+
+def _v1_span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
+    tags, own, parent, links = _v1_attributes(span.get("tags")), _id(span, "traceID"), None, []
+    for reference in _list(span.get("references")):
+        trace_id, span_id = _id(reference, "traceID"), _id(reference, "spanID")
+        if reference.get("refType") == "CHILD_OF" and trace_id == own and parent is None:
+            parent = span_id
+        else:
+            links.append((trace_id, span_id))
+    failed = tags.get("otel.status_code") == "ERROR" or tags.get("error") is True
+    start, duration = integer(span.get("startTime")), integer(span.get("duration"))
+    return Span(
+        trace_id=own,
+        span_id=_id(span, "spanID"),
+        parent_id=parent or None,
+        service=_text(resource.get("service.name")),
+        name=_text(span.get("operationName")),
+        kind=str(tags.get("span.kind", "internal")).upper(),
+        status="ERROR" if failed else str(tags.get("otel.status_code", "UNSET")),
+        status_message=str(tags.get("otel.status_description", "")),
+        start_ns=start * 1000,
+        end_ns=(start + duration) * 1000,
+        attributes={name: value for name, value in tags.items() if name not in _V1_DERIVED},
+        events=[_v1_event(log) for log in _list(span.get("logs"))],
+        links=links,
+        resource=resource,
+    )
+
+
+def _v1_event(log: Mapping[str, Any]) -> Event:
+    fields = _v1_attributes(log.get("fields"))
+    return Event(_text(fields.pop("event", "")), integer(log.get("timestamp")) * 1000, fields)
+
+
+def _v1_attributes(pairs: Any) -> dict[str, Any]:
+    return {_text(pair.get("key")): pair.get("value") for pair in _list(pairs)}
+
+
+def _enum(value: Any, prefix: str, names: tuple[str, ...]) -> str:
+    """Return the name of an enum's value; the number itself if it is unknown."""
+    if isinstance(value, str) and not value.lstrip("-").isdecimal():
+        return value.removeprefix(prefix) or names[0]
+    number = integer(value)
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
+def attributes(pairs: Any) -> dict[str, Any]:
+    """Turn OTLP's list of key and ``AnyValue`` into a dict of plain values."""
+    return _attributes(pairs, 0)
+
+
+def _attributes(pairs: Any, depth: int) -> dict[str, Any]:
+    return {_text(pair.get("key")): _value(pair.get("value"), depth) for pair in _list(pairs)}
+
+
+def any_value(value: Any) -> Any:
+    """Turn an ``AnyValue`` into a plain value; bytes stay base64, no value is an empty text."""
+    return _value(value, 0)
+
+
+def _value(value: Any, depth: int) -> Any:
+    if not isinstance(value, Mapping):
+        return "" if value is None else value
+    kind: str = next(iter(value), "stringValue")
+    content: Any = value.get(kind, "")
+    if depth > _DEEPEST:
+        return "…"
+    if kind in {"arrayValue", "kvlistValue"}:
+        items = (content.get("values") if isinstance(content, Mapping) else None) or []
+        return [_value(item, depth + 1) for item in items] if kind == "arrayValue" else _attributes(items, depth + 1)
+    convert = {"intValue": integer, "doubleValue": _double}.get(kind)
+    return convert(content) if convert else "" if content is None else content
+
+
+def _double(content: Any) -> Any:
+    """Convert a number that may be text. NaN and infinities stay text, because JSON lacks them."""
+    try:
+        number = float(content)
+    except (TypeError, ValueError):
+        return content
+    return number if isfinite(number) and isinstance(content, str) else content
+
+
+def log_text(record: Mapping[str, Any]) -> str:
+    """Return the body of a log record as text: JSON if it is no text, the event's name if an event has no body."""
+    body = record["body"]
+    if isinstance(body, str):
+        return body
+    if body is None and record.get("eventName"):
+        return str(record["eventName"])
+    return json.dumps(body, ensure_ascii=False)

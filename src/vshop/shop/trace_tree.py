@@ -1,0 +1,127 @@
+"""Places the spans of a trace below their parents, in linear time and without recursion.
+
+Telemetry of other systems may hold anything: a span that is its own parent, cycles, one id for two spans, very deep chains.
+``services/console/static/js/trace/tree.js`` applies the same rules.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from vshop.shop.spans import Span
+
+_ANSWERS = {"CLIENT": "SERVER", "PRODUCER": "CONSUMER"}
+_Key = tuple[str, str]
+
+
+class TraceTree(msgspec.Struct, frozen=True):
+    """The spans of a trace below each other.
+
+    Attributes:
+        rows: ``(depth, span)``, depth first; each span once.
+        roots: spans without a parent here, or whose parent was ignored because it is below them.
+        below: children of a span, by the span's ``id()``; a repeated span has those of the kept one.
+        cyclic: ``id()`` of the spans that are among their own ancestors.
+        duplicates: spans left out because the same span was sent before.
+    """
+
+    rows: list[tuple[int, Span]]
+    roots: list[Span]
+    below: dict[int, list[Span]]
+    cyclic: set[int]
+    duplicates: list[Span]
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about spans that are hidden, or not where their parent id says."""
+        notes = []
+        if self.duplicates:
+            notes.append(f"{_spans(len(self.duplicates))} hidden: sent more than once")
+        if self.cyclic:
+            notes.append(f"{_spans(len(self.cyclic))} in a parent cycle: the earliest of a cycle is shown as a root")
+        return notes
+
+
+def _spans(count: int) -> str:
+    return "1 span" if count == 1 else f"{count} spans"
+
+
+def place(spans: Sequence[Span]) -> TraceTree:
+    """Place spans below their parents.
+
+    Spans with equal ids, service, kind and name are one span, of which the one that ended last is kept. A server that shares its
+    caller's id (Zipkin) is placed below the caller. A cycle is cut above its earliest span.
+    """
+    groups, copies = _groups(sorted(spans, key=lambda span: span.start_ns))
+    kept = sorted((span for group in groups.values() for span in group), key=lambda span: span.start_ns)
+    parents = {id(span): _parent(span, groups) for span in kept}
+    cyclic = _cut_cycles(kept, parents)
+    roots: list[Span] = []
+    below: dict[int, list[Span]] = defaultdict(list)
+    for span in kept:
+        parent = parents[id(span)]
+        (roots if parent is None else below[id(parent)]).append(span)
+    for copy, original in copies:
+        below[id(copy)] = below[id(original)]
+    duplicates = [copy for copy, _ in copies]
+    return TraceTree(list(_walk(roots, below)), roots, dict(below), cyclic, duplicates)
+
+
+def _groups(spans: Sequence[Span]) -> tuple[dict[_Key, list[Span]], list[tuple[Span, Span]]]:
+    """Group different spans by trace id and span id; return also each repeated span with the one that is kept.
+
+    A span without id is in no other span's group.
+    """
+    same: dict[tuple[str, ...], list[Span]] = defaultdict(list)
+    for index, span in enumerate(spans):
+        same[span.trace_id, span.span_id or f"#{index}", span.service, span.kind, span.name].append(span)
+    groups: dict[_Key, list[Span]] = defaultdict(list)
+    copies = []
+    for (trace_id, span_id, *_), several in same.items():
+        last = max(several, key=lambda span: span.end_ns)
+        groups[trace_id, span_id].append(last)
+        copies += [(span, last) for span in several if span is not last]
+    return groups, copies
+
+
+def _parent(span: Span, groups: dict[_Key, list[Span]]) -> Span | None:
+    """Return a span's parent: a caller with the same id, or the best of the spans with the parent's id."""
+    if span.span_id:
+        for other in groups[span.trace_id, span.span_id]:
+            if _ANSWERS.get(other.kind) == span.kind:
+                return other
+    candidates = groups.get((span.trace_id, span.parent_id or ""), ()) if span.parent_id else ()
+    if not candidates:
+        return None
+    # Of a caller and a server with one id, children in other processes were started by the server.
+    return min(candidates[:50], key=lambda one: (one is span, one.service != span.service, one.kind in _ANSWERS))
+
+
+def _cut_cycles(spans: Sequence[Span], parents: dict[int, Span | None]) -> set[int]:
+    """Remove the parent of the earliest span of each cycle; return the ``id()`` of all spans in cycles."""
+    cyclic: set[int] = set()
+    checked: set[int] = set()
+    for first in spans:
+        path: list[Span] = []
+        on_path: set[int] = set()
+        span: Span | None = first
+        while span is not None and id(span) not in checked and id(span) not in on_path:
+            path.append(span)
+            on_path.add(id(span))
+            span = parents[id(span)]
+        if span is not None and id(span) in on_path:
+            start = next(index for index, one in enumerate(path) if one is span)
+            cycle = path[start:]
+            parents[id(min(cycle, key=lambda one: one.start_ns))] = None
+            cyclic.update(map(id, cycle))
+        checked |= on_path
+    return cyclic
+
+
+def _walk(roots: Sequence[Span], below: dict[int, list[Span]]) -> Iterator[tuple[int, Span]]:
+    stack = [(0, root) for root in reversed(roots)]
+    while stack:
+        depth, span = stack.pop()
+        yield depth, span
+        stack += [(depth + 1, child) for child in reversed(below.get(id(span), ()))]

@@ -1,0 +1,38 @@
+"""The commands for containers, recorded by a stand-in for Docker."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loadtest.targets import Containers
+
+CONFIG = {"services": {"orders": {"ports": [{"target": 8080, "published": "18080"}]}}}
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Arguments of ``docker compose`` without the file's name, by line."""
+    log, docker = tmp_path / "log", tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\ncase "$*" in *config*) echo \'{json.dumps(CONFIG)}\';; *--file*) echo "$*" >> {log};; esac\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    return lambda: [line.split(" ", 3)[3] for line in log.read_text().splitlines()]
+
+
+def test_containers_are_killed_and_started_again(said):
+    """Without their dependencies, and until they are healthy."""
+    containers = Containers()
+    containers.kill("kafka")
+    containers.start("kafka")
+    containers.restart("dynamodb")
+    containers.close()
+
+    ready = "up --detach --no-build --no-deps --wait --wait-timeout 180"
+    assert containers.addresses.orders == "http://127.0.0.1:18080"
+    assert said() == [
+        "kill --signal SIGKILL kafka",
+        f"{ready} kafka",
+        "restart --timeout 10 dynamodb",
+        f"{ready} dynamodb",
+    ]

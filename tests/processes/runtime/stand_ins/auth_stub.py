@@ -1,0 +1,5 @@
+"""Stub of auth-stub."""
+
+from stand_in import run
+
+run("AUTH", "SHOP_AUTH_PORT")

@@ -1,0 +1,5 @@
+"""Stub of orders."""
+
+from stand_in import run
+
+run("ORDERS", "SHOP_ORDERS_PORT")

@@ -1,0 +1,50 @@
+"""The tiers of the suite: ``python -m tests.tiers test`` is what ``make test`` runs.
+
+CONTRIBUTING.md describes the markers; pyproject.toml declares them.
+"""
+
+import os
+import subprocess
+import sys
+
+FOLDER_MARKERS = {
+    "unit": "unit",
+    "contract": "contract",
+    "docker": "engine",
+    "browser": "browser",
+    "k8s": "cluster",
+    "fuzz": "fuzz",
+    "wheel": "wheel",
+}
+"""The marker of every test in a folder of tests/."""
+
+WORKERS = ("-n", os.environ.get("VSHOP_TEST_WORKERS", "2"))
+TIERS = {
+    "quick": [(*WORKERS, "-m", "(unit or contract) and not timing")],
+    "test": [(*WORKERS, "-m", "not (engine or browser or cluster or fuzz or torture or wheel or slow or timing)")],
+    # What is measured by the clock runs alone, with nothing beside it.
+    "all": [(*WORKERS, "-m", "not timing"), ("-n", "0", "-m", "timing")],
+}
+"""The runs of pytest of each tier, by their options."""
+
+PASSED, NO_TESTS = 0, 5
+
+
+def main(tier: str, *options: str) -> int:
+    """Run a tier.
+
+    Args:
+        tier: ``quick``, ``test`` or ``all``.
+        options: more options for pytest, such as a file; they win over those of the tier.
+
+    Returns:
+        The exit status: the first failure of a run. No selected test is a failure only when no run of the tier has one.
+    """
+    command = [sys.executable, "-m", "pytest"]
+    statuses = [subprocess.run([*command, *arguments, *options], check=False).returncode for arguments in TIERS[tier]]
+    failed = [status for status in statuses if status not in {PASSED, NO_TESTS}]
+    return failed[0] if failed else min(statuses)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))

@@ -1,0 +1,30 @@
+"""Limits in seconds that also hold on a slow or busy machine."""
+
+import time
+
+from bench.machine import spin
+
+REFERENCE_S = 0.08
+"""Seconds of the calibration loop on the machine for which limits are written, as recorded in bench/results.json."""
+
+
+def slowdown() -> float:
+    """Return how many times longer the calibration loop takes here and now, by the clock; at least 1."""
+    began = time.perf_counter()
+    spin()
+    return max(1.0, (time.perf_counter() - began) / REFERENCE_S)
+
+
+class Budget:
+    """Scales limits by the speed of the machine, measured before and after the measured work."""
+
+    def __init__(self) -> None:
+        self._before = slowdown()
+
+    def __call__(self, seconds: float) -> float:
+        """Return a limit for this machine.
+
+        Args:
+            seconds: the limit on the reference machine, with nothing else to do.
+        """
+        return seconds * max(self._before, slowdown())

@@ -1,0 +1,32 @@
+"""`vshop` lists its commands without importing them, and its list agrees with the commands' own help."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from vshop.cli.app import COMMANDS, app
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_summary_is_first_line_of_the_commands_help(name):
+    command = typer.main.get_command(app).commands[name].load()
+
+    assert command.help.split("\n")[0] == COMMANDS[name][1]
+
+
+def test_help_lists_every_command():
+    listed = CliRunner().invoke(app, ["--help"]).output
+
+    assert [name for name in COMMANDS if f" {name} " not in listed] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("vshop jou", ["journal"]), ("vshop chaos o", ["on", "off"]), ("vshop up --fo", ["--forward", "--foreground"])],
+)
+def test_shell_completion_reaches_lazy_commands(words, completed):
+    env = {"_VSHOP_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+
+    printed = CliRunner().invoke(app, [], env=env, prog_name="vshop").output
+
+    assert printed.split() == completed

@@ -1,0 +1,44 @@
+"""Unit tests run in one process: a test here that starts another one fails."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "os.spawn"})
+ADVICE = "A unit test must not start a process. Move it to tests/processes."
+
+
+class ProcessGuard:
+    """Refuses to start a process while a unit test runs.
+
+    Python cannot remove an audit hook. So there is one hook, which ``active`` switches.
+
+    Attributes:
+        active: whether a unit test runs.
+        started: the attempts of the current test, also those whose failure the code under test caught.
+    """
+
+    def __init__(self) -> None:
+        self.active = False
+        self.started: list[str] = []
+        sys.addaudithook(self._audit)
+
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.active and event in STARTS_A_PROCESS:
+            self.started.append(f"{event} {arguments[:2]}")
+            pytest.fail(f"{ADVICE} It tried: {self.started[-1]}")
+
+
+GUARD = ProcessGuard()
+
+
+@pytest.fixture(autouse=True)
+def process_guard() -> Iterator[ProcessGuard]:
+    """Fail a test that starts a process."""
+    GUARD.started.clear()
+    GUARD.active = True
+    yield GUARD
+    GUARD.active = False
+    assert GUARD.started == [], ADVICE

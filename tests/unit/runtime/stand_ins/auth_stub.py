@@ -1,5 +1,0 @@
-"""Stands in for auth-stub."""
-
-from stand_in import run
-
-run("AUTH", "SHOP_AUTH_PORT")

@@ -1,5 +1,0 @@
-"""Stands in for orders."""
-
-from stand_in import run
-
-run("ORDERS", "SHOP_ORDERS_PORT")
