@@ -15,7 +15,6 @@ Of an error response, only the status and the shape are compared. TOLERATED and 
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,8 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 from testcontainers.core.container import DockerContainer
+
+from vshop.runtime.local import ports
 
 ROOT = Path(__file__).parents[2]
 CORPUS = json.loads((Path(__file__).parent / "observatory_corpus.json").read_text(encoding="utf-8"))
@@ -147,7 +148,7 @@ def jaeger(engine) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def observatory() -> Iterator[str]:
     """Start the observatory as a process with the corpus; return the address of its query API."""
-    otlp, query = _free_port(), _free_port()
+    otlp, query = ports.free(2)
     variables = {
         "PYTHONPATH": str(ROOT / "services"),
         "SHOP_OTLP_PORT": str(otlp),
@@ -201,12 +202,6 @@ def _until(met: Callable[[], bool], timeout_s: float = 30) -> None:
             pass
         assert time.monotonic() < end, "not met in time"
         pause.wait(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _gist(response: requests.Response, like: int | list[str]) -> int | list[str]:

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from observatory.ingest import MAX_BODY_BYTES
+from vshop.runtime.local import ports
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = Path(__file__).parents[3] / "services"
@@ -35,14 +36,6 @@ BATCH = {
 }
 
 
-def free_ports():
-    """Return two unused ports."""
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
-
-
 def start(otlp, query, **variables):
     """Start the observatory."""
     own = {"PYTHONPATH": str(SERVICES), "SHOP_OTLP_PORT": str(otlp), "SHOP_QUERY_PORT": str(query)}
@@ -53,7 +46,7 @@ def start(otlp, query, **variables):
 @pytest.fixture
 def addresses():
     """Start the observatory; return its OTLP and query address. It must stop cleanly and log JSON without errors."""
-    otlp, query = free_ports()
+    otlp, query = ports.free(2)
     process = start(otlp, query)
     try:
         pause, end = threading.Event(), time.monotonic() + 20
@@ -117,12 +110,12 @@ def test_used_port_exits_with_1_and_names_it():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        process = start(port, free_ports()[0])
+        process = start(port, ports.free(1)[0])
         output, _ = process.communicate(timeout=20)
     assert (process.returncode, f"Cannot listen on 127.0.0.1:{port}" in output, "Traceback" in output) == (1, True, False), output
 
 
 def test_invalid_setting_exits_with_1_and_names_it():
-    process = start(*free_ports(), SHOP_STORE_MAX_SPANS="many")
+    process = start(*ports.free(2), SHOP_STORE_MAX_SPANS="many")
     output, _ = process.communicate(timeout=20)
     assert (process.returncode, "SHOP_STORE_MAX_SPANS" in output, "Traceback" in output) == (1, True, False), output

@@ -1,5 +1,8 @@
 """Assignment of ports to parts."""
 
+import os
+import socket
+
 import pytest
 
 from vshop.kit.settings import Settings
@@ -31,6 +34,28 @@ def test_free_ports_are_unused_and_distinct() -> None:
     assert not set(first.values()) & set(second.values())
     assert len(set(second.values())) == len(second)
     assert not any(map(ports.in_use, second.values()))
+
+
+def test_two_processes_never_choose_the_same_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports.os, "getpid", lambda: 7)
+    monkeypatch.setattr(ports, "_claims", [])
+    ours = ports.free(40)
+    claimed = ports._claims
+    monkeypatch.setattr(ports, "_claims", [])
+    theirs = ports.free(40)
+    for descriptor in [*claimed, *ports._claims]:
+        os.close(descriptor)
+    assert not set(ours) & set(theirs)
+
+
+def test_block_with_a_port_in_use_is_left_to_the_shop_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_claims", [])
+    *_, last = ports.free(15)
+    os.close(ports._claims.pop())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", last))
+        assert ports.free(1)[0] > last
+    os.close(ports._claims.pop())
 
 
 def test_unknown_port_suggests_the_closest() -> None:

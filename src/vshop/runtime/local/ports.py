@@ -1,6 +1,5 @@
 """Assigns ports to parts, and finds the process that holds a port."""
 
-import itertools
 import os
 import shlex
 import socket
@@ -18,7 +17,9 @@ from vshop.runtime.model.parts import PARTS, Part
 LOOPBACK = "127.0.0.1"
 # Below the range for outgoing connections, which could take a chosen port.
 _FIRST, _LAST, _BLOCK = 15000, 32000, 16
-_blocks = itertools.count()
+_BLOCKS = (_LAST - _FIRST) // _BLOCK
+_claims: list[int] = []
+"""Descriptors of the sockets that keep other processes away from the blocks this process has claimed."""
 
 
 def assign(options: Options, parts: list[Part], environ: Mapping[str, str]) -> dict[str, int]:
@@ -57,14 +58,34 @@ def _port_name(given: str) -> str:
 
 
 def free(count: int) -> list[int]:
-    """Return unused ports, different ones in each process."""
-    blocks = (_LAST - _FIRST) // _BLOCK
+    """Return ports that nothing uses, and that no other process gets from here while this one lives.
+
+    Between the choice of a port and its use there is time for another process to choose it too. So ports are chosen from a block
+    that belongs to one process: it holds the first port of the block, which only one process can bind.
+
+    Raises:
+        PortInUseError: every block is taken.
+    """
     found: list[int] = []
-    while len(found) < count:
-        block = (os.getpid() * 7 + next(_blocks)) % blocks
-        start = _FIRST + block * _BLOCK
-        found += [port for port in range(start, start + _BLOCK) if not in_use(port)]
-    return found[:count]
+    for step in range(_BLOCKS):
+        start = _FIRST + _BLOCK * ((os.getpid() * 7 + len(_claims) + step) % _BLOCKS)
+        own = range(start + 1, start + _BLOCK)
+        if any(map(in_use, own)) or not _claim(start):
+            continue
+        found += own
+        if len(found) >= count:
+            return found[:count]
+    raise PortInUseError(f"There are no {count} free ports between {_FIRST} and {_LAST}. Stop shops that are no longer needed.")
+
+
+def _claim(port: int) -> bool:
+    with socket.socket() as claim:
+        try:
+            claim.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        _claims.append(claim.detach())
+        return True
 
 
 def in_use(port: int) -> bool:
