@@ -3,13 +3,19 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import vshop
 from vshop import _pytest_plugin
 from vshop.corpus.otlp import rows
 from vshop.incidents import load_catalogue
+from vshop.incidents.telemetry_fault import load_telemetry_faults
+from vshop.incidents.verify.verdict import Verdict
+from vshop.kit.chaos.baggage import HEADER
 from vshop.kit.settings import Settings
+from vshop.kit.telemetry.modes import NONE, SDK, VARIABLE, ZERO_CODE
+from vshop.shop.hops import HopReport
 from vshop.shop.spans import attributes
 
 ROOT = Path(__file__).parents[2]
@@ -102,9 +108,23 @@ def test_endpoint_is_a_route_of_its_service(endpoint, service):
 
 
 def test_the_incidents_are_those_of_the_catalogue():
-    promised = {name: row[0] for row in table("Incidents") for name in names(row[1])}
+    promised = {name: row[0] for row in table("Incidents") for name in names(row[1]) if row[0] in {"fault", "twin"}}
 
     assert promised == {one.id: "fault" if one.fault else "twin" for one in load_catalogue().values()}
+
+
+def test_the_telemetry_faults_are_those_of_the_catalogue():
+    assert names(next(row for row in table("Incidents") if row[0] == "telemetry fault")[1]) == sorted(load_telemetry_faults())
+
+
+def test_the_json_fields_are_those_of_the_reports():
+    promised = [names(row[1]) for row in table("JSON of the commands")]
+
+    assert promised == [[field.encode_name for field in msgspec.structs.fields(report)] for report in (Verdict, HopReport)]
+
+
+def test_the_telemetry_modes_are_those_of_the_settings():
+    assert {VARIABLE, SDK, NONE, ZERO_CODE, HEADER} <= set(names(section("Telemetry modes")))
 
 
 def test_the_fixtures_and_options_are_the_plugins():

@@ -92,13 +92,16 @@ def test_no_file_holds_a_key_or_token(files: tarfile.TarFile):
     assert [name for name, content in text if _CONTENT.search(content.read())] == []
 
 
-def test_service_that_cannot_start_ends_with_a_message(image):
+@pytest.mark.parametrize(
+    "variable", ["SHOP_TOKEN_KEY=/proc/key.pem", "OTEL_PROPAGATORS=tracecontxt", "OTEL_PYTHON_CONTEXT=missing"]
+)
+def test_service_that_cannot_start_ends_with_a_message(image, variable):
     """Nothing follows the message: Python starts no threads at exit, which the flush of a log handler once tried."""
-    env = ["--env", "SHOP_TOKEN_KEY=/proc/key.pem", "--env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9"]
+    env = ["--env", variable, "--env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9"]
     command = ["docker", "run", "--rm", *env, TAG, "python", "-P", "-m", "auth_stub"]
 
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert ended.returncode == 1
-    assert "SHOP_TOKEN_KEY: " in ended.stderr
+    assert variable.partition("=")[0] in ended.stderr
     assert "Traceback" not in ended.stderr, ended.stderr

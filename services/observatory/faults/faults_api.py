@@ -12,7 +12,6 @@ from vshop.kit.http import json_body
 from vshop.kit.http.problems import Problem
 from vshop.kit.telemetry.alterations import Alteration
 
-_PATH = "/api/telemetry-faults"
 _MAX_ON = 50
 
 
@@ -25,11 +24,11 @@ def blueprint(faults: TelemetryFaults) -> Blueprint:
     """Build the endpoints."""
     api = Blueprint("telemetry_faults", __name__)
 
-    @api.get(_PATH)
+    @api.get("/api/telemetry-faults")
     def list_faults() -> Response:
         return json_response({"faults": [_view(one) for one in faults.on()]})
 
-    @api.put(f"{_PATH}/<fault_id>")
+    @api.put("/api/telemetry-faults/<fault_id>")
     def put(fault_id: str) -> Response:
         if not request.is_json:
             raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
@@ -41,11 +40,11 @@ def blueprint(faults: TelemetryFaults) -> Blueprint:
             raise Problem(409, f"{_MAX_ON} telemetry faults are on. Switch some off first.")
         return json_response(_view(faults.turn_on(fault_id[:100], wanted.alter, wanted.seconds)))
 
-    @api.delete(_PATH)
+    @api.delete("/api/telemetry-faults")
     def delete_all() -> Response:
         return json_response({"off": faults.turn_off()})
 
-    @api.delete(f"{_PATH}/<fault_id>")
+    @api.delete("/api/telemetry-faults/<fault_id>")
     def delete(fault_id: str) -> Response:
         return json_response({"off": faults.turn_off(fault_id)})
 

@@ -41,6 +41,26 @@ def test_a_file_that_cannot_be_used_ends_a_service_with_a_sentence(service: str,
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("variable", ["OTEL_PROPAGATORS", "OTEL_PYTHON_CONTEXT"])
+def test_the_entry_point_of_the_image_refuses_a_component_that_is_not_installed(variable: str) -> None:
+    ended = run_entry_point([sys.executable, "-c", "import opentelemetry.propagate"], {variable: "tracecontxt"})
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"{variable}=tracecontxt: no installed package has it")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_the_entry_point_of_the_image_runs_the_command() -> None:
+    ended = run_entry_point([sys.executable, "-c", "import sys; print(sys.argv[1:]); sys.exit(7)", "a b", "c"], {})
+
+    assert (ended.returncode, ended.stdout) == (7, "['a b', 'c']\n")
+
+
+def run_entry_point(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-P", "-m", "vshop.kit.entrypoint", *command]
+    return subprocess.run(line, env=os.environ | env, capture_output=True, text=True, timeout=60, check=False)
+
+
 AGENT = Path(auto_instrumentation.__file__).parent
 """The folder through which OpenTelemetry's operator for Kubernetes instruments a container."""
 
