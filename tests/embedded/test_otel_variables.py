@@ -42,6 +42,7 @@ CONTEXTS = {
     "xray": {"x-amzn-trace-id"},
 }
 """Headers of a record, by propagators."""
+PLANTED = "plantedsecret" * 20
 
 
 def vshop(*arguments: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -193,6 +194,24 @@ def outcome_is_verified(tried: Tried) -> None:
     (verdict,) = json.loads(vshop("verify", "stock-put-missing-key", "--json", home=tried.home).stdout)
     assert (verdict["verified"], verdict["telemetryJudged"]) == (True, False)
     assert "no metrics: OTEL_METRICS_EXPORTER=none" in verdict["telemetry"]
+
+
+def incident_is_verified(tried: Tried) -> None:
+    done = vshop("verify", "stock-put-missing-key", "--json", home=tried.home)
+    (verdict,) = json.loads(done.stdout)
+    assert (verdict["verified"], verdict["telemetryJudged"]) == (True, False), verdict
+    assert tried.answer["telemetry"] == verdict["telemetry"]
+
+
+def cut_secrets_are_redacted(tried: Tried) -> None:
+    """Headers are exported as JSON, which the limit cuts somewhere in the token."""
+    requests.post(f"{tried.client.addresses.orders}/orders", json={}, headers={"authorization": f"Bearer {PLANTED}"}, timeout=10)
+    tried.client.flush()
+    bodies = b"".join(one.body for one in tried.posted)
+    assert b"/orders" in bodies
+    assert b"shop.http.request.headers" in bodies
+    assert PLANTED[:12].encode() not in bodies
+    assert b"eyJ" not in bodies
 
 
 def own_names(tried: Tried) -> None:
