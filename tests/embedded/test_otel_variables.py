@@ -20,6 +20,7 @@ import pytest
 import requests
 import yaml
 from confluent_kafka import Consumer, TopicPartition
+from opentelemetry.instrumentation import auto_instrumentation
 
 from tests.embedded.conftest import Observatory
 from tests.waiting import wait_until
@@ -176,6 +177,22 @@ def test_the_services_report_no_error(tried):
         lines = tried.log(service).splitlines()  # of the console exporters too, which print several lines for a record
         found = [line for line in lines if (line.startswith("{") and '"ERROR"' in line) or line.startswith("Traceback")]
         assert [line for line in found if "ValidationException" not in line and "POST /orders" not in line] == []
+
+
+def test_an_agent_in_front_of_vshop_up_does_not_reach_the_services(tmp_path, request):
+    """As OpenTelemetry's operator for Kubernetes and ``opentelemetry-instrument`` do it: by a folder on PYTHONPATH."""
+    request.addfinalizer(lambda: vshop("down", home=tmp_path))
+    folder = str(Path(auto_instrumentation.__file__).parent)
+
+    done = vshop("up", "--free-ports", "--json", "--timeout=100", home=tmp_path, PYTHONPATH=folder)
+
+    assert done.returncode == 0, done.stderr
+    assert "telemetry" not in json.loads(done.stdout)
+    observatory = Observatory(find(str(tmp_path), {}).observatory)
+    assert set(observatory.json("/api/services")["data"]) == set(SERVICES)
+    text = json.dumps(observatory.trace(json.loads(done.stdout)["traceId"]))
+    assert "[REDACTED]" in text
+    assert "eyJ" not in text
 
 
 def whole_trace(tried: Tried) -> None:
