@@ -87,9 +87,9 @@ def run_vshop(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Cal
     """Run ``vshop`` with an own home folder and return its JSON."""
     env = os.environ | {"VSHOP_HOME": str(tmp_path_factory.mktemp("k8s-home"))}
 
-    def run(*arguments: str, as_json: bool = True) -> Any:
+    def run(*arguments: str, as_json: bool = True, **variables: str) -> Any:
         command = [VSHOP, *arguments, *(["--json"] if as_json else [])]
-        ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
+        ran = subprocess.run(command, env=env | variables, capture_output=True, text=True, timeout=600, check=False)
         if VOLUME_REMEDY in " ".join(ran.stderr.split()):
             raise VolumesRefusedError(ran.stderr)
         assert ran.returncode == 0, f"{arguments}: {ran.stdout}\n{ran.stderr}"
@@ -108,31 +108,32 @@ class Cluster:
     def __init__(self, run: Callable[..., Any]) -> None:
         """Args: run: runs a command of ``vshop``."""
         self._run = run
-        self._overlay, self._printed = "", dict[str, Any]()
+        self._running, self._printed = "", dict[str, Any]()
         self._volumes = list[str]()
 
-    def up(self, overlay: str) -> dict[str, Any]:
+    def up(self, overlay: str, telemetry: str = "sdk") -> dict[str, Any]:
         """Return what ``vshop up --mode k8s`` printed, the shop running.
 
         ``VSHOP_TEST_K8S_IMAGE`` names an image that the cluster has; else one is built, and loaded by ``VSHOP_K8S_LOAD``. Where the
         command says that this cluster's volumes have to be opened, that is done.
         """
-        if overlay != self._overlay:
+        wanted = f"{overlay} {telemetry}"
+        if wanted != self._running:
             self.down()
             image = os.environ.get("VSHOP_TEST_K8S_IMAGE")
             named = ["--image", image] if image else []
             asked = ["up", "--mode", "k8s", "--overlay", overlay, "--timeout", "400", "--free-ports", *named, *self._volumes]
-            self._overlay = overlay
+            self._running = wanted
             try:
-                self._printed = self._run(*asked)
+                self._printed = self._run(*asked, SHOP_TELEMETRY=telemetry)
             except VolumesRefusedError:
                 self._volumes = ["--volume-permissions"]
-                self._printed = self._run(*asked, *self._volumes)
+                self._printed = self._run(*asked, *self._volumes, SHOP_TELEMETRY=telemetry)
         return self._printed
 
     def down(self) -> None:
-        if self._overlay:
-            self._overlay = ""
+        if self._running:
+            self._running = ""
             self._run("down", "--mode", "k8s", as_json=False)
 
 

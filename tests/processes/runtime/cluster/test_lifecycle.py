@@ -30,6 +30,17 @@ def test_unreadable_namespace_stops_the_start(stand_in, tmp_path: Path):
     assert not (tmp_path / "went-on").exists()
 
 
+def test_variables_that_pods_do_not_take_are_named(stand_in, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OTEL_PROPAGATORS", "b3")
+    stand_in(f"{CONTEXT} *apply*) echo refused >&2; exit 1;; esac")
+    told: list[str] = []
+
+    with pytest.raises(ClusterError, match="kubectl apply"):
+        ClusterMode(ClusterOptions(home=str(tmp_path), image="shop:1")).up(lambda event: told.append(event.detail))
+
+    assert "OTEL_PROPAGATORS: ignored, because containers take no variables of the shell; set them in shop.env of an overlay" in told
+
+
 @pytest.fixture
 def started_on(tmp_path: Path):
     """Write the record of a start on a context whose forwarder has died."""
