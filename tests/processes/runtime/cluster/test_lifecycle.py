@@ -38,7 +38,9 @@ def test_variables_that_pods_do_not_take_are_named(stand_in, tmp_path: Path, mon
     with pytest.raises(ClusterError, match="kubectl apply"):
         ClusterMode(ClusterOptions(home=str(tmp_path), image="shop:1")).up(lambda event: told.append(event.detail))
 
-    assert "OTEL_PROPAGATORS: ignored, because containers take no variables of the shell; set them in shop.env of an overlay" in told
+    assert (
+        "OTEL_PROPAGATORS: ignored, because containers take no variables of the shell; set them in shop.env of an overlay" in told
+    )
 
 
 @pytest.fixture
