@@ -1,6 +1,8 @@
 """Shops whose services do not trace themselves: each incident's outcome holds, and docs/instrumentation.md shows the hops."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +12,11 @@ import pytest
 from vshop.conformance.instrumentation import InstrumentationReport, measure
 from vshop.fixture import NotPossibleError, ShopProcess, VirtualShop
 from vshop.incidents.loader import load_catalogue
+from vshop.incidents.telemetry_fault import load_telemetry_faults
 from vshop.incidents.verify import Check, Phase, Verdict
 from vshop.incidents.verify.batch import BatchVerifier
 from vshop.incidents.verify.hop_reports import with_hops
+from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import find
@@ -108,6 +112,24 @@ def test_the_fixture_verifies_an_orders_outcome(shop, name):
     assert found
     assert found.telemetry == "none"
     assert "telemetry was not judged (mode none)" in repr(found)
+
+
+@none
+def test_telemetry_faults_are_refused_without_telemetry(process):
+    verdict = TelemetryFaultVerifier(process.client).verify(load_telemetry_faults()["missing-root"])
+    found = subprocess.run(
+        [Path(sys.executable).with_name("vshop"), "verify", "--telemetry-faults"],
+        env=os.environ | {"VSHOP_HOME": process.shop.state.home},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert [(one.what, one.seen) for one in verdict.failed] == [("telemetry mode", "none")]
+    assert (verdict.telemetry, verdict.telemetry_judged) == ("none", False)
+    assert found.returncode == 2
+    assert "this shop's mode is none" in " ".join(found.stderr.replace("│", "").split())
 
 
 @none

@@ -21,7 +21,7 @@ from vshop.incidents.verify import Check, Phase, Verdict
 from vshop.incidents.verify.batch import BatchVerifier
 from vshop.incidents.verify.hop_reports import with_hops
 from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
-from vshop.kit.telemetry.modes import NONE
+from vshop.kit.telemetry.modes import NONE, SDK
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
 from vshop.shop.clock import Clock
@@ -85,6 +85,12 @@ def _choose_faults(ids: list[str] | None, *, everything: bool) -> tuple[list[Tel
     """Return the telemetry faults to verify, and the other ids."""
     known = load_telemetry_faults()
     wanted = known if everything else dict.fromkeys(one for one in ids or () if one in known)
+    mode = ShopClient(find()).telemetry_mode() if wanted else SDK
+    if mode != SDK:
+        raise typer.BadParameter(
+            f"Telemetry faults alter what the services record in the mode {SDK}, and this shop's mode is {mode}. "
+            f"Start one with `vshop up --telemetry {SDK}`."
+        )
     return [known[one] for one in wanted], [one for one in ids or () if one not in known]
 
 

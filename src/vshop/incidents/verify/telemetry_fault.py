@@ -9,6 +9,7 @@ from vshop.incidents.verify.run import OnPhase, Phase
 from vshop.incidents.verify.telemetry_marks import Telemetry, mark, short_id
 from vshop.incidents.verify.value_match import mismatch
 from vshop.incidents.verify.verdict import Check, Completeness, Verdict
+from vshop.kit.telemetry.modes import SDK
 from vshop.shop.client import Placed, ShopClient, ShopError
 from vshop.shop.clock import Clock
 
@@ -30,7 +31,11 @@ class TelemetryFaultVerifier:
         self._completeness = Completeness()
 
     def verify(self, fault: TelemetryFault, on_phase: OnPhase = lambda _phase, _checks: None) -> Verdict:
-        """Verify a fault, and switch it off in any case. A part that cannot be reached is a failed check."""
+        """Verify a fault, and switch it off in any case.
+
+        A part that cannot be reached is a failed check, and so is another telemetry mode than ``sdk``: the fault's marks are
+        those on the services' own spans and logs.
+        """
         began, on_at = self._clock.monotonic(), self._clock.now()
         checks: list[Check] = []
         traces: list[str] = []
@@ -40,8 +45,13 @@ class TelemetryFaultVerifier:
             checks.extend(new)
             on_phase(phase, new)
 
+        mode = SDK
         try:
-            record("clean", self._run_clean(fault, fresh=self._clean is None))
+            mode = self._shop.telemetry_mode()
+            if mode != SDK:
+                record("clean", [Check(what="telemetry mode", ok=False, expected=SDK, seen=mode)])
+            else:
+                record("clean", self._run_clean(fault, fresh=self._clean is None))
             if all(check.ok for check in checks):
                 try:
                     on_at = self._clock.now()
@@ -63,6 +73,8 @@ class TelemetryFaultVerifier:
             off_at=self._clock.now(),
             trace_ids=traces,
             checks=checks,
+            telemetry=mode,
+            telemetry_judged=mode == SDK,
             completeness=self._completeness,
         )
 
