@@ -71,7 +71,12 @@ Link = Annotated[
     bool, typer.Option("--link", help="Process each order in a new trace linked to the order's (SHOP_KAFKA_TRACE=link)")
 ]
 Forward = Annotated[
-    str, typer.Option(metavar="URL", help="Also send all signals to this OTLP endpoint, http:// or grpc:// (SHOP_FORWARD)")
+    str,
+    typer.Option(
+        metavar="TARGETS",
+        help="Also send signals to these OTLP endpoints (SHOP_FORWARD), separated by commas: "
+        "`http://host:port` or `grpc://host:port`, each with options such as `;signals=traces,logs` and `;header=x-api-key=secret`",
+    ),
 ]
 
 Telemetry = Annotated[
@@ -147,7 +152,7 @@ def _refuse_in(mode: str, **given: object) -> None:
             instead = {
                 "port": "Set VSHOP_ORDERS_PORT or the like instead.",
                 "link": "Set SHOP_KAFKA_TRACE=link instead.",
-                "forward": "Set SHOP_FORWARD=URL instead; this machine is host.docker.internal.",
+                "forward": "Set SHOP_FORWARD instead; this machine is host.docker.internal.",
             }.get(name, "")
             raise typer.BadParameter(
                 f"This option does not work with --mode {mode}. {instead}".rstrip(), param_hint=f"--{name.replace('_', '-')}"

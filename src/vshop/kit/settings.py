@@ -167,7 +167,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     forward_headers: Annotated[
         str,
-        Meta(description="Headers for all of these endpoints: `name=value,name=value`, as in OTEL_EXPORTER_OTLP_HEADERS."),
+        Meta(
+            description="Headers for the endpoint in SHOP_FORWARD: `name=value,name=value`, as in OTEL_EXPORTER_OTLP_HEADERS. "
+            "With several endpoints, give each its own instead."
+        ),
     ] = ""
     allowed_hosts: Annotated[
         str,
