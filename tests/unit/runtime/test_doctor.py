@@ -22,6 +22,7 @@ class FakeHost:
             "java": Path("/jdk/bin/java"),
             "kafka_is_fetched": True,
             "start_cache_exists": True,
+            "grpc_is_installed": True,
             "docker version": "28.0.1",
             "docker --version": "Docker version 28.0.1, build 068a01e",
             "docker compose": "2.33.0",

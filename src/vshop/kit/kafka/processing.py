@@ -97,7 +97,9 @@ class Processing:
                 set_status_on_exception=False,
             ) as span:
                 place = {"messaging.destination.partition.id": str(record.partition), "messaging.kafka.offset": record.offset}
-                span.set_attributes(spell("messaging", {**place, **self._broker, "messaging.message.body.size": len(record.value or b"")}))
+                span.set_attributes(
+                    spell("messaging", {**place, **self._broker, "messaging.message.body.size": len(record.value or b"")})
+                )
                 set_key_attribute(span, record.key)
                 self._describe(span, record)
                 yield span
