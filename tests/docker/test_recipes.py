@@ -44,9 +44,8 @@ def recipe(title: str) -> Recipe:
     lines = [shlex.split(line) for line in re.findall(r"^\$ (.+)$", text, re.MULTILINE)]
     query = next((line[1] for line in lines if line[0] == "curl"), "")
     (target,) = (line[3] for line in lines if line[:3] == ["vshop", "up", "--forward"])
-    return Recipe(
-        [line[3:] for line in lines if line[0] == "docker"], target, query, text.partition("```yaml\n")[2].partition("```")[0]
-    )
+    config = text.partition("```yaml\n")[2].partition("```")[0]
+    return Recipe([line[2:] for line in lines if line[0] == "docker"], target, query, config)
 
 
 def send(target: str, signal: str, content: Any) -> None:
@@ -91,10 +90,9 @@ def test_metrics_arrive_under_the_name_of_the_page(engine: Any, title: str) -> N
     with running(engine, found.servers[0], port):
         wait_until(lambda: requests.get(f"http://127.0.0.1:{port}/-/ready", timeout=2).ok, 60)
         send(at(found.target, port), "metrics", metrics_now())
-        read = lambda: requests.get(at(found.query, port), timeout=5).json()["data"]["result"]  # noqa: E731
-        wait_until(lambda: read(), 60)
-        assert {one["metric"]["__name__"] for one in read()} == {"shop_orders_placed_total"}
-        assert float(read()[0]["value"][1]) >= 1
+        series = wait_until(lambda: requests.get(at(found.query, port), timeout=5).json()["data"]["result"])
+    assert {one["metric"]["__name__"] for one in series} == {"shop_orders_placed_total"}
+    assert float(series[0]["value"][1]) >= 1
 
 
 class Zipkin(ThreadingHTTPServer):
