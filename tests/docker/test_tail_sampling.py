@@ -23,17 +23,16 @@ pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
 IMAGE = "otel/opentelemetry-collector-contrib:0.140.1"
 ORDINARY, PERCENT, OF_A_KIND = 20_000, 1, 40
-DECISION_S = 10.0
+DECISION_S, BEGAN_NS = 10.0, time.time_ns()
 ERROR, MS = Status(code=Status.STATUS_CODE_ERROR), 1_000_000
 
 
 def span(trace: bytes, service: str, *, ms: int = 5, status: Status | None = None, outcome: str = "") -> Span:
-    """Return a span of a trace. A service has one: its id is the service's name."""
-    now = time.time_ns()
+    """Return a span of a trace, whose id is the service's name. All begin together: only their arrival differs."""
     attributes = [KeyValue(key="shop.order.outcome", value=AnyValue(string_value=outcome))] if outcome else []
     made = Span(trace_id=trace, span_id=service.ljust(8)[:8].encode(), name=service, kind=Span.SPAN_KIND_SERVER, status=status)
     made.parent_span_id = b"" if service == "orders" else b"orders  "
-    made.start_time_unix_nano, made.end_time_unix_nano = now - ms * MS, now
+    made.start_time_unix_nano, made.end_time_unix_nano = BEGAN_NS, BEGAN_NS + ms * MS
     made.attributes.extend(attributes)
     return made
 
