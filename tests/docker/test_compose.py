@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(420)  # whichever test comes first also waits f
 ROOT = Path(__file__).parents[2]
 VSHOP = Path(sys.executable).with_name("vshop")
 PROJECT = f"virtual-shop-test-{os.getpid()}"
-PUBLISHED = ("ORDERS", "AUTH", "STOCK", "CONSOLE", "OBSERVATORY", "JAEGER", "OTLP", "KAFKA", "DYNAMODB", "LOCUST")
+PUBLISHED = ("ORDERS", "AUTH", "STOCK", "CONSOLE", "OBSERVATORY", "JAEGER", "OTLP", "OTLP_GRPC", "KAFKA", "DYNAMODB", "LOCUST")
 CATALOGUE = load_catalogue()
 LOCUST = "locustio/locust:2.47.0"
 

@@ -19,7 +19,7 @@ from vshop.shop.traces import TraceReader
 pytestmark = pytest.mark.timeout(420)
 
 VSHOP = Path(sys.executable).with_name("vshop")
-PUBLISHED = ("ORDERS", "AUTH", "STOCK", "CONSOLE", "OBSERVATORY", "JAEGER", "OTLP", "KAFKA", "DYNAMODB", "LOCUST")
+PUBLISHED = ("ORDERS", "AUTH", "STOCK", "CONSOLE", "OBSERVATORY", "JAEGER", "OTLP", "OTLP_GRPC", "KAFKA", "DYNAMODB", "LOCUST")
 SHOP = ("orders", "auth-stub", "stock-updater")
 
 

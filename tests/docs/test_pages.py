@@ -30,6 +30,7 @@ RUN = [block for block in BLOCKS if block.language in {"console", "python"} and 
 NOT_RUN = {
     ("README.md", "it is what runs this"),
     ("CONTRIBUTING.md", "it is what runs this, and would write the pages"),
+    ("docs/backends.md", "needs a backend; tests/docker/test_recipes.py runs it"),
     ("docs/fixture.md", "tests/wheel installs the built wheel"),
     ("docs/kubernetes.md", "needs a cluster; tests/k8s holds the manifests against an API server"),
     ("docs/workshop/attendee.md", "the answer is the reader's; host.md gives it, and is run"),

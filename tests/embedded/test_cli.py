@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -195,3 +196,12 @@ def test_up_twice_is_harmless_and_down_leaves_nothing(tmp_path: Path):
     assert "Had to be killed" not in down.stdout
     assert run("down", home=home).returncode == 0
     assert run("status", home=home).returncode == 1
+
+
+def test_env_names_the_receiver_of_otlp_grpc(vshop: Vshop):
+    grpc = pytest.importorskip("grpc", reason="Install virtual-shop[grpc] to run this test.")
+    url = json.loads(vshop("env", "--json").stdout)["VSHOP_OTLP_GRPC_URL"]
+
+    with grpc.insecure_channel(urlsplit(url).netloc) as channel:
+        export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        assert export(b"", timeout=10) == b""

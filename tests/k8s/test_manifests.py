@@ -9,7 +9,7 @@ from vshop.kit.settings import Settings, load, table
 from vshop.runtime.kubernetes.kubectl import NAMESPACE
 from vshop.runtime.model.parts import PUBLISHED
 
-OVERLAYS = ("local", "scale", "aws")
+OVERLAYS = ("local", "scale", "aws", "tail-sampling")
 SERVICES = {"orders", "auth-stub", "stock-updater", "console", "observatory"}
 pytestmark = pytest.mark.parametrize("overlay", OVERLAYS)
 
@@ -35,8 +35,9 @@ def settings_of(objects):
 def test_every_part_is_there(rendered, overlay):
     objects = rendered(overlay)
     stand_ins = set() if overlay == "aws" else {"kafka", "dynamodb"}
+    collector = {"collector"} if overlay == "tail-sampling" else set()
 
-    assert {name for name, *_ in workloads(objects)} == SERVICES | {"jaeger"} | stand_ins
+    assert {name for name, *_ in workloads(objects)} == SERVICES | {"jaeger"} | stand_ins | collector
     assert {one["metadata"].get("namespace") for one in objects if one["kind"] != "Namespace"} == {NAMESPACE}
     assert of_kind(objects, "Namespace").keys() == {NAMESPACE}
 

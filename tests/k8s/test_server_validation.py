@@ -26,7 +26,7 @@ def namespace(kubectl: Kubectl, cluster):
         kubectl.run("delete", "namespace", NAMESPACE, timeout_s=120)
 
 
-@pytest.mark.parametrize("folder", ["overlays/local", "overlays/scale", "overlays/aws", "load"])
+@pytest.mark.parametrize("folder", ["overlays/local", "overlays/scale", "overlays/aws", "overlays/tail-sampling", "load"])
 def test_the_server_accepts_everything(kubectl: Kubectl, namespace, root, folder):
     """Without a warning: the namespace's policy (restricted) warns of any pod with needless rights."""
     if folder == "overlays/scale" and kubectl.run("get", "crd", "scaledobjects.keda.sh").returncode:

@@ -7,7 +7,7 @@ import yaml
 
 from vshop.runtime.kubernetes import overlay
 
-OVERLAYS = ("local", "scale", "aws")
+OVERLAYS = ("local", "scale", "aws", "tail-sampling")
 
 
 @pytest.fixture

@@ -132,6 +132,7 @@ def blueprint(upstream: Upstream, customers: Customers, settings: Settings, per_
             "topic": settings.kafka_topic,
             "table": settings.dynamodb_table,
             "jaeger": _jaeger(settings),
+            "tailSampling": settings.tail_sampling,
         }
 
     @api.get("/api/shop/stock")

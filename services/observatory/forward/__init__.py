@@ -88,10 +88,16 @@ def from_settings(settings: Settings) -> Forwarding:
     """Build the targets in ``SHOP_FORWARD`` and ``SHOP_EXPORT_DIR``.
 
     Raises:
-        SettingsError: an address is invalid, or gRPC is not installed.
+        SettingsError: an address is invalid, headers have no target, or gRPC is not installed.
     """
     common = _headers(settings.forward_headers, "SHOP_FORWARD_HEADERS")
     targets = [Target.parse(text) for text in _split(settings.forward)]
+    if common and len(targets) > 1:
+        options = "".join(f";header={name}=…" for name in common)
+        raise SettingsError(
+            f"SHOP_FORWARD_HEADERS would send {', '.join(common)} to all {len(targets)} targets of SHOP_FORWARD. "
+            f"Unset it, and write each header after the target that needs it, such as {targets[0].url}{options}"
+        )
     queues = [ForwardQueue(_transport(one.url, common | one.headers, settings), signals=one.signals) for one in targets]
     if settings.export_dir:
         queues.append(ForwardQueue(FileTransport(Path(settings.export_dir))))

@@ -14,9 +14,26 @@ from rich.text import Text
 
 from vshop.cli.completion import complete_part
 from vshop.cli.output import AsJson, ProgressPrinter, Watch, err, out, print_json, repeat
+from vshop.cli.up_options import (
+    DynamoDb,
+    Forward,
+    FreePorts,
+    Home,
+    Image,
+    ImageLoader,
+    Jaeger,
+    Keep,
+    Link,
+    ModeName,
+    Overlay,
+    Port,
+    TailSampling,
+    Telemetry,
+    VolumePermissions,
+)
 from vshop.kit.settings import load
 from vshop.kit.telemetry.modes import VARIABLE
-from vshop.runtime.compose import ComposeMode
+from vshop.runtime.compose import TAIL_SAMPLING, ComposeMode
 from vshop.runtime.kubernetes.mode import ClusterMode, ClusterOptions
 from vshop.runtime.local.probes import probe_shop
 from vshop.runtime.local.shop import LocalMode, Shop
@@ -27,62 +44,6 @@ from vshop.shop.addresses import Addresses, find
 from vshop.shop.client import ShopClient
 from vshop.shop.first_order import Followed, follow
 from vshop.shop.traces import TraceReader
-
-Home = Annotated[
-    str | None,
-    typer.Option(metavar="FOLDER", help="Folder for the shop's state, logs and data (default: VSHOP_HOME, else per user)"),
-]
-ModeName = Annotated[
-    Literal["embedded", "compose", "k8s"],
-    typer.Option(
-        help="Where the shop runs: processes on this machine (`embedded`), containers with real Jaeger, Kafka and DynamoDB Local "
-        "(`compose`), or a Kubernetes cluster (`k8s`)"
-    ),
-]
-Port = Annotated[
-    list[str] | None, typer.Option("--port", "-p", metavar="NAME=NUMBER", help="Use another port, e.g. orders=18080 (repeatable)")
-]
-FreePorts = Annotated[bool, typer.Option("--free-ports", help="Use free ports for all parts")]
-Keep = Annotated[bool, typer.Option("--keep", help="Keep the orders and stock of the last run")]
-DynamoDb = Annotated[
-    Literal["moto", "local"], typer.Option(help="DynamoDB emulator: moto, or DynamoDB Local (under Amazon's licence)")
-]
-Jaeger = Annotated[
-    str, typer.Option(help="Jaeger to run beside the observatory: `auto` (found on PATH), `none`, a program, or an address")
-]
-Overlay = Annotated[str, typer.Option(help="Kubernetes: overlay `local`, `scale`, `aws`, or a folder with a kustomization")]
-Image = Annotated[str, typer.Option(help="Kubernetes: image that the cluster has or can pull (default: build one)")]
-ImageLoader = Annotated[
-    str,
-    typer.Option(
-        envvar="VSHOP_K8S_LOAD",
-        help="Kubernetes: command that loads an image from Docker into the cluster, e.g. `kind load docker-image`",
-    ),
-]
-VolumePermissions = Annotated[
-    bool,
-    typer.Option(
-        "--volume-permissions",
-        envvar="VSHOP_K8S_VOLUME_PERMISSIONS",
-        help="Kubernetes: make volumes writable in a root init container, for clusters that ignore fsGroup",
-    ),
-]
-Link = Annotated[
-    bool, typer.Option("--link", help="Process each order in a new trace linked to the order's (SHOP_KAFKA_TRACE=link)")
-]
-Forward = Annotated[
-    str, typer.Option(metavar="URL", help="Also send all signals to this OTLP endpoint, http:// or grpc:// (SHOP_FORWARD)")
-]
-
-Telemetry = Annotated[
-    str,
-    typer.Option(
-        metavar="MODE",
-        envvar=VARIABLE,
-        help="Who instruments orders, auth-stub and stock-updater: `sdk` (themselves, the default), `none`, `zero-code` "
-        "(opentelemetry-instrument), or the command that starts your agent, e.g. `ddtrace-run`",
-    ),
-]
 
 
 def up(
@@ -100,6 +61,7 @@ def up(
     link: Link = False,
     forward: Forward = "",
     telemetry: Telemetry = "",
+    tail_sampling: TailSampling = None,
     home: Home = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the whole shop to become ready")] = 60.0,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay in the foreground; Ctrl-C stops the shop")] = False,
@@ -111,7 +73,11 @@ def up(
     if telemetry:
         os.environ[VARIABLE] = telemetry  # read by every mode
     chosen: Mode
+    if mode != "compose":
+        _refuse_in(mode, tail_sampling=tail_sampling is not None)
     if mode == "compose":
+        if tail_sampling is not None:
+            os.environ[TAIL_SAMPLING] = f"{tail_sampling:g}"  # docker-compose.yml reads it
         _refuse_in(mode, port=port, free_ports=free_ports, link=link, forward=forward, home=home, foreground=foreground)
         chosen = ComposeMode(timeout)
     elif mode == "k8s":
@@ -147,7 +113,8 @@ def _refuse_in(mode: str, **given: object) -> None:
             instead = {
                 "port": "Set VSHOP_ORDERS_PORT or the like instead.",
                 "link": "Set SHOP_KAFKA_TRACE=link instead.",
-                "forward": "Set SHOP_FORWARD=URL instead; this machine is host.docker.internal.",
+                "tail_sampling": "Use --overlay tail-sampling instead." if mode == "k8s" else "Add --mode compose.",
+                "forward": "Set SHOP_FORWARD instead; this machine is host.docker.internal.",
             }.get(name, "")
             raise typer.BadParameter(
                 f"This option does not work with --mode {mode}. {instead}".rstrip(), param_hint=f"--{name.replace('_', '-')}"

@@ -1,5 +1,6 @@
 """``vshop order|stock|settings|dlq``: place orders, and follow them to the stock or the dead letters."""
 
+import re
 import sys
 from itertools import zip_longest
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from vshop.incidents.verify.context import Observer
 from vshop.incidents.verify.observation import Observation, all_whole
 from vshop.kit.chaos.baggage import BAGGAGE_KEY
 from vshop.kit.settings import PREFIX, load, table
+from vshop.kit.telemetry.variables import SAMPLED_AWAY, TAIL_SAMPLED
 from vshop.shop.addresses import find
 from vshop.shop.client import USERS, Placed, ShopClient, ShopError
 from vshop.shop.clock import Clock
@@ -69,25 +71,42 @@ def order(
 def _report(observer: Observer, orders: list[Placed], timeout: float, *, as_json: bool) -> bool:
     """Wait for the orders' traces and print them. Return whether anything failed."""
     seen: list[Observation] = []
-    problem = None
+    problem, sampling = None, ""
     try:
         seen = observer.observe_when_complete(orders, all_whole, timeout)
+        if not all_whole(seen):
+            seen, sampling = _observe_sampled(observer, orders, seen, timeout)
     except (TraceError, ShopError) as error:
         problem = str(error)
-    failed = problem is not None or any(not one.accepted for one in orders) or any(map(_is_broken, seen))
+    stored = [one for one in seen if one.spans or not sampling]
+    failed = problem is not None or any(not one.accepted for one in orders) or any(map(_is_broken, stored))
     if as_json:
-        found = [_as_json(*pair, problem) for pair in zip_longest(orders, seen)]
+        found = [_as_json(*pair, problem) | ({"sampling": sampling} if sampling else {}) for pair in zip_longest(orders, seen)]
         print_json(found if len(orders) > 1 else found[0])
     elif problem is not None:
         err.print(f"[bold red]✖[/] {escape(problem)}")
     elif len(orders) > 1:
-        _print_summary(orders, seen)
+        _print_summary(orders, stored, sampling)
+    elif not stored:
+        out.print(f"[yellow]The trace is not stored: {escape(sampling)}. The metrics and `vshop stock` count the order.[/]")
     else:
         out.print(draw(seen[0].trace, out.width, MOST_ROWS))
         if gap := seen[0].missing:
             state = "is complete, but not whole" if observer.complete else f"is not whole after {timeout:g} s"
             out.print(f"[yellow]The trace {state}; missing: {escape(gap)}[/]")
     return failed
+
+
+def _observe_sampled(
+    observer: Observer, orders: list[Placed], seen: list[Observation], timeout: float
+) -> tuple[list[Observation], str]:
+    """Wait for the traces that a Collector with tail sampling keeps, if there is one. Return how traces are sampled, too."""
+    found = re.search(rf"(?:{TAIL_SAMPLED}|{SAMPLED_AWAY}): [^;,]+", observer.shop.telemetry_mode())
+    if found is None:
+        return seen, ""
+    if TAIL_SAMPLED in found[0]:
+        observer.clock.poll(lambda: all_whole(observer.observe(orders)), timeout)
+    return observer.observe(orders), found[0]
 
 
 def _is_broken(seen: Observation) -> bool:
@@ -109,13 +128,13 @@ def _print_answer(placed: Placed, traces: str, *, several: bool) -> None:
     out.print(f"{trace}{between}{url}\n", soft_wrap=True)
 
 
-def _print_summary(orders: list[Placed], seen: list[Observation]) -> None:
+def _print_summary(orders: list[Placed], seen: list[Observation], sampling: str) -> None:
     refused = sum(not one.accepted for one in orders)
     unfinished = sum(one.missing is not None for one in seen)
     errors = sum(any(span.failed for span in one.trace.spans) for one in seen)
     out.print(
         f"{plural(len(orders), 'order')}: {len(orders) - refused} accepted, {refused} refused. Traces: "
-        f"{errors} with errors, {unfinished} not whole."
+        f"{errors} with errors, {unfinished} not whole{f', {len(orders) - len(seen)} not stored ({sampling})' if sampling else ''}."
     )
 
 

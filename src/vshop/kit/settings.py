@@ -128,6 +128,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "`zero-code`: `opentelemetry-instrument`. Any other value: the command that starts your agent, such as `ddtrace-run`."
         ),
     ] = "sdk"
+    tail_sampling: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=100,
+            description="What a Collector with tail sampling before the trace storage keeps, in percent, of the traces without an "
+            "error. Below 100, `vshop up` and `vshop order` expect that traces are missing.",
+        ),
+    ] = 100.0
     payloads: Annotated[
         Literal["full", "metadata"],
         Meta(
@@ -167,7 +176,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     forward_headers: Annotated[
         str,
-        Meta(description="Headers for all of these endpoints: `name=value,name=value`, as in OTEL_EXPORTER_OTLP_HEADERS."),
+        Meta(
+            description="Headers for the endpoint in SHOP_FORWARD: `name=value,name=value`, as in OTEL_EXPORTER_OTLP_HEADERS. "
+            "With several endpoints, give each its own instead."
+        ),
     ] = ""
     allowed_hosts: Annotated[
         str,

@@ -15,6 +15,9 @@ from vshop.runtime.model.mode import Ended, Started
 from vshop.runtime.model.parts import PUBLISHED
 from vshop.runtime.model.progress import Event, Progress
 
+TAIL_SAMPLING = "SHOP_TAIL_SAMPLING"
+"""Variable with the percentage of ordinary traces that the Collector keeps; empty: there is no Collector."""
+TAIL_SAMPLING_PROFILE = "tail-sampling"
 _UNITS = {"B": 1, "kB": 1e3, "KiB": 2**10, "MB": 1e6, "MiB": 2**20, "GB": 1e9, "GiB": 2**30}
 _STDERR = 2
 _INSTEAD = "`vshop up` runs the same shop without Docker."
@@ -87,7 +90,8 @@ def _build() -> None:
 def down(*, volumes: bool) -> None:
     """Stop and remove the containers."""
     # Without its name, the containers of a profile would stay while their network is removed.
-    if _run("--profile", "load", "down", "--remove-orphans", *(["--volumes"] if volumes else [])).returncode:
+    profiles = [argument for name in ("load", TAIL_SAMPLING_PROFILE) for argument in ("--profile", name)]
+    if _run(*profiles, "down", "--remove-orphans", *(["--volumes"] if volumes else [])).returncode:
         raise ComposeError("`docker compose down` failed; see its output above.")
 
 
@@ -130,7 +134,8 @@ def _file() -> Path:
 
 
 def _command(*arguments: str) -> list[str]:
-    return ["docker", "compose", "--file", str(_file()), *arguments]
+    profile = ["--profile", TAIL_SAMPLING_PROFILE] if os.environ.get(TAIL_SAMPLING) else []
+    return ["docker", "compose", "--file", str(_file()), *profile, *arguments]
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:

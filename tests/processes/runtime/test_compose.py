@@ -71,6 +71,18 @@ def test_addresses_are_the_published_ports(docker) -> None:
     assert compose.addresses() == {"orders": "http://127.0.0.1:18080", "traces": "http://127.0.0.1:16686"}
 
 
+def test_tail_sampling_adds_its_profile(docker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    docker(f'echo "$*" >> {tmp_path}/ran; {UP} esac')
+    compose.up(1)
+    monkeypatch.setenv("SHOP_TAIL_SAMPLING", "1")
+    compose.up(1)
+    monkeypatch.delenv("SHOP_TAIL_SAMPLING")
+    compose.down(volumes=False)
+
+    ups = [line for line in (tmp_path / "ran").read_text().splitlines() if " up " in line or " down " in line]
+    assert ["--profile tail-sampling" in line for line in ups] == [False, True, True]  # `down` also removes those of profiles
+
+
 def test_memory_is_read_in_every_unit(docker) -> None:
     stats = '{"Name":"b","MemUsage":"1.5GiB / 2GiB"}\n{"Name":"a","MemUsage":"12.5MiB / 1GiB"}'
     docker(f"{UP} *' ps '*) echo one;; stats*) echo '{stats}';; esac")

@@ -94,6 +94,8 @@ def test_attributes_of_the_process_span(process):
         "messaging.kafka.offset": 7,
         "messaging.kafka.message.key": "1",
         "messaging.message.body.size": 8,
+        "server.address": "127.0.0.1",
+        "server.port": 9092,
         "shop.kafka.value": '{"a": 1}',
     }
 
@@ -124,7 +126,7 @@ def sender(broker, tracer):
     sender.close()
 
 
-def test_the_send_span_ends_with_the_acknowledgement(sender, exporter):
+def test_the_send_span_ends_with_the_acknowledgement(sender, exporter, broker):
     record = sender.send("spans", b"order", b"1", [("shop", b"a")])
 
     (span,) = exporter.get_finished_spans()
@@ -136,6 +138,8 @@ def test_the_send_span_ends_with_the_acknowledgement(sender, exporter):
         "messaging.operation.type": "send",
         "messaging.client.id": "orders",
         "messaging.message.body.size": 5,
+        "server.address": broker.partition(":")[0],
+        "server.port": int(broker.rpartition(":")[2]),
         "messaging.kafka.message.key": "1",
         "shop.kafka.value": "order",
         "messaging.destination.partition.id": str(record.partition),

@@ -103,6 +103,13 @@ def test_variables_that_take_telemetry_away_are_named(env, lacking):
     assert restriction(env) == lacking
 
 
+def test_tail_sampling_is_reported_after_the_variables():
+    env = {"OTEL_LOGS_EXPORTER": "none"}
+
+    assert restriction(env, 0.5) == "no logs: OTEL_LOGS_EXPORTER=none; traces are tail-sampled: SHOP_TAIL_SAMPLING=0.5"
+    assert restriction({}, 100.0) == ""
+
+
 def test_lists_of_the_user_extend_the_shops():
     """Health checks make no spans, and no header that is captured names an incident."""
     env = {

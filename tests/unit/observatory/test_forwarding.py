@@ -205,6 +205,26 @@ def test_each_target_has_its_own_signals_and_headers():
     assert (second.url, second.signals, second.headers) == ("grpc://b:2", {"metrics"}, {})
 
 
+def test_common_headers_are_refused_with_several_targets():
+    targets = "http://a:1;signals=traces,http://b:2;header=other=s3cret"
+    with pytest.raises(SettingsError) as error:
+        from_settings(Settings(forward=targets, forward_headers="X-Key=s3cret,y=s3cret"))
+
+    assert str(error.value) == (
+        "SHOP_FORWARD_HEADERS would send x-key, y to all 2 targets of SHOP_FORWARD. Unset it, and write each header after the "
+        "target that needs it, such as http://a:1;header=x-key=…;header=y=…"
+    )
+
+
+def test_common_headers_reach_a_single_target(monkeypatch):
+    given = {}
+    monkeypatch.setattr(forward, "HttpTransport", lambda url, headers: given.update({url: headers}) or Receiver())
+
+    from_settings(Settings(forward="http://a:1;header=y=z", forward_headers="x-key=k"))
+
+    assert given == {"http://a:1": {"x-key": "k", "y": "z"}}
+
+
 @pytest.mark.parametrize("option", ["signals=spans", "signals=", "header=s3cret", "s3cret", "key=s3cret"])
 def test_an_invalid_option_of_a_target_is_refused_without_its_value(option):
     with pytest.raises(SettingsError) as error:

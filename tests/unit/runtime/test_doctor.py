@@ -22,6 +22,7 @@ class FakeHost:
             "java": Path("/jdk/bin/java"),
             "kafka_is_fetched": True,
             "start_cache_exists": True,
+            "grpc_is_installed": True,
             "docker version": "28.0.1",
             "docker --version": "Docker version 28.0.1, build 068a01e",
             "docker compose": "2.33.0",
@@ -84,6 +85,7 @@ def test_good_machine_needs_nothing():
         ("Java", "bad", "the runtime is not installed", {"java": None}),
         ("Kafka", "note", "not downloaded yet", {"kafka_is_fetched": False}),
         ("start cache", "note", "not built yet", {"start_cache_exists": False}),
+        ("OTLP/gRPC", "note", "the extra grpc is not installed; nothing listens on 4317", {"grpc_is_installed": False}),
         ("Docker", "note", "not installed", {"docker version": None}),
         ("Docker", "note", "the engine does not answer: refused", {"docker version": OSError("refused")}),
         ("Docker", "note", "engine 28.0.1, no Compose", {"docker compose": OSError("unknown command")}),
@@ -101,6 +103,10 @@ def test_problems_come_with_advice(name, state, seen, given):
 
     assert (found.state, found.seen) == (state, seen)
     assert bool(found.do) == (state != "ok")
+
+
+def test_missing_grpc_names_the_command_to_install_it():
+    assert "-m pip install 'virtual-shop[grpc]'" in find("OTLP/gRPC", grpc_is_installed=False).do
 
 
 def test_ports_of_a_running_shop_are_not_checked():
@@ -121,4 +127,4 @@ def test_exit_status_is_1_if_a_shop_cannot_start(monkeypatch, capsys, given, sta
             ended = end.code
         assert ended == status
     printed = json.loads(capsys.readouterr().out)
-    assert (printed["fit"], len(printed["findings"])) == (status == 0, 10)
+    assert (printed["fit"], len(printed["findings"])) == (status == 0, 11)

@@ -1,6 +1,7 @@
 """Connects to Kafka: the properties that all clients share, the topics, and the readiness check."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 # librdkafka waits 60 s for a response by default. A broker that disappears with its machine or network closes no connection, so a
 # consumer that loses its broker twice would stay out of its group for good. Within seconds it finds the broker's new address.
 _TIMEOUTS = {"socket.timeout.ms": "6000", "socket.connection.setup.timeout.ms": "5000"}
+_ADDRESS = re.compile(r"(?:\w+://)?(\[[^\]]+\]|[^:\[\]]+)(?::(\d{1,5}))?")
+"""A bootstrap server as librdkafka reads it: ``[PROTOCOL://]host[:port]``."""
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # 16 zero bytes in base64
 _STARTING_S = 10.0
 """How long a broker that starts may refuse to create topics."""
@@ -41,6 +44,13 @@ def client_properties(settings: Settings) -> dict[str, str]:
         | _TIMEOUTS
         | {name.strip(): unquote(value.strip()) for name, _, value in pairs}
     )
+
+
+def broker_address(settings: Settings) -> dict[str, str | int]:
+    """Return ``server.address`` and ``server.port`` of the first bootstrap server: attributes of spans."""
+    first = client_properties(settings)["bootstrap.servers"].partition(",")[0].strip()
+    found = _ADDRESS.fullmatch(first)
+    return {"server.address": found[1].strip("[]"), "server.port": int(found[2] or 9092)} if found else {}
 
 
 def ensure_topics(settings: Settings, stop: threading.Event) -> None:

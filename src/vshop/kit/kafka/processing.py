@@ -12,6 +12,7 @@ from opentelemetry import context, metrics, trace
 from opentelemetry.trace import Link, Span, SpanKind
 
 from vshop.kit.chaos.carrier import use_incidents
+from vshop.kit.kafka.connection import broker_address
 from vshop.kit.kafka.context import SECONDS_BUCKETS, extract, set_key_attribute
 from vshop.kit.kafka.record import Record
 from vshop.kit.settings import Settings
@@ -29,13 +30,14 @@ class Processing:
         """Prepare it.
 
         Args:
-            settings: ``kafka_trace`` and ``kafka_group`` are read.
+            settings: ``kafka_trace``, ``kafka_group`` and ``kafka_bootstrap`` are read.
             payloads: puts value and headers on the span.
             own_spans: False if an agent makes the spans of records; its current span is used then.
         """
         self._own_spans = own_spans
         self._child = settings.kafka_trace == "child"
         self._group = settings.kafka_group
+        self._broker = broker_address(settings)
         self._payloads = payloads
         meter = metrics.get_meter("vshop.kafka")
         self._consumed = meter.create_counter("messaging.client.consumed.messages", "{message}", "Records taken from Kafka")
@@ -95,7 +97,9 @@ class Processing:
                 set_status_on_exception=False,
             ) as span:
                 place = {"messaging.destination.partition.id": str(record.partition), "messaging.kafka.offset": record.offset}
-                span.set_attributes(spell("messaging", {**place, "messaging.message.body.size": len(record.value or b"")}))
+                span.set_attributes(
+                    spell("messaging", {**place, **self._broker, "messaging.message.body.size": len(record.value or b"")})
+                )
                 set_key_attribute(span, record.key)
                 self._describe(span, record)
                 yield span

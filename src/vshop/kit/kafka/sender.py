@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind
 
-from vshop.kit.kafka.connection import client_properties
+from vshop.kit.kafka.connection import broker_address, client_properties
 from vshop.kit.kafka.context import SECONDS_BUCKETS, inject, set_key_attribute
 from vshop.kit.kafka.record import MAX_RECORD_BYTES, Headers, Record, to_record
 from vshop.kit.settings import Settings
@@ -72,7 +72,7 @@ class Sender:
         """
         self._own_spans = own_spans
         self._payloads = payloads
-        self._client_id = client_id
+        self._details = {"messaging.client.id": client_id, **broker_address(settings)}
         self._producer = Producer(
             {
                 **client_properties(settings),
@@ -125,8 +125,7 @@ class Sender:
         )
         own_span = tracer.start_as_current_span(f"send {topic}", kind=SpanKind.PRODUCER, attributes=attributes)
         with own_span if self._own_spans else contextlib.nullcontext(trace.INVALID_SPAN) as span:
-            details = {"messaging.client.id": self._client_id, "messaging.message.body.size": len(value or b"")}
-            span.set_attributes(spell("messaging", details))
+            span.set_attributes(spell("messaging", {**self._details, "messaging.message.body.size": len(value or b"")}))
             set_key_attribute(span, key)
             self._payloads.put(span, "shop.kafka.value", value)
             started = time.perf_counter()

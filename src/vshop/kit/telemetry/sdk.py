@@ -51,14 +51,20 @@ class SdkTelemetry(Telemetry):
 
     own_spans = True
 
-    def __init__(self, service: str, payloads: Payloads, exceptions: Exceptions = "event") -> None:
-        """Set up traces, metrics and logs. ``exceptions`` chooses where exceptions are recorded.
+    def __init__(self, service: str, payloads: Payloads, exceptions: Exceptions = "event", tail_sampling: float = 100.0) -> None:
+        """Set up traces, metrics and logs.
+
+        Args:
+            service: ``service.name``.
+            payloads: puts payloads on spans.
+            exceptions: where exceptions are recorded.
+            tail_sampling: the setting of that name, which the readiness check reports below 100.
 
         Raises:
             SettingsError: an ``OTEL_*`` variable names a component that is not installed, or another program has set up a provider.
         """
         variables.check(os.environ)
-        lacking = variables.restriction(os.environ)
+        lacking = variables.restriction(os.environ, tail_sampling)
         super().__init__(payloads, f"{SDK}; {lacking}" if lacking else "")
         set_defaults(service)
         resource = Resource.create({"service.version": __version__, "host.name": socket.gethostname()})

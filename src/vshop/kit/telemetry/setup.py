@@ -26,7 +26,7 @@ def start(service: str, settings: Settings) -> Telemetry:
 
     Args:
         service: ``service.name``, unless ``OTEL_SERVICE_NAME`` is set.
-        settings: ``telemetry``, ``exceptions``, ``payloads`` and ``payload_limit_bytes`` are read.
+        settings: ``telemetry``, ``tail_sampling``, ``exceptions``, ``payloads`` and ``payload_limit_bytes`` are read.
 
     Raises:
         SettingsError: ``SHOP_TELEMETRY=sdk`` is set, and another program has set up a provider.
@@ -40,7 +40,7 @@ def start(service: str, settings: Settings) -> Telemetry:
     if mode == SDK and not foreign:
         from vshop.kit.telemetry.sdk import SdkTelemetry  # noqa: PLC0415 - the SDK, which the other modes must not load
 
-        return SdkTelemetry(service, Payloads(settings), exceptions(settings.exceptions))
+        return SdkTelemetry(service, Payloads(settings), exceptions(settings.exceptions), settings.tail_sampling)
     found = f"{type(provider).__module__}.{type(provider).__qualname__}"
     if mode == SDK and os.environ.get(VARIABLE):
         raise SettingsError(

@@ -13,6 +13,7 @@ from vshop.kit.settings import SettingsError
 
 STORE = "VSHOP_STORE_ENDPOINT"
 """Variable with the address of the shop's own receiver, if ``OTEL_*`` variables name further ones."""
+SAMPLED_AWAY, TAIL_SAMPLED = "traces are sampled away", "traces are tail-sampled"
 SIGNALS = ("TRACES", "METRICS", "LOGS")
 DESTINATIONS = ("OTEL_EXPORTER_OTLP_", *(f"OTEL_{signal}_EXPORTER" for signal in SIGNALS))
 """Prefixes of the variables that say where telemetry is sent, and how."""
@@ -144,11 +145,18 @@ def check(environ: Mapping[str, str], installed: Installed = _installed) -> None
         _check_queue(prefix, variables, default)
 
 
-def restriction(environ: Mapping[str, str]) -> str:
-    """Return which variables take telemetry away, such as ``no metrics: OTEL_METRICS_EXPORTER=none``, or an empty text."""
+def restriction(environ: Mapping[str, str], tail_sampling: float = 100.0) -> str:
+    """Return which variables take telemetry away, such as ``no metrics: OTEL_METRICS_EXPORTER=none``, or an empty text.
+
+    Args:
+        environ: the variables.
+        tail_sampling: the setting of that name.
+    """
     variables = given(environ)
-    found = [*_restrictions(variables)]
-    return "; ".join(f"{effect}: {name}={variables[name]}" for effect, name in found)
+    found = [f"{effect}: {name}={variables[name]}" for effect, name in _restrictions(variables)]
+    if tail_sampling < 100:
+        found.append(f"{TAIL_SAMPLED}: SHOP_TAIL_SAMPLING={tail_sampling:g}")
+    return "; ".join(found)
 
 
 def _restrictions(variables: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -160,9 +168,9 @@ def _restrictions(variables: Mapping[str, str]) -> Iterable[tuple[str, str]]:
         yield "no logs", "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION"
     sampler = variables.get("OTEL_TRACES_SAMPLER", "").strip().removeprefix("parentbased_")
     if sampler == "traceidratio" and float(variables.get("OTEL_TRACES_SAMPLER_ARG", "1")) < 1:
-        yield "traces are sampled away", "OTEL_TRACES_SAMPLER_ARG"
+        yield SAMPLED_AWAY, "OTEL_TRACES_SAMPLER_ARG"
     elif sampler not in {"", "always_on", "traceidratio"}:
-        yield "traces are sampled away", "OTEL_TRACES_SAMPLER"
+        yield SAMPLED_AWAY, "OTEL_TRACES_SAMPLER"
     propagators = set(_words(variables.get("OTEL_PROPAGATORS", "")))
     if propagators and propagators <= {"none", "baggage"}:
         yield "traces are not joined", "OTEL_PROPAGATORS"

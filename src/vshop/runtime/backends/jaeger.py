@@ -81,6 +81,7 @@ def environment(folder: Path, ports: dict[str, int]) -> dict[str, str]:
     return {
         "JAEGER_LISTEN_HOST": "127.0.0.1",
         "JAEGER_OTLP_PORT": str(ports["otlp"]),
+        "JAEGER_OTLP_GRPC_PORT": str(ports["otlp_grpc"]),
         "JAEGER_QUERY_PORT": str(ports["jaeger"]),
         "JAEGER_HEALTH_PORT": "0",
         "JAEGER_FOLDER": str(folder),

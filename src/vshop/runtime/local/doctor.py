@@ -1,5 +1,6 @@
 """Checks whether a machine can run a shop. Each check is one line of ``vshop doctor``."""
 
+import importlib.util
 import platform
 import re
 import shutil
@@ -12,6 +13,7 @@ from typing import Literal
 import msgspec
 import psutil
 
+from vshop.kit.settings import Settings
 from vshop.runtime.backends import java_servers
 from vshop.runtime.backends.jars import KAFKA
 from vshop.runtime.local import aot, ports
@@ -26,6 +28,7 @@ _DISK = (0.5 * _GB, 2 * _GB)
 """Minimum for Kafka's files, and enough for an image too."""
 _PROGRAM_TIMEOUT_S = 10.0
 _COMPOSE, _ENGINE = (2, 20), (25, 0)
+_GRPC_PORT = Settings().otlp_grpc_port
 _NOT_NEEDED = "Not needed for `vshop up`."
 
 
@@ -83,6 +86,10 @@ class Host:
         except OSError:
             return False
 
+    def grpc_is_installed(self) -> bool:
+        """Return whether the extra ``grpc`` is installed."""
+        return importlib.util.find_spec("grpc") is not None
+
     def cache(self) -> Path:
         """Return the folder of downloaded files."""
         return folders.cache()
@@ -117,7 +124,7 @@ def run_checks(host: Host, *, running: bool = False) -> list[Finding]:
     """Run all checks. A running shop holds the ports itself, so they are not checked."""
     found = Finding("ports", "ok", "a shop runs here") if running else check_ports(host)
     before = (check_python, check_system, check_memory, check_disk)
-    after = (check_offline, check_start_cache, check_docker, check_kubectl, check_browser)
+    after = (check_offline, check_start_cache, check_grpc, check_docker, check_kubectl, check_browser)
     return [*(check(host) for check in before), found, *(check(host) for check in after)]
 
 
@@ -186,6 +193,14 @@ def check_start_cache(host: Host) -> Finding:
     if host.start_cache_exists():
         return Finding("start cache", "ok", f"built; it halves Kafka's start, and stays in {host.cache()} after `vshop down`")
     return Finding("start cache", "note", "not built yet", "The first `vshop up` builds it in the background, in about a minute.")
+
+
+def check_grpc(host: Host) -> Finding:
+    """Check whether the observatory can receive OTLP/gRPC, the default protocol of several SDKs."""
+    if host.grpc_is_installed():
+        return Finding("OTLP/gRPC", "ok", f"installed; a shop receives it on {_GRPC_PORT}")
+    do = f"To send OTLP/gRPC to the shop, run `{sys.executable} -m pip install 'virtual-shop[grpc]'`. {_NOT_NEEDED}"
+    return Finding("OTLP/gRPC", "note", f"the extra grpc is not installed; nothing listens on {_GRPC_PORT}", do)
 
 
 def check_docker(host: Host) -> Finding:

@@ -79,6 +79,8 @@ class Shop:
     def variables(self) -> dict[str, str]:
         """Variables that point a program to the shop's parts."""
         own = {"VSHOP_HOME": self.state.home, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+        if "otlp_grpc" in self.state.ports:
+            own["VSHOP_OTLP_GRPC_URL"] = f"http://127.0.0.1:{self.state.ports['otlp_grpc']}"
         parts = select(self.state.processes)
         return own | {name: text.format(**self.state.ports) for part in parts for name, text in part.variables.items()}
 

@@ -71,7 +71,7 @@ PARTS = (
     Part(
         "jaeger",
         "backend",
-        {"jaeger": _DEFAULTS.query_port, "otlp": _DEFAULTS.otlp_port},
+        {"jaeger": _DEFAULTS.query_port, "otlp": _DEFAULTS.otlp_port, "otlp_grpc": _DEFAULTS.otlp_grpc_port},
         "http://127.0.0.1:{jaeger}",
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:{otlp}", "SHOP_TRACE_URL": "http://127.0.0.1:{jaeger}/trace/{{traceId}}"},
     ),

@@ -11,7 +11,7 @@ from vshop.runtime.model.errors import ClusterError
 
 
 def test_unknown_overlay_lists_the_known_ones():
-    with pytest.raises(ClusterError, match=r"no overlay 'lokal': .* aws, local, scale"):
+    with pytest.raises(ClusterError, match=r"no overlay 'lokal': .* aws, local, scale, tail-sampling"):
         overlay.find("lokal")
 
 

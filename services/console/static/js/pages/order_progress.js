@@ -7,12 +7,13 @@ import { finished, hops, sign } from '../trace/hops.js';
 import { waterfall } from '../trace/waterfall.js';
 
 const TIMEOUT_MS = 10_000;
+const SAMPLED_TIMEOUT_MS = 15_000; // a Collector with tail sampling decides after 10 s
 
 /**
  * Show an order's timeline and trace until the order is handled or the time is over.
  * @param {HTMLElement} root
  * @param {object} entry {outcome, order, item}; `handled` is set on it
- * @param {object} names {topic, table}
+ * @param {object} names {topic, table, tailSampling}
  * @param {AbortSignal} signal
  * @param {function} moved called after each update
  */
@@ -20,6 +21,7 @@ export async function followOrder(root, entry, names, signal, moved) {
   const mine = Symbol('order');
   root.following = mine;
   const { outcome } = entry;
+  const sampled = names.tailSampling < 100;
   let began = Date.now();
   let spans = [];
   for (;;) {
@@ -30,12 +32,13 @@ export async function followOrder(root, entry, names, signal, moved) {
     const rows = hops(outcome, spans, names);
     const done = finished(outcome, rows);
     if (unreadable) began = Date.now(); // the order's time counts once its trace can be read
-    const over = Date.now() - began > TIMEOUT_MS;
+    const over = Date.now() - began > (sampled ? SAMPLED_TIMEOUT_MS : TIMEOUT_MS);
     // Services export their spans independently: later hops may arrive before earlier ones.
     const whole = outcome.accepted ? rows.slice(0, 3).every((row) => row.state !== 'never') : spans.some((span) => span.kind === 'SERVER') || !outcome.traceId;
     const settled = done && (whole || over);
-    if (settled || over) entry.handled = rows[3].state === 'good' && rows[4].state !== 'bad';
-    draw(root, entry, rows, spans, { done: settled, over, unreadable });
+    const dropped = sampled && over && !spans.length ? names.tailSampling : null;
+    if ((settled || over) && dropped === null) entry.handled = rows[3].state === 'good' && rows[4].state !== 'bad';
+    draw(root, entry, rows, spans, { done: settled, over, unreadable, dropped });
     moved();
     if (settled || over) return;
     await pause(unreadable ? 2000 : 250);
@@ -50,7 +53,7 @@ function draw(root, entry, rows, spans, state) {
   root.dataset.announced = text;
   const problem = outcome.answer?.detail ?? outcome.answer?.message ?? outcome.answer?.error_description;
   fill(root, h('h2', { id: 'progress-title' }, 'Order timeline'),
-    h('p.verdict', { class: done ? (entry.handled ? 'good' : 'bad') : over ? 'bad' : 'wait' }, text),
+    h('p.verdict', { class: state.dropped !== null ? 'wait' : done ? (entry.handled ? 'good' : 'bad') : over ? 'bad' : 'wait' }, text),
     !outcome.accepted && problem && h('p.message.bad', {}, problem),
     h('div.timeline', {},
       h('ol.hops', {}, rows.map((row) => h('li', { class: row.state },
@@ -63,9 +66,10 @@ function draw(root, entry, rows, spans, state) {
 
 const WORDS = { wait: 'waiting', good: 'done', bad: 'failed', never: 'not reached' };
 
-function verdict({ outcome, handled }, { done, over, unreadable }) {
+function verdict({ outcome, handled }, { done, over, unreadable, dropped }) {
   if (!outcome.accepted) return `✖ Rejected: ${outcome.hop} returned ${outcome.status}.`;
   if (unreadable) return `? Accepted. Whether it was handled is unknown: ${unreadable.message.replace(/\.?$/, '.')}`;
+  if (dropped !== null) return `? Accepted. Its trace is not stored: the Collector keeps errors and ${dropped} % of the rest. The stock shows whether it was handled.`;
   if (done) return handled ? '✓ Accepted and handled: the stock was updated.' : '✖ Accepted, but not handled. The shopper gets no error.';
   if (over) return '✖ Accepted, but not handled within 10 s. There may be no error.';
   return '… Accepted. Waiting for stock-updater.';
