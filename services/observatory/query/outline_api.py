@@ -15,6 +15,7 @@ from observatory.store.trace_store import STATUS_ERROR, Span, TraceStore
 MOST_WHOLE = 1_000
 """Spans of a trace up to which all are returned in full."""
 MOST_IDS = 100
+MOST_ATTRIBUTES = 20
 _MOST_ERRORS = 500
 
 _KINDS = {number: name.removeprefix("SPAN_KIND_") for name, number in SpanMessage.SpanKind.items()}
@@ -30,20 +31,25 @@ def blueprint(traces: TraceStore) -> Blueprint:
             found = traces.trace(parse_trace_id(trace_id))
         except ValueError as error:
             raise bad_param("trace_id", error) from error
-        return sorted(without_repeats(list(found.spans) if found else []), key=lambda span: span.start_ns)
+        return sorted(without_repeats(list(found.spans) if found else []), key=_start_ns)
 
     @api.get("/api/outlines/<trace_id>")
     def read_outline(trace_id: str) -> Response:
-        return json_response(outline(read(trace_id), request.args.getlist("attribute")))
+        return json_response(outline(read(trace_id), _several("attribute", MOST_ATTRIBUTES)))
 
     @api.get("/api/spans/<trace_id>")
     def read_spans(trace_id: str) -> Response:
-        ids = frozenset(request.args.getlist("id"))
-        if len(ids) > MOST_IDS:
-            raise bad_param("id", f"{len(ids)} spans are more than {MOST_IDS}")
+        ids = {one.lower() for one in _several("id", MOST_IDS)}
         return json_response({"resourceSpans": resource_spans(span for span in read(trace_id) if span.span_id.hex() in ids)})
 
     return api
+
+
+def _several(name: str, most: int) -> list[str]:
+    values = request.args.getlist(name)
+    if len(values) > most:
+        raise bad_param(name, f"it is given {len(values)} times, more than {most}")
+    return values
 
 
 def outline(spans: Sequence[Span], attributes: Sequence[str] = ()) -> dict[str, Any]:
@@ -53,12 +59,12 @@ def outline(spans: Sequence[Span], attributes: Sequence[str] = ()) -> dict[str, 
         spans: of the trace, sorted by start.
         attributes: names that a summary needs.
     """
-    start_ns = next((span.start_ns for span in spans if span.start_ns), 0)
+    start_ns = next(filter(None, map(_start_ns, spans)), 0)
     figures = {
         "spans": len(spans),
         "errors": sum(span.status == STATUS_ERROR for span in spans),
         "start": start_ns // 1000,
-        "duration": (max((span.stop_ns for span in spans), default=start_ns) - start_ns) // 1000,
+        "duration": (max(map(_stop_ns, spans), default=start_ns) - start_ns) // 1000,
     }
     if len(spans) <= MOST_WHOLE:
         return {"figures": figures, "resourceSpans": resource_spans(spans)}
@@ -67,7 +73,7 @@ def outline(spans: Sequence[Span], attributes: Sequence[str] = ()) -> dict[str, 
 
 def columns(spans: Sequence[Span]) -> dict[str, Any]:
     """Return each field of the spans as a list; texts that repeat are numbers of ``rows`` in ``values``."""
-    starts = [span.start_ns or span.stop_ns for span in spans]
+    starts = list(map(_start_ns, spans))
     return {
         "id": [span.span_id.hex() for span in spans],
         "parent": [span.parent_id.hex() or None for span in spans],
@@ -76,8 +82,16 @@ def columns(spans: Sequence[Span]) -> dict[str, Any]:
         "kind": _numbered(_KINDS.get(span.kind, str(span.kind)) for span in spans),
         "status": _numbered(_STATUSES.get(span.status, str(span.status)) for span in spans),
         "start": [start // 1000 for start in starts],
-        "duration": [(span.stop_ns - start) // 1000 for span, start in zip(spans, starts, strict=True)],
+        "duration": [(_stop_ns(span) - start) // 1000 for span, start in zip(spans, starts, strict=True)],
     }
+
+
+def _start_ns(span: Span) -> int:
+    return span.start_ns or span.end_ns
+
+
+def _stop_ns(span: Span) -> int:
+    return span.stop_ns if span.start_ns else span.end_ns
 
 
 def _numbered(texts: Iterable[str]) -> dict[str, Any]:
@@ -103,7 +117,7 @@ def notable(spans: Sequence[Span], attributes: Sequence[str] = ()) -> list[Span]
         if not facts <= seen or (span.status == STATUS_ERROR and errors <= _MOST_ERRORS):
             seen |= facts
             chosen[id(span)] = span
-    return sorted(chosen.values(), key=lambda span: span.start_ns)
+    return sorted(chosen.values(), key=_start_ns)
 
 
 def _first_with(spans: Iterable[Span], attribute: str) -> list[Span]:

@@ -96,6 +96,8 @@ def _list(value: Any) -> list[Mapping[str, Any]]:
 def _span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
     status = span.get("status") or {}
     start, end = integer(span.get("startTimeUnixNano")), integer(span.get("endTimeUnixNano"))
+    if (start, end) == (0, 1):
+        end = 0  # Jaeger lets each span end at least 1 ns after its start
     return Span(
         trace_id=_id(span, "traceId"),
         span_id=_id(span, "spanId"),
