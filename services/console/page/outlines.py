@@ -1,7 +1,7 @@
 """Reads traces for the page. Of a large trace it reads columns, and attributes and events only of the spans that are asked for."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -65,6 +65,14 @@ class Outlines:
         found: _Answer = self._upstream.get("observatory", path, {"attribute": SUMMARY_ATTRIBUTES}, _Answer)
         trace = _trace(found.resource_spans)
         return self.complete(Outline(trace=trace, columns=found.columns, figures=found.figures)) if trace else None
+
+    def related(self, trace: Trace, read: Callable[[str], Outline | None]) -> list[dict[str, Any]]:
+        """Return views of the related traces, each with the reason ``why``; ``read`` reads a linked one."""
+        views = []
+        for trace_id, (why, known) in self._traces.related(trace).items():
+            other = self.complete(Outline(trace=known)) if known else read(trace_id)
+            views += [other.view() | {"why": why}] if other else []
+        return views
 
     def spans(self, trace_id: str, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Return the spans of a trace that have these ids."""

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request
 
 from console.page import request_params
 from console.page.host_metrics import HostMetrics
-from console.page.outlines import Outline, Outlines
+from console.page.outlines import Outlines
 from console.page.trace_statistics import self_times, service_map
 from console.page.traces import MOST, TraceQuery, Traces, summary
 from console.page.upstream import Upstream
@@ -60,10 +60,7 @@ def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> 
             raise Problem(404, f"No span of the trace {trace_id[:40]} is stored: it has not arrived yet, or was dropped.")
         if not request.args.get("related"):
             return _json(found.view() | {"related": []})
-        related = []
-        for other_id, (why, trace) in traces.related(found.trace).items():
-            other = outlines.complete(Outline(trace=trace)) if trace else read(other_id)
-            related += [other.view() | {"why": why}] if other else []
+        related = outlines.related(found.trace, read)
         (alert,) = upstream.get("observatory", "/api/alerts", {"rule": "orders-not-handled", "traceId": trace_id})["alerts"]
         return _json(found.view() | {"related": related, "unprocessed": alert["state"] == "firing"})
 
