@@ -38,14 +38,9 @@ _COUNTERS = {
 }
 
 
-def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> Blueprint:
-    """Make ``/api/traces`` and what is computed from traces. ``client`` flushes the services for the order timeline."""
-    api = Blueprint("traces", __name__)
-    outlines = Outlines(traces, upstream, client)
-
-    @api.get("/api/traces")
-    def search() -> dict[str, Any]:
-        return {"traces": [summary(trace) for trace in traces.search(_query(200))]}
+def trace_blueprint(outlines: Outlines, client: ShopClient, upstream: Upstream) -> Blueprint:
+    """Make ``/api/traces/{id}``. ``client`` flushes the services for the order timeline."""
+    api = Blueprint("trace", __name__)
 
     @api.get("/api/traces/<trace_id>")
     def show(trace_id: str) -> Response:
@@ -67,6 +62,17 @@ def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> 
     @api.get("/api/traces/<trace_id>/spans")
     def show_spans(trace_id: str) -> Response:
         return _json({"spans": outlines.spans(trace_id, request_params.ids())})
+
+    return api
+
+
+def traces_blueprint(traces: Traces, upstream: Upstream) -> Blueprint:
+    """Make ``/api/traces`` and what is computed from traces."""
+    api = Blueprint("traces", __name__)
+
+    @api.get("/api/traces")
+    def search() -> dict[str, Any]:
+        return {"traces": [summary(trace) for trace in traces.search(_query(200))]}
 
     @api.get("/api/stored")
     def stored() -> dict[str, Any]:
