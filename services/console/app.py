@@ -14,6 +14,7 @@ from console.board.journal import Journal
 from console.page import incidents_api, parts, shop_api, telemetry_api
 from console.page.exercise import Exercise
 from console.page.host_metrics import HostMetrics
+from console.page.outlines import Outlines
 from console.page.parts import Parts
 from console.page.shop_api import Customers
 from console.page.traces import Traces
@@ -85,6 +86,7 @@ def install_page(
     host, watched = samplers
     upstream, client = Upstream(addresses), ShopClient(addresses)
     reader = TraceReader(addresses.traces)
+    traces = Traces(reader, settings.kafka_topic, client.logs)
 
     def alter_telemetry(fault: TelemetryFault | None) -> None:
         client.telemetry_fault_off()
@@ -104,7 +106,8 @@ def install_page(
     for blueprint in (
         _document(),
         shop_api.blueprint(upstream, Customers(client, exercise.incident), settings, per_order),
-        telemetry_api.traces_blueprint(Traces(reader, settings.kafka_topic, client.logs), client, upstream),
+        telemetry_api.traces_blueprint(traces, upstream),
+        telemetry_api.trace_blueprint(Outlines(traces, upstream, client), client, upstream),
         telemetry_api.blueprint(upstream, host),
         incidents_api.incidents_blueprint(catalogue, board, exercise),
         incidents_api.exercise_blueprint(exercise, client),

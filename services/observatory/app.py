@@ -11,7 +11,7 @@ from observatory import alerting, ingest
 from observatory.faults import faults_api
 from observatory.forward import Forwarding
 from observatory.jaeger import v1_api, v1_json, v3_api
-from observatory.query import telemetry_api
+from observatory.query import outline_api, telemetry_api
 from observatory.receiver import Receiver
 from observatory.store import Stores, TraceStore
 from vshop.kit.http import flush, health, openapi, problems, same_origin
@@ -43,6 +43,7 @@ def create_app(
     app.register_blueprint(_index())
     app.register_blueprint(v1_api.blueprint(stores.traces))
     app.register_blueprint(v3_api.blueprint(stores.traces))
+    app.register_blueprint(outline_api.blueprint(stores.traces))
     app.register_blueprint(telemetry_api.blueprint(stores, forwarding, now_ns))
     app.register_blueprint(v1_api.link_blueprint(console_url))
     app.register_blueprint(alerting.blueprint(stores, rules, now_ns))

@@ -45,3 +45,8 @@ def number(name: str, default: int, low: int, high: int) -> int:
 def given(*names: str) -> dict[str, Any]:
     """Return the parameters that are not empty."""
     return {name: request.args[name] for name in names if request.args.get(name)}
+
+
+def ids() -> list[str]:
+    """Return the ids of the parameter ``ids``, which commas separate."""
+    return [one for one in request.args.get("ids", "").split(",") if one]

@@ -1,6 +1,5 @@
 """Traces, logs, alerts and metrics for the page."""
 
-import contextlib
 import math
 import time
 from bisect import bisect_right
@@ -9,21 +8,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from flask import Blueprint, request
+import msgspec
+from flask import Blueprint, Response, request
 
 from console.page import request_params
 from console.page.host_metrics import HostMetrics
+from console.page.outlines import Outlines
 from console.page.trace_statistics import self_times, service_map
-from console.page.traces import MOST, TraceQuery, Traces, summary, view
+from console.page.traces import MOST, TraceQuery, Traces, summary
 from console.page.upstream import Upstream
 from vshop.kit.http.problems import Problem
 from vshop.shop.business_metrics import of_shop
-from vshop.shop.client import ShopClient, ShopError
-from vshop.shop.traces import Trace, add_logged_exceptions
+from vshop.shop.client import ShopClient
 
 _FLUSH_WITHIN_S = 0.25
 """How long a request of the order timeline waits for new spans."""
-_MOST_LOGS = 1000
 _UNCORRELATED = ("time", "severity", "service", "body")
 
 _Series = Mapping[str, Any]
@@ -39,29 +38,41 @@ _COUNTERS = {
 }
 
 
-def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> Blueprint:
-    """Make ``/api/traces`` and what is computed from traces. ``client`` flushes the services for the order timeline."""
+def trace_blueprint(outlines: Outlines, client: ShopClient, upstream: Upstream) -> Blueprint:
+    """Make ``/api/traces/{id}``. ``client`` flushes the services for the order timeline."""
+    api = Blueprint("trace", __name__)
+
+    @api.get("/api/traces/<trace_id>")
+    def show(trace_id: str) -> Response:
+        awaited = bool(request.args.get("awaited"))
+        if awaited:
+            client.flush(traces=[trace_id], within_s=_FLUSH_WITHIN_S)
+        read = outlines.get if request.args.get("outline") else outlines.whole
+        found = read(trace_id)
+        if found is None:
+            if awaited:
+                return _json({"traceId": trace_id, "spans": [], "summary": None, "related": []})
+            raise Problem(404, f"No span of the trace {trace_id[:40]} is stored: it has not arrived yet, or was dropped.")
+        if not request.args.get("related"):
+            return _json(found.view() | {"related": []})
+        related = outlines.related(found.trace, read)
+        (alert,) = upstream.get("observatory", "/api/alerts", {"rule": "orders-not-handled", "traceId": trace_id})["alerts"]
+        return _json(found.view() | {"related": related, "unprocessed": alert["state"] == "firing"})
+
+    @api.get("/api/traces/<trace_id>/spans")
+    def show_spans(trace_id: str) -> Response:
+        return _json({"spans": outlines.spans(trace_id, request_params.ids())})
+
+    return api
+
+
+def traces_blueprint(traces: Traces, upstream: Upstream) -> Blueprint:
+    """Make ``/api/traces`` and what is computed from traces."""
     api = Blueprint("traces", __name__)
 
     @api.get("/api/traces")
     def search() -> dict[str, Any]:
         return {"traces": [summary(trace) for trace in traces.search(_query(200))]}
-
-    @api.get("/api/traces/<trace_id>")
-    def show(trace_id: str) -> dict[str, Any]:
-        awaited = bool(request.args.get("awaited"))
-        if awaited:
-            client.flush(traces=[trace_id], within_s=_FLUSH_WITHIN_S)
-        found = traces.get([trace_id])
-        if found:
-            if not request.args.get("related"):
-                return _view(found[0], client) | {"related": []}
-            related = [_view(other, client) | {"why": why} for why, other in traces.related(found[0]).values()]
-            (alert,) = upstream.get("observatory", "/api/alerts", {"rule": "orders-not-handled", "traceId": trace_id})["alerts"]
-            return _view(found[0], client) | {"related": related, "unprocessed": alert["state"] == "firing"}
-        if awaited:
-            return {"traceId": trace_id, "spans": [], "summary": None, "related": []}
-        raise Problem(404, f"No span of the trace {trace_id[:40]} is stored: it has not arrived yet, or was dropped.")
 
     @api.get("/api/stored")
     def stored() -> dict[str, Any]:
@@ -77,7 +88,7 @@ def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> 
 
     @api.get("/api/time")
     def self_time() -> dict[str, Any]:
-        ids = [one for one in request.args.get("ids", "").split(",") if one]
+        ids = request_params.ids()
         return self_times(traces.get(ids[:MOST]) if ids else traces.search(_query(MOST)))
 
     @api.get("/api/map")
@@ -87,12 +98,8 @@ def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> 
     return api
 
 
-def _view(trace: Trace, client: ShopClient) -> dict[str, Any]:
-    """Return a trace, with the exceptions that the services only log (``SHOP_EXCEPTIONS=log``)."""
-    if any(span.failed and not span.exceptions for span in trace.spans):
-        with contextlib.suppress(ShopError):  # Jaeger stores no logs
-            trace = add_logged_exceptions(trace, client.logs(traceId=trace.trace_id, limit=_MOST_LOGS))
-    return view(trace)
+def _json(content: Any) -> Response:
+    return Response(msgspec.json.encode(content), mimetype="application/json")
 
 
 def _query(most: int) -> TraceQuery:

@@ -1,6 +1,7 @@
 """Searches traces, and makes views of them. Times of views are in microseconds."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -12,7 +13,10 @@ from vshop.shop.traces import Trace, TraceReader
 MOST = 500
 _MORE = 5
 """How many times more traces to read, if criteria are applied here."""
+_MOST_LINKED = 50
 _ORDER_TAGS = {"order": "shop.order.id", "item": "shop.item.id", "user": "enduser.id"}
+SUMMARY_ATTRIBUTES = (*_ORDER_TAGS.values(), "shop.order.quantity")
+"""Attributes that a summary takes from any span."""
 
 
 class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,11 +78,11 @@ class Traces:
         found = [one["traceId"] for one in records if one["attributes"].get("exception.type") == query.exception and one["traceId"]]
         return set(list(dict.fromkeys(reversed(found)))[: query.limit])
 
-    def related(self, trace: Trace) -> dict[str, tuple[str, Trace]]:
-        """Return linked traces and those of the same order, by id, each with the reason."""
+    def related(self, trace: Trace) -> dict[str, tuple[str, Trace | None]]:
+        """Return the first linked traces, which are not read yet, and those of the same order, by id, each with the reason."""
         own = trace.trace_id
         linked = dict.fromkeys(other for span in trace.spans for other, _ in span.links if other != own)
-        found = {one.trace_id: ("linked by this trace", one) for one in self.get(linked)}
+        found: dict[str, tuple[str, Trace | None]] = dict.fromkeys(islice(linked, _MOST_LINKED), ("linked by this trace", None))
         order = summary(trace)["orderId"]
         for other in self._other_half(order, trace) if order else ():
             links_here = any(linked_id == own for span in other.spans for linked_id, _ in span.links)
@@ -148,13 +152,14 @@ def view(trace: Trace) -> dict[str, Any]:
     """Return a trace with its spans."""
     return {
         "traceId": trace.trace_id,
-        "spans": [_span_view(span) for span in trace.spans],
+        "spans": [span_view(span) for span in trace.spans],
         "notes": trace.notes,
         "summary": summary(trace),
     }
 
 
-def _span_view(span: Span) -> dict[str, Any]:
+def span_view(span: Span) -> dict[str, Any]:
+    """Return a span with its attributes, events, links and resource."""
     return {
         "traceId": span.trace_id,
         "id": span.span_id,

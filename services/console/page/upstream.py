@@ -26,8 +26,8 @@ class Upstream:
         self._urls: dict[Part, str] = {"stock-updater": addresses.stock, "observatory": addresses.observatory}
         self._session = http_session("vshop-console", connections=32)
 
-    def get(self, part: Part, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Read JSON from a part.
+    def get(self, part: Part, path: str, params: Mapping[str, Any] | None = None, kind: Any = Any) -> Any:
+        """Read JSON of a type from a part.
 
         Raises:
             Problem: 502, 503 or the part's 4xx, with the part as ``hop``.
@@ -37,7 +37,7 @@ class Upstream:
         except requests.RequestException as error:
             raise Problem(503, f"{part} cannot be reached at {self._urls[part]}: {failure_reason(error)}", hop=part) from error
         try:
-            body = json_body.decode(response.content)
+            body = json_body.decode(response.content, kind if response.ok else Any)
         except msgspec.DecodeError:
             body = None
         if response.status_code >= 400:

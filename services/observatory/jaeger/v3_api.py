@@ -4,7 +4,7 @@ Its definition: https://github.com/jaegertracing/jaeger-idl/blob/v0.6.0/proto/ap
 the adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/querysvc/v2/adjuster/standard.go.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -95,20 +95,22 @@ def _failure(status: int, message: str) -> Response:
 
 def _resource_spans(traces: Sequence[Trace], *, raw: bool) -> list[dict[str, Any]]:
     """Group the spans by trace, resource and scope. ``raw`` skips the adjustments."""
-    found: list[dict[str, Any]] = []
-    for trace in traces:
-        resources: dict[Resource, dict[str, Any]] = {}
-        scopes: dict[Scope, list[dict[str, Any]]] = {}
-        for span in list(trace.spans) if raw else without_repeats(trace.spans):
-            owner = span.scope.resource
-            if owner not in resources:
-                resources[owner] = {"resource": _resource(owner, raw=raw), "scopeSpans": []}
-            if span.scope not in scopes:
-                scopes[span.scope] = []
-                resources[owner]["scopeSpans"].append({"scope": _scope(span.scope, raw=raw), "spans": scopes[span.scope]})
-            scopes[span.scope].append(_span(span, resources[owner]["resource"], raw=raw))
-        found.extend(resources.values())
-    return found
+    return [group for trace in traces for group in resource_spans(trace.spans if raw else without_repeats(trace.spans), raw=raw)]
+
+
+def resource_spans(spans: Iterable[Span], *, raw: bool = False) -> list[dict[str, Any]]:
+    """Group spans by resource and scope. ``raw`` skips the adjustments."""
+    resources: dict[Resource, dict[str, Any]] = {}
+    scopes: dict[Scope, list[dict[str, Any]]] = {}
+    for span in list(spans):  # a stored trace may grow meanwhile
+        owner = span.scope.resource
+        if owner not in resources:
+            resources[owner] = {"resource": _resource(owner, raw=raw), "scopeSpans": []}
+        if span.scope not in scopes:
+            scopes[span.scope] = []
+            resources[owner]["scopeSpans"].append({"scope": _scope(span.scope, raw=raw), "spans": scopes[span.scope]})
+        scopes[span.scope].append(_span(span, resources[owner]["resource"], raw=raw))
+    return list(resources.values())
 
 
 def _resource(resource: Resource, *, raw: bool) -> dict[str, Any]:

@@ -90,12 +90,14 @@ def read_spans(answer: Mapping[str, Any]) -> list[Span]:
 
 def _list(value: Any) -> list[Mapping[str, Any]]:
     """Return the objects of a list that may be missing, null or hold nulls."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
     status = span.get("status") or {}
     start, end = integer(span.get("startTimeUnixNano")), integer(span.get("endTimeUnixNano"))
+    if (start, end) == (0, 1):
+        end = 0  # Jaeger lets each span end at least 1 ns after its start
     return Span(
         trace_id=_id(span, "traceId"),
         span_id=_id(span, "spanId"),
@@ -212,14 +214,14 @@ def any_value(value: Any) -> Any:
 
 
 def _value(value: Any, depth: int) -> Any:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return "" if value is None else value
     kind: str = next(iter(value), "stringValue")
     content: Any = value.get(kind, "")
     if depth > _DEEPEST:
         return "…"
     if kind in {"arrayValue", "kvlistValue"}:
-        items = (content.get("values") if isinstance(content, Mapping) else None) or []
+        items = (content.get("values") if isinstance(content, dict) else None) or []
         return [_value(item, depth + 1) for item in items] if kind == "arrayValue" else _attributes(items, depth + 1)
     convert = {"intValue": integer, "doubleValue": _double}.get(kind)
     return convert(content) if convert else "" if content is None else content

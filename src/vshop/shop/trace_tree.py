@@ -53,8 +53,9 @@ def place(spans: Sequence[Span]) -> TraceTree:
     Spans with equal ids, service, kind and name are one span, of which the one that ended last is kept. A server that shares its
     caller's id (Zipkin) is placed below the caller. A cycle is cut above its earliest span.
     """
-    groups, copies = _groups(sorted(spans, key=lambda span: span.start_ns))
-    kept = sorted((span for group in groups.values() for span in group), key=lambda span: span.start_ns)
+    ordered = sorted(spans, key=lambda span: span.start_ns)
+    groups, copies = _groups(ordered)
+    kept = [span for span in ordered if id(span) not in copies] if copies else ordered
     parents = {id(span): _parent(span, groups) for span in kept}
     cyclic = _cut_cycles(kept, parents)
     roots: list[Span] = []
@@ -62,38 +63,56 @@ def place(spans: Sequence[Span]) -> TraceTree:
     for span in kept:
         parent = parents[id(span)]
         (roots if parent is None else below[id(parent)]).append(span)
-    for copy, original in copies:
+    for copy, original in copies.values():
         below[id(copy)] = below[id(original)]
-    duplicates = [copy for copy, _ in copies]
+    duplicates = [copy for copy, _ in copies.values()]
     return TraceTree(list(_walk(roots, below)), roots, dict(below), cyclic, duplicates)
 
 
-def _groups(spans: Sequence[Span]) -> tuple[dict[_Key, list[Span]], list[tuple[Span, Span]]]:
-    """Group different spans by trace id and span id; return also each repeated span with the one that is kept.
+def _groups(spans: Sequence[Span]) -> tuple[dict[_Key, list[Span]], dict[int, tuple[Span, Span]]]:
+    """Group different spans by trace id and span id; return also each repeated span, by ``id()``, with the one that is kept.
 
-    A span without id is in no other span's group.
+    A span without id is in no group.
     """
-    same: dict[tuple[str, ...], list[Span]] = defaultdict(list)
-    for index, span in enumerate(spans):
-        same[span.trace_id, span.span_id or f"#{index}", span.service, span.kind, span.name].append(span)
-    groups: dict[_Key, list[Span]] = defaultdict(list)
-    copies = []
-    for (trace_id, span_id, *_), several in same.items():
-        last = max(several, key=lambda span: span.end_ns)
-        groups[trace_id, span_id].append(last)
-        copies += [(span, last) for span in several if span is not last]
+    groups: dict[_Key, list[Span]] = {}
+    shared: set[_Key] = set()
+    for span in spans:
+        key = (span.trace_id, span.span_id)
+        if key not in groups:
+            groups[key] = [span]
+        else:
+            groups[key].append(span)
+            shared.add(key)
+    copies: dict[int, tuple[Span, Span]] = {}
+    for key in shared:
+        if key[1]:
+            groups[key] = _without_copies(groups[key], copies)
     return groups, copies
+
+
+def _without_copies(spans: Sequence[Span], copies: dict[int, tuple[Span, Span]]) -> list[Span]:
+    """Return the one of equal spans that ended last; put the others into ``copies``."""
+    same: dict[tuple[str, ...], list[Span]] = defaultdict(list)
+    for span in spans:
+        same[span.service, span.kind, span.name].append(span)
+    kept = []
+    for several in same.values():
+        last = max(several, key=lambda span: span.end_ns)
+        kept.append(last)
+        copies |= {id(span): (span, last) for span in several if span is not last}
+    return kept
 
 
 def _parent(span: Span, groups: dict[_Key, list[Span]]) -> Span | None:
     """Return a span's parent: a caller with the same id, or the best of the spans with the parent's id."""
-    if span.span_id:
-        for other in groups[span.trace_id, span.span_id]:
+    own = groups[span.trace_id, span.span_id] if span.span_id else ()
+    if len(own) > 1:
+        for other in own:
             if _ANSWERS.get(other.kind) == span.kind:
                 return other
-    candidates = groups.get((span.trace_id, span.parent_id or ""), ()) if span.parent_id else ()
-    if not candidates:
-        return None
+    candidates = groups.get((span.trace_id, span.parent_id), ()) if span.parent_id else ()
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
     # Of a caller and a server with one id, children in other processes were started by the server.
     return min(candidates[:50], key=lambda one: (one is span, one.service != span.service, one.kind in _ANSWERS))
 
@@ -101,8 +120,11 @@ def _parent(span: Span, groups: dict[_Key, list[Span]]) -> Span | None:
 def _cut_cycles(spans: Sequence[Span], parents: dict[int, Span | None]) -> set[int]:
     """Remove the parent of the earliest span of each cycle; return the ``id()`` of all spans in cycles."""
     cyclic: set[int] = set()
-    checked: set[int] = set()
+    checked = {id(None)}
     for first in spans:
+        if id(parents[id(first)]) in checked:  # most spans start after their parents
+            checked.add(id(first))
+            continue
         path: list[Span] = []
         on_path: set[int] = set()
         span: Span | None = first

@@ -1,12 +1,20 @@
 """Any valid OTLP request is stored without a crash, and each span is stored or reported."""
 
+import base64
+import math
+
 import pytest
+from google.protobuf.json_format import MessageToDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, SummaryDataPoint
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from observatory.app import create_app
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
+from observatory.store.otlp import as_dict
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 SCALARS = {1: st.floats(), 2: st.floats(width=32), 3: st.integers(-(2**63), 2**63 - 1), 4: U64, 5: st.integers(-(2**31), 2**31 - 1)}
@@ -36,6 +44,32 @@ def fill(message, draw, depth=0):
                 setattr(message, field.name, value)
 
 
+def hex_ids(value):
+    if isinstance(value, list):
+        return [hex_ids(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: hex_ids(item) for key, item in value.items()}
+    found |= {key: base64.b64decode(found[key]).hex() for key in ("traceId", "spanId", "parentSpanId") if key in found}
+    return found | {"value": {}} if "key" in found and "value" not in found else found
+
+
+@pytest.mark.parametrize("message_type", [Span, LogRecord, SummaryDataPoint])
+@settings(max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_json_is_that_of_protobuf_but_for_ids(message_type, data):
+    message = message_type()
+    fill(message, data.draw)
+
+    assert as_dict(message) == hex_ids(MessageToDict(message, use_integers_for_enums=True))
+
+
+def test_json_of_repeated_numbers_is_that_of_protobuf():
+    message = HistogramDataPoint(bucket_counts=[0, 2**63], explicit_bounds=[-0.5, math.inf, -math.inf, math.nan], sum=0)
+
+    assert as_dict(message) == MessageToDict(message)
+
+
 @pytest.mark.parametrize("content_type", ["application/x-protobuf"])
 @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -51,5 +85,5 @@ def test_every_span_is_stored_or_reported(content_type, data):
     refused = ExportTraceServiceResponse.FromString(response.data).partial_success.rejected_spans
     assert stores.traces.counts()["spans"] + refused >= len(distinct)
     for trace in stores.traces.traces():
-        for path in ("/api/traces/", "/api/v3/traces/"):
+        for path in ("/api/traces/", "/api/v3/traces/", "/api/outlines/"):
             assert client.get(path + trace.id.hex()).status_code == 200

@@ -5,6 +5,7 @@ import { fill, h } from '../lib/dom.js';
 import { clock, duration, plural, short } from '../lib/format.js';
 import { logLines } from '../trace/log_lines.js';
 import { chip, mark } from '../lib/services.js';
+import { complete, spansOf } from '../trace/outline.js';
 import { exception, spanDetail } from '../trace/span_detail.js';
 import { culprits } from '../trace/tree.js';
 import { waterfall } from '../trace/waterfall.js';
@@ -18,7 +19,7 @@ export async function tracePage(root, { params, signal }) {
   const names = await getShopInfo();
   const trace = await read(params.id, root, signal);
   if (signal.aborted) return;
-  const all = [...trace.spans, ...trace.related.flatMap((one) => one.spans)];
+  const all = trace.spans.concat(...trace.related.map((one) => one.spans));
   const detail = h('div.aside', { 'aria-live': 'off' });
   const body = h('div.columns');
   let chosen = null;
@@ -33,16 +34,19 @@ export async function tracePage(root, { params, signal }) {
     }
   };
   const bad = culprits(all);
+  await complete(bad.slice(0, MOST_ERRORS), signal);
+  const logs = h('section.card', {}, h('h2', {}, 'Logs of this trace'), h('p.note', {}, 'Loading …'));
   fill(body, h('div.mid', {},
     errors(bad, choose),
     h('section.card', { 'aria-labelledby': 'waterfall-title' }, h('h2', { id: 'waterfall-title' }, 'Waterfall'),
       h('p.note', {}, h('span.key-critical', { 'aria-hidden': 'true' }), ' critical path: these parts determine the duration. Select a span to see its details.'),
       waterfall(trace.spans, { choose, isChosen })),
     trace.related.map((one) => related(one, choose, isChosen)),
-    await logsOf(all, params.id, signal)), detail);
+    logs), detail);
   let top = head(trace, names, all);
   root.append(top, body);
   choose(bad[0] ?? trace.spans[0], null);
+  showLogs(logs, all, params.id, signal);
   if (trace.summary.endsAtKafka) followEnd(params.id, signal, (latest) => { top.replaceWith(top = head({ ...trace, ...latest }, names, all)); });
 }
 
@@ -53,9 +57,10 @@ async function read(id, root, signal) {
   root.append(waiting);
   for (;;) {
     try {
-      const trace = await get(`/api/traces/${encodeURIComponent(id)}?related=1${over() ? '' : '&awaited=1'}`, signal);
-      if (trace.spans.length) {
+      const trace = await get(`/api/traces/${encodeURIComponent(id)}?related=1&outline=1${over() ? '' : '&awaited=1'}`, signal);
+      if (trace.summary) {
         waiting.remove();
+        for (const one of [trace, ...trace.related]) one.spans = spansOf(one);
         return trace;
       }
       waiting.textContent = 'Waiting for its first span …';
@@ -71,7 +76,7 @@ async function read(id, root, signal) {
 async function followEnd(id, signal, show) {
   for (let times = 0; times < 5 && !signal.aborted; times += 1) {
     await pause(1500);
-    const { unprocessed, spans } = await get(`/api/traces/${encodeURIComponent(id)}?related=1`, signal).catch(() => ({}));
+    const { unprocessed, spans } = await get(`/api/traces/${encodeURIComponent(id)}?related=1&outline=1`, signal).catch(() => ({}));
     if (spans && !signal.aborted) show({ unprocessed });
   }
 }
@@ -116,9 +121,9 @@ function related(one, choose, isChosen) {
     waterfall(one.spans, { choose, isChosen }));
 }
 
-async function logsOf(spans, id, signal) {
+async function showLogs(root, spans, id, signal) {
   const ids = [...new Set([id, ...spans.map((span) => span.traceId)])].slice(0, MOST_LOGGED);
   const found = await Promise.all(ids.map((one) => get(`/api/logs?traceId=${encodeURIComponent(one)}`, signal).catch(() => ({ records: [] }))));
   const records = found.flatMap((one) => one.records).sort((a, b) => a.timestamp - b.timestamp);
-  return h('section.card', {}, h('h2', {}, 'Logs of this trace'), records.length ? logLines(records) : h('p.note', {}, 'No log records.'));
+  fill(root, h('h2', {}, 'Logs of this trace'), records.length ? logLines(records) : h('p.note', {}, 'No log records.'));
 }

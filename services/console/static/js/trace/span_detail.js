@@ -1,9 +1,10 @@
 /** The details of a span. */
 
 import { get, query } from '../lib/api.js';
-import { fill, h } from '../lib/dom.js';
+import { failure, fill, h } from '../lib/dom.js';
 import { clock, duration, short } from '../lib/format.js';
 import { logLines } from './log_lines.js';
+import { complete } from './outline.js';
 import { parsed, payload } from './payload.js';
 import { chip, mark } from '../lib/services.js';
 
@@ -26,17 +27,35 @@ const NAMES = {
  */
 export function spanDetail(span, spans, signal) {
   const failed = span.status === 'ERROR';
+  const detail = h('article.detail', { 'aria-labelledby': 'span-title' },
+    h('h2', { id: 'span-title', tabindex: '-1' }, span.name || '(no name)'),
+    h('p.facts', {}, chip(span.service), h('span.tag', {}, span.kind), mark(failed, failed ? 'ERROR' : span.status === 'OK' ? 'OK' : 'no error'),
+      h('span', {}, duration(span.duration)), h('span', {}, span.start ? `at ${clock(span.start)}` : 'no time')));
+  if (span.attributes) detail.append(...content(span, spans, signal));
+  else showContent(detail, span, spans, signal);
+  return detail;
+}
+
+async function showContent(detail, span, spans, signal) {
+  const note = h('p.note', { role: 'status' }, 'Loading …');
+  detail.append(note);
+  try {
+    await complete([span], signal);
+    note.replaceWith(...content(span, spans, signal));
+  } catch (error) {
+    if (!signal.aborted) note.replaceWith(failure(error));
+  }
+}
+
+function content(span, spans, signal) {
   const entries = Object.entries(span.attributes);
   const payloads = entries.filter(([name, value]) => NAMES[name] || parsed(value) !== undefined).sort((a, b) => rank(a[0]) - rank(b[0]));
   const plain = entries.filter((entry) => !payloads.includes(entry));
   const logs = h('div', {}, h('p.note', {}, 'Loading …'));
   showLogs(logs, span, signal);
-  return h('article.detail', { 'aria-labelledby': 'span-title' },
-    h('h2', { id: 'span-title', tabindex: '-1' }, span.name || '(no name)'),
-    h('p.facts', {}, chip(span.service), h('span.tag', {}, span.kind), mark(failed, failed ? 'ERROR' : span.status === 'OK' ? 'OK' : 'no error'),
-      h('span', {}, duration(span.duration)), h('span', {}, span.start ? `at ${clock(span.start)}` : 'no time')),
-    failed && span.message && !span.events.some((event) => event.attributes['exception.message'] === span.message) && h('p.message.bad', {}, span.message),
-    span.events.filter((event) => event.name === 'exception').map(exception),
+  return [
+    span.status === 'ERROR' && span.message && !span.events.some((event) => event.attributes['exception.message'] === span.message) && h('p.message.bad', {}, span.message),
+    ...span.events.filter((event) => event.name === 'exception').map(exception),
     payloads.length > 0 && h('section', {}, h('h3', {}, 'Payloads'),
       payloads.map(([name, value]) => h('div.block', {}, h('h4', {}, NAMES[name] ?? name, NAMES[name] && h('code', {}, name)), payload(value)))),
     h('section', {}, h('h3', {}, 'Logs of this span'), logs),
@@ -44,7 +63,8 @@ export function spanDetail(span, spans, signal) {
     h('section', {}, h('h3', {}, 'Attributes'), table(plain)),
     otherEvents(span),
     h('details', {}, h('summary', {}, 'Resource and ids'), table([['trace id', span.traceId], ['span id', span.id],
-      ['parent', span.parent ?? 'none'], ...Object.entries(span.resource)])));
+      ['parent', span.parent ?? 'none'], ...Object.entries(span.resource)])),
+  ].filter(Boolean);
 }
 
 function rank(name) {

@@ -9,8 +9,8 @@ const ANSWERS = { CLIENT: 'SERVER', PRODUCER: 'CONSUMER' };
  */
 export function place(spans) {
   const { groups, kept, repeated } = group([...spans].sort((a, b) => a.start - b.start));
-  const parents = new Map(kept.map((span) => [span, parentOf(span, groups)]));
-  const orphans = new Set(kept.filter((span) => span.parent && !parents.get(span)));
+  const parents = new Map();
+  for (const span of kept) parents.set(span, parentOf(span, groups));
   const cyclic = cutCycles(kept, parents);
   const below = new Map();
   const roots = [];
@@ -21,12 +21,13 @@ export function place(spans) {
     else below.set(parent, [span]);
   }
   const rows = [];
-  const stack = roots.map((span) => ({ span, depth: 0 })).reverse();
+  const row = (span, depth) => ({ span, depth, orphan: !depth && Boolean(span.parent) && !cyclic.has(span), cyclic: cyclic.has(span) });
+  const stack = roots.map((span) => row(span, 0)).reverse();
   while (stack.length) {
-    const { span, depth } = stack.pop();
-    rows.push({ span, depth, orphan: orphans.has(span), cyclic: cyclic.has(span) });
-    const children = below.get(span) ?? [];
-    for (let index = children.length - 1; index >= 0; index -= 1) stack.push({ span: children[index], depth: depth + 1 });
+    const above = stack.pop();
+    rows.push(above);
+    const children = below.get(above.span) ?? [];
+    for (let index = children.length - 1; index >= 0; index -= 1) stack.push(row(children[index], above.depth + 1));
   }
   return { rows, roots, below, notes: notes(repeated, cyclic.size) };
 }
@@ -44,28 +45,40 @@ function notes(repeated, inCycle) {
   ].filter(Boolean);
 }
 
+/** Group the spans that are kept by trace id, and by span id. A span without id is in no group. */
 function group(spans) {
-  const same = new Map();
-  spans.forEach((span, index) => {
-    const key = JSON.stringify([span.traceId, span.id || `#${index}`, span.service, span.kind, span.name]);
-    const known = same.get(key);
-    if (!known || span.start + span.duration > known.start + known.duration) same.set(key, span);
-  });
-  const kept = [...same.values()].sort((a, b) => a.start - b.start);
   const groups = new Map();
-  for (const span of kept) {
+  for (const span of spans) {
     if (!span.id) continue;
-    const key = `${span.traceId} ${span.id}`;
-    if (groups.has(key)) groups.get(key).push(span);
-    else groups.set(key, [span]);
+    if (!groups.has(span.traceId)) groups.set(span.traceId, new Map());
+    const ids = groups.get(span.traceId);
+    if (ids.has(span.id)) ids.get(span.id).push(span);
+    else ids.set(span.id, [span]);
   }
-  return { groups, kept, repeated: spans.length - kept.length };
+  const repeats = new Set();
+  for (const ids of groups.values()) for (const [id, several] of ids) if (several.length > 1) ids.set(id, withoutRepeats(several, repeats));
+  return { groups, kept: repeats.size ? spans.filter((span) => !repeats.has(span)) : spans, repeated: repeats.size };
+}
+
+/** Return the one of equal spans that ended last, and add the others to `repeats`. */
+function withoutRepeats(spans, repeats) {
+  const same = new Map();
+  for (const span of spans) {
+    const key = JSON.stringify([span.service, span.kind, span.name]);
+    const known = same.get(key);
+    const later = !known || span.start + span.duration > known.start + known.duration;
+    if (known) repeats.add(later ? known : span);
+    if (later) same.set(key, span);
+  }
+  return [...same.values()];
 }
 
 function parentOf(span, groups) {
-  const caller = span.id && groups.get(`${span.traceId} ${span.id}`).slice(0, 50).find((other) => ANSWERS[other.kind] === span.kind);
+  const ids = groups.get(span.traceId);
+  const own = span.id ? ids.get(span.id) : [];
+  const caller = own.length > 1 && own.slice(0, 50).find((other) => ANSWERS[other.kind] === span.kind);
   if (caller) return caller;
-  const candidates = (span.parent && groups.get(`${span.traceId} ${span.parent}`)) || [];
+  const candidates = (span.parent && ids?.get(span.parent)) || [];
   if (candidates.length < 2) return candidates[0] ?? null;
   // Of a caller and a server with one id, children in other processes were started by the server.
   const rank = (one) => (one === span ? 4 : 0) + (one.service === span.service ? 0 : 2) + (ANSWERS[one.kind] ? 1 : 0);
@@ -76,6 +89,11 @@ function cutCycles(spans, parents) {
   const cyclic = new Set();
   const checked = new Set();
   for (const first of spans) {
+    const parent = parents.get(first);
+    if (!parent || checked.has(parent)) { // most spans start after their parents
+      checked.add(first);
+      continue;
+    }
     const path = new Set();
     let span = first;
     while (span && !checked.has(span) && !path.has(span)) {
