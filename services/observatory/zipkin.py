@@ -5,7 +5,7 @@ https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/v0.165.0/
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -118,7 +118,7 @@ def _add(zipkin: _ZipkinSpan, message: ExportTraceServiceRequest, groups: dict[t
     key = (*sorted(resource.items()), *scope)
     if key not in groups:
         of_resource = ResourceSpans()
-        of_resource.resource.attributes.extend(_attributes(resource.items()))
+        of_resource.resource.attributes.extend(_attributes(resource))
         of_resource.scope_spans.add().scope.MergeFrom(InstrumentationScope(name=scope[0], version=scope[1]))
         message.resource_spans.append(of_resource)
         groups[key] = message.resource_spans[-1].scope_spans[0]
@@ -153,13 +153,11 @@ def _span(zipkin: _ZipkinSpan, tags: dict[str, str]) -> Span:
         events=[_event(one) for one in zipkin.annotations or ()],
         links=_links(tags),
     )
-    if not start_us:
-        span.attributes.append(KeyValue(key="otel.zipkin.absentField.startTime", value=AnyValue(bool_value=True)))
-    span.attributes.extend(_attributes((_RENAMED.get(key, key), value) for key, value in tags.items()))
-    span.attributes.extend(_endpoint(zipkin.local_endpoint, "network.local.address", "net.host.port"))
-    span.attributes.extend(_endpoint(zipkin.remote_endpoint, "network.peer.address", "net.peer.port"))
-    if zipkin.remote_endpoint and zipkin.remote_endpoint.service_name:
-        span.attributes.extend(_attributes([("service.peer.name", zipkin.remote_endpoint.service_name)]))
+    attributes: dict[str, Any] = {_RENAMED.get(key, key): value for key, value in tags.items()}
+    attributes |= {} if start_us else {"otel.zipkin.absentField.startTime": True}
+    attributes |= _endpoint(zipkin.local_endpoint, "network.local.address", "net.host.port")
+    attributes |= _endpoint(zipkin.remote_endpoint, "network.peer.address", "net.peer.port", "service.peer.name")
+    span.attributes.extend(_attributes(attributes))
     return span
 
 
@@ -234,7 +232,7 @@ def _json_attributes(text: str) -> list[KeyValue]:
         raise ValueError("it is nested too deep") from error
     if not isinstance(content, dict):
         raise ValueError("it is not an object")  # noqa: TRY004 - a bad body
-    return [KeyValue(key=key, value=_any_value(value)) for key, value in content.items()]
+    return _attributes(content)
 
 
 def _any_value(value: Any) -> AnyValue:
@@ -245,13 +243,12 @@ def _any_value(value: Any) -> AnyValue:
     return AnyValue(string_value=value if isinstance(value, str) else json.dumps(value))
 
 
-def _endpoint(endpoint: _Endpoint | None, address_key: str, port_key: str) -> list[KeyValue]:
+def _endpoint(endpoint: _Endpoint | None, address: str, port: str, service: str = "") -> dict[str, Any]:
     if endpoint is None:
-        return []
-    address = endpoint.ipv6 or endpoint.ipv4
-    found = [*_attributes([(address_key, address)])] if address else []
-    return [*found, KeyValue(key=port_key, value=AnyValue(int_value=endpoint.port))] if endpoint.port else found
+        return {}
+    found = {address: endpoint.ipv6 or endpoint.ipv4, port: endpoint.port, service: endpoint.service_name if service else None}
+    return {key: value for key, value in found.items() if value}
 
 
-def _attributes(pairs: Iterable[tuple[str, str]]) -> Iterable[KeyValue]:
-    return [KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in pairs]
+def _attributes(values: Mapping[str, Any]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=_any_value(value)) for key, value in values.items()]
