@@ -153,13 +153,8 @@ def read_v1_spans(trace: Mapping[str, Any]) -> list[Span]:
 
 
 def _v1_span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
-    tags, own, parent, links = _v1_attributes(span.get("tags")), _id(span, "traceID"), None, []
-    for reference in _list(span.get("references")):
-        trace_id, span_id = _id(reference, "traceID"), _id(reference, "spanID")
-        if reference.get("refType") == "CHILD_OF" and trace_id == own and parent is None:
-            parent = span_id
-        else:
-            links.append((trace_id, span_id))
+    tags, own = _v1_attributes(span.get("tags")), _id(span, "traceID")
+    parent, links = _v1_parent(own, _list(span.get("references")))
     failed = tags.get("otel.status_code") == "ERROR" or tags.get("error") is True
     start, duration = integer(span.get("startTime")), integer(span.get("duration"))
     return Span(
@@ -178,6 +173,15 @@ def _v1_span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
         links=links,
         resource=resource,
     )
+
+
+def _v1_parent(trace_id: str, references: list[Mapping[str, Any]]) -> tuple[str | None, list[tuple[str, str]]]:
+    """Return the parent and the links. A span that also links to its parent has only a FOLLOWS_FROM, as Jaeger writes it."""
+    ids = [(one.get("refType"), (_id(one, "traceID"), _id(one, "spanID"))) for one in references]
+    inside = [(kind, link) for kind, link in ids if link[0] == trace_id]
+    parent = next((one for one in inside if one[0] == "CHILD_OF"), inside[0] if inside else None)
+    links = [link for kind, link in ids if kind != "CHILD_OF" or (kind, link) != parent]
+    return parent[1][1] if parent else None, links
 
 
 def _v1_event(log: Mapping[str, Any]) -> Event:
