@@ -41,7 +41,7 @@ def go(install, tmp_path):
 
 @pytest.fixture
 def java(install, tmp_path):
-    """OTLP/gRPC, over OkHttp. (The Java agent has another default: http/protobuf.)"""
+    """OTLP/gRPC; the Java agent has another default, http/protobuf."""
     jars = tmp_path / "jars"
     install("mvn", "-q", "-B", "dependency:build-classpath", f"-Dmdep.outputFile={jars}", cwd=FOLDER / "java", needs="java mvn")
     return "grpc", ["java", "-cp", jars.read_text(encoding="utf-8"), str(FOLDER / "java" / "Order.java")]

@@ -1,6 +1,8 @@
 """Searches traces, and makes views of them. Times of views are in microseconds."""
 
+import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -12,6 +14,8 @@ from vshop.shop.traces import Trace, TraceReader
 MOST = 500
 _MORE = 5
 """How many times more traces to read, if criteria are applied here."""
+MOST_LINKED = 100
+_TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")  # a foreign span may link to anything
 _ORDER_TAGS = {"order": "shop.order.id", "item": "shop.item.id", "user": "enduser.id"}
 
 
@@ -43,7 +47,7 @@ class Traces:
 
     def get(self, trace_ids: Iterable[str]) -> list[Trace]:
         """Return the stored ones of these traces."""
-        spans = (self.reader.get(one).spans for one in trace_ids)
+        spans = (self.reader.get(one).spans for one in trace_ids if _TRACE_ID.fullmatch(one))
         return [Trace(some[0].trace_id, some) for some in spans if some]
 
     def search(self, query: TraceQuery) -> list[Trace]:
@@ -78,7 +82,7 @@ class Traces:
         """Return linked traces and those of the same order, by id, each with the reason."""
         own = trace.trace_id
         linked = dict.fromkeys(other for span in trace.spans for other, _ in span.links if other != own)
-        found = {one.trace_id: ("linked by this trace", one) for one in self.get(linked)}
+        found = {one.trace_id: ("linked by this trace", one) for one in self.get(islice(linked, MOST_LINKED))}
         order = summary(trace)["orderId"]
         for other in self._other_half(order, trace) if order else ():
             links_here = any(linked_id == own for span in other.spans for linked_id, _ in span.links)

@@ -102,8 +102,8 @@ def _span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
         parent_id=_id(span, "parentSpanId") or None,
         service=_text(resource.get("service.name")),
         name=_text(span.get("name")),
-        kind=_enum(span.get("kind"), "SPAN_KIND_", _KINDS),
-        status=_enum(status.get("code"), "STATUS_CODE_", _STATUSES),
+        kind=kind_name(span.get("kind")),
+        status=status_name(status.get("code")),
         status_message=_text(status.get("message")),
         # One time is better than a bar since 1970.
         start_ns=start or end,
@@ -191,6 +191,16 @@ def _v1_event(log: Mapping[str, Any]) -> Event:
 
 def _v1_attributes(pairs: Any) -> dict[str, Any]:
     return {_text(pair.get("key")): pair.get("value") for pair in _list(pairs)}
+
+
+def kind_name(value: Any) -> str:
+    """Return the name of a span kind of OTLP's JSON."""
+    return _enum(value, "SPAN_KIND_", _KINDS)
+
+
+def status_name(value: Any) -> str:
+    """Return the name of a status code of OTLP's JSON."""
+    return _enum(value, "STATUS_CODE_", _STATUSES)
 
 
 def _enum(value: Any, prefix: str, names: tuple[str, ...]) -> str:

@@ -1,7 +1,6 @@
 """Any valid OTLP request, in every encoding, is stored, and everything that is not stored is counted."""
 
 import json
-import random
 from contextlib import ExitStack
 
 import pytest
@@ -16,27 +15,13 @@ from observatory.forward.transports import METHODS
 from observatory.receiver import REQUESTS, Receiver
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from observatory.store.otlp import as_dict
+from tests.any_otlp import any_request
 from tests.unit.observatory.conftest import RULES
 from vshop.incidents.telemetry_fault import load_telemetry_faults
 from vshop.kit.telemetry import SHOP_SERVICES
 
 grpc = pytest.importorskip("grpc", reason="pip install 'virtual-shop[grpc]'")
 
-NAMES = ["", "service.name", "exception.type", "shop.order.id", "ip", "é", "event", *sorted(SHOP_SERVICES)]
-NUMBERS = [0.0, -1.5, 1e308, float("nan"), float("inf"), float("-inf")]
-
-
-def scalars(rng):
-    """Return a maker of values for each type of protobuf."""
-    float32 = lambda: rng.choice([0.0, -1.5, 2.0**-149, float("nan")])  # noqa: E731
-    u32, u64 = (lambda: rng.choice([0, 1, 2**32 - 1, rng.getrandbits(32)])), (lambda: rng.choice([0, 1, 2, 2**64 - 1, rng.getrandbits(64)]))
-    s32, s64 = (lambda: rng.getrandbits(32) - 2**31), (lambda: rng.getrandbits(64) - 2**63)
-    makers = {1: lambda: rng.choice(NUMBERS), 2: float32, 3: s64, 4: u64, 5: s32, 6: u64, 7: u32, 8: lambda: rng.random() < 0.5}
-    makers |= {9: lambda: rng.choice(NAMES), 12: lambda: rng.randbytes(rng.randrange(18)), 13: u32, 14: lambda: rng.randrange(8)}
-    return makers | {15: s32, 16: s64, 17: s32, 18: s64}
-
-
-IDS = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
 ITEMS = {"traces": "spans", "logs": "log_records", "metrics": "data_points"}
 ENCODINGS = ["protobuf", "json", "grpc"]
 SEEDS = st.integers(0, 2**32)
@@ -47,34 +32,6 @@ QUERIES = (
     "/api/v3/trace-summaries?query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2262-01-01T00:00:00Z",
     *("/api/alerts", "/api/alerts?since=0"),
 )
-
-
-def fill(message, rng, depth=0):
-    """Set random fields of a protobuf message."""
-    make = scalars(rng)
-    for field in message.DESCRIPTOR.fields:
-        if depth and rng.random() < 0.5:
-            continue
-        for _ in range(rng.randrange(1 if depth < 4 else 0, 3) if field.is_repeated else 1):
-            if field.type == field.TYPE_MESSAGE:
-                part = getattr(message, field.name)
-                part = part.add() if field.is_repeated else part
-                if depth < 8:
-                    fill(part, rng, depth + 1)
-                continue
-            # Few ids, so that spans meet in one trace.
-            size = IDS.get(field.name) if rng.random() < 0.8 else None
-            value = rng.choice([b"\0", b"\1", b"\2"]) * size if size else make[field.type]()
-            if field.is_repeated:
-                getattr(message, field.name).append(value)
-            else:
-                setattr(message, field.name, value)
-
-
-def any_request(signal, seed):
-    request = REQUESTS[signal]()
-    fill(request, random.Random(seed))  # noqa: S311 - tests
-    return request
 
 
 def count(message, name):
