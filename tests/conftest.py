@@ -119,7 +119,7 @@ def budget(request: pytest.FixtureRequest) -> Budget:
     return Budget()
 
 
-REQUIRED = {"engine": "VSHOP_REQUIRE_DOCKER", "browser": "VSHOP_REQUIRE_BROWSER"}
+REQUIRED = {"engine": "VSHOP_REQUIRE_DOCKER", "browser": "VSHOP_REQUIRE_BROWSER", "foreign": "VSHOP_REQUIRE_FOREIGN"}
 """Variables that turn the skips of tests with this marker into failures."""
 
 

@@ -26,6 +26,7 @@ _ORDER = (
     *sorted(f"tests/embedded/{name}" for name in _BREAKABLE),
     "tests/embedded/test_backends.py",
     # From here on: files that use the shared shop, one after another.
+    "tests/foreign",
     "tests/docs",
     "tests/embedded/test_incidents.py",
     "tests/embedded/test_load.py",

@@ -15,13 +15,14 @@ FOLDER_MARKERS = {
     "k8s": "cluster",
     "fuzz": "fuzz",
     "wheel": "wheel",
+    "foreign": "foreign",
 }
 """The marker of every test in a folder of tests/."""
 
 WORKERS = ("-n", os.environ.get("VSHOP_TEST_WORKERS", "2"))
 TIERS = {
     "quick": [(*WORKERS, "-m", "(unit or contract) and not timing")],
-    "test": [(*WORKERS, "-m", "not (engine or browser or cluster or fuzz or torture or wheel or slow or timing)")],
+    "test": [(*WORKERS, "-m", "not (engine or browser or cluster or fuzz or torture or wheel or foreign or slow or timing)")],
     # What is measured by the clock runs alone, with nothing beside it.
     "all": [(*WORKERS, "-m", "not timing"), ("-n", "0", "-m", "timing")],
 }

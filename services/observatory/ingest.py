@@ -5,6 +5,7 @@ https://opentelemetry.io/docs/specs/otlp/#otlphttp
 
 import importlib
 import importlib.util
+import secrets
 import zlib
 from typing import Any, TypeVar, cast
 
@@ -142,15 +143,20 @@ def decompress(body: bytes, encoding: str, max_bytes: int = MAX_BODY_BYTES) -> b
 
 
 def _unzstd(body: bytes, max_bytes: int) -> bytes:
+    # The reader ends a truncated frame without an error. A frame of random bytes behind it can then not be read.
+    mark = secrets.token_bytes(16)
     try:
         # A frame may claim any window; its reader allocates that much.
-        with ZSTD.ZstdDecompressor(max_window_size=2**23).stream_reader(body, read_across_frames=True) as reader:
-            result = reader.read(max_bytes + 1)
+        decompressor = ZSTD.ZstdDecompressor(max_window_size=2**23)
+        with decompressor.stream_reader(body + ZSTD.ZstdCompressor().compress(mark), read_across_frames=True) as reader:
+            result = bytes(reader.read(max_bytes + len(mark) + 1))
     except ZSTD.ZstdError as error:
-        raise OtlpError(400, f"The body is not zstd: {error}.") from error
-    if len(result) > max_bytes:
+        raise OtlpError(400, f"The body is not zstd, or is truncated: {error}.") from error
+    if len(result) > max_bytes + len(mark):
         raise _too_large(max_bytes)
-    return bytes(result)
+    if not result.endswith(mark):
+        raise OtlpError(400, "The zstd body is truncated.")
+    return result[: -len(mark)]
 
 
 def _too_large(max_bytes: int = MAX_BODY_BYTES) -> OtlpError:

@@ -1,5 +1,6 @@
 """Searches traces, and makes views of them. Times of views are in microseconds."""
 
+import re
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
@@ -13,7 +14,8 @@ from vshop.shop.traces import Trace, TraceReader
 MOST = 500
 _MORE = 5
 """How many times more traces to read, if criteria are applied here."""
-_MOST_LINKED = 50
+MOST_LINKED = 50
+_TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")  # a foreign span may link to anything
 _ORDER_TAGS = {"order": "shop.order.id", "item": "shop.item.id", "user": "enduser.id"}
 SUMMARY_ATTRIBUTES = (*_ORDER_TAGS.values(), "shop.order.quantity")
 """Attributes that a summary takes from any span."""
@@ -47,7 +49,7 @@ class Traces:
 
     def get(self, trace_ids: Iterable[str]) -> list[Trace]:
         """Return the stored ones of these traces."""
-        spans = (self.reader.get(one).spans for one in trace_ids)
+        spans = (self.reader.get(one).spans for one in trace_ids if _TRACE_ID.fullmatch(one))
         return [Trace(some[0].trace_id, some) for some in spans if some]
 
     def search(self, query: TraceQuery) -> list[Trace]:
@@ -81,8 +83,9 @@ class Traces:
     def related(self, trace: Trace) -> dict[str, tuple[str, Trace | None]]:
         """Return the first linked traces, which are not read yet, and those of the same order, by id, each with the reason."""
         own = trace.trace_id
-        linked = dict.fromkeys(other for span in trace.spans for other, _ in span.links if other != own)
-        found: dict[str, tuple[str, Trace | None]] = dict.fromkeys(islice(linked, _MOST_LINKED), ("linked by this trace", None))
+        links = (other for span in trace.spans for other, _ in span.links)
+        linked = dict.fromkeys(other for other in links if other != own and _TRACE_ID.fullmatch(other))
+        found: dict[str, tuple[str, Trace | None]] = dict.fromkeys(islice(linked, MOST_LINKED), ("linked by this trace", None))
         order = summary(trace)["orderId"]
         for other in self._other_half(order, trace) if order else ():
             links_here = any(linked_id == own for span in other.spans for linked_id, _ in span.links)

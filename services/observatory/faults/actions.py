@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from vshop.kit.telemetry.alterations import Alteration
 
 NS_PER_MS = 1_000_000
+_MAX_NS, _MAX_COUNT = 2**64 - 1, 2**32 - 1
 _KINDS = {name: Span.SpanKind.Value(f"SPAN_KIND_{name}") for name in ("SERVER", "CLIENT", "PRODUCER", "CONSUMER")}
 
 
@@ -50,7 +51,7 @@ def _drop(_one: Alteration, _item: Any, _state: TraceState, _service: str) -> li
 
 
 def _shift(one: Alteration, item: Any, _state: TraceState, _service: str) -> list[Any]:
-    _move(item, lambda time_ns: max(1, time_ns + one.ms * NS_PER_MS))
+    _move(item, lambda time_ns: time_ns + one.ms * NS_PER_MS)
     return [item]
 
 
@@ -64,14 +65,14 @@ def _move(item: Any, moved: Callable[[int], int]) -> None:
     for holder in (item, *getattr(item, "events", ())):
         for name in ("start_time_unix_nano", "end_time_unix_nano", "time_unix_nano"):
             if getattr(holder, name, 0):
-                setattr(holder, name, moved(getattr(holder, name)))
+                setattr(holder, name, min(max(1, moved(getattr(holder, name))), _MAX_NS))
 
 
 def _duplicate(_one: Alteration, item: Any, _state: TraceState, _service: str) -> list[Any]:
     """A second exporter sends the span too. It is not the same bytes, which the store takes for a repeated request."""
     second = type(item)()
     second.CopyFrom(item)
-    second.dropped_attributes_count += len(second.attributes)
+    _count_dropped(second, len(second.attributes))
     del second.attributes[:]
     return [item, second]
 
@@ -83,7 +84,7 @@ def _shorten_trace_id(_one: Alteration, item: Any, _state: TraceState, _service:
 
 def _strip(one: Alteration, item: Any, _state: TraceState, _service: str) -> list[Any]:
     kept = [pair for pair in item.attributes if not pair.key.startswith(tuple(one.keys))]
-    item.dropped_attributes_count += len(item.attributes) - len(kept)
+    _count_dropped(item, len(item.attributes) - len(kept))
     _replace(item.attributes, kept)
     return [item]
 
@@ -96,7 +97,7 @@ def _cut(one: Alteration, item: Any, _state: TraceState, _service: str) -> list[
 
 
 def _unlink(_one: Alteration, item: Any, _state: TraceState, _service: str) -> list[Any]:
-    item.dropped_links_count += len(item.links)
+    item.dropped_links_count = min(item.dropped_links_count + len(item.links), _MAX_COUNT)
     del item.links[:]
     item.parent_span_id = b""
     return [item]
@@ -115,6 +116,10 @@ def _sample(one: Alteration, item: Any, _state: TraceState, _service: str) -> li
 def _forget_trace(_one: Alteration, item: Any, _state: TraceState, _service: str) -> list[Any]:
     item.trace_id = item.span_id = b""
     return [item]
+
+
+def _count_dropped(item: Any, attributes: int) -> None:
+    item.dropped_attributes_count = min(item.dropped_attributes_count + attributes, _MAX_COUNT)
 
 
 def _replace(pairs: Any, kept: list[KeyValue]) -> None:

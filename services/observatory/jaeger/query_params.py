@@ -3,6 +3,7 @@
 The grammar: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/query_parser.go
 """
 
+import base64
 import contextlib
 import re
 import time
@@ -39,6 +40,27 @@ def trace_id(text: str) -> bytes:
         raise BadQueryError(str(error)) from error
 
 
+def trace_id_v3(text: str) -> bytes:
+    """Parse the trace id of a path of version 3, which may also be base64, as protobuf's JSON writes it."""
+    with contextlib.suppress(BadQueryError):
+        return trace_id(text)
+    try:
+        found = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_" if set(text) & {"-", "_"} else None, validate=True)
+    except ValueError as error:
+        raise BadQueryError(f"{text!r} is neither hexadecimal nor base64") from error
+    if len(found) not in {8, 16}:
+        raise BadQueryError(f"{text!r} has not 8 or 16 bytes")
+    return found.rjust(16, b"\0")
+
+
+def trace_params_v3(params: Params) -> bool:
+    """Check the parameters of ``/api/v3/traces/{id}``, and return whether the trace is wanted raw. Times are hints to a storage."""
+    given = v3(params, _TRACE_V3)
+    for name in ("startTime", "endTime"):
+        _parse(given, name, times.parse_rfc3339, 0)
+    return flag(given, "rawTraces")
+
+
 def trace_ids(params: Params) -> list[bytes]:
     """Parse every ``traceID``."""
     return [trace_id(text) for text in params.getlist("traceID")]
@@ -73,9 +95,30 @@ _SEARCH_V3 = {
     "query.rawTraces": ("query.raw_traces",),
     "query.attributes": (),
 }
-TRACE_V3 = {"startTime": ("start_time",), "endTime": ("end_time",), "rawTraces": ("raw_traces",)}
+_TRACE_V3 = {"startTime": ("start_time",), "endTime": ("end_time",), "rawTraces": ("raw_traces",)}
 OPERATIONS_V3 = {"service": (), "spanKind": ("span_kind",)}
 """Parameters of version 3 with their older spellings."""
+
+
+_V1 = {
+    "traces": {
+        *("service", "operation", "tag", "tags", "start", "end", "lookback", "minDuration", "maxDuration", "limit"),
+        *("traceID", "raw"),
+    },
+    "trace": {"raw", "start", "end"},
+    "operations": {"service", "spanKind"},
+    "dependencies": {"endTs", "lookback", "service"},
+    "services": set[str](),
+}
+_PAGE_PARAMS = frozenset({"span", "view", "sortBy", "cohort", "embed"})
+"""Parameters of the address of Jaeger's page, which it adds to its searches, beside those that begin with ``ui``."""
+
+
+def check_v1(params: Params, endpoint: str) -> None:
+    """Raise BadQueryError for a parameter of version 1 that this endpoint does not know."""
+    for name in params:
+        if name not in _V1[endpoint] | _PAGE_PARAMS and name != "prettyPrint" and not name.startswith("ui"):
+            raise BadQueryError(f"Parameter {name} is not supported. Known parameters: {', '.join(sorted(_V1[endpoint]))}")
 
 
 def v3(params: Params, known: Mapping[str, Sequence[str]]) -> dict[str, str]:

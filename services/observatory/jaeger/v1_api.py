@@ -24,11 +24,13 @@ def blueprint(traces: TraceStore) -> Blueprint:
 
     @api.get("/services")
     def list_services() -> Response:
+        query_params.check_v1(request.args, "services")
         names = traces.services()
         return _envelope(names or None, total=len(names))
 
     @api.get("/operations")
     def list_operations() -> Response:
+        query_params.check_v1(request.args, "operations")
         if not request.args.get("service"):
             raise BadQueryError("Parameter service is required")
         found = traces.operations(request.args["service"], request.args.get("spanKind", ""))
@@ -41,6 +43,7 @@ def blueprint(traces: TraceStore) -> Blueprint:
 
     @api.get("/traces")
     def find_traces() -> Response:
+        query_params.check_v1(request.args, "traces")
         ids = query_params.trace_ids(request.args)
         query, raw = query_params.search(request.args), query_params.flag(request.args, "raw")
         if ids:
@@ -51,6 +54,7 @@ def blueprint(traces: TraceStore) -> Blueprint:
 
     @api.get("/traces/<trace_id>")
     def read_trace(trace_id: str) -> Response:
+        query_params.check_v1(request.args, "trace")
         found, raw = traces.trace(query_params.trace_id(trace_id)), query_params.flag(request.args, "raw")
         return _envelope([v1_json.trace(found, raw=raw)]) if found else _failure(404, "trace not found")
 
@@ -61,6 +65,7 @@ def blueprint(traces: TraceStore) -> Blueprint:
 def _add_calls(api: Blueprint, traces: TraceStore) -> None:
     @api.get("/dependencies")
     def list_calls() -> Response:
+        query_params.check_v1(request.args, "dependencies")
         calls = _count_calls(traces.traces(), *query_params.dependencies_window_ns(request.args))
         service = request.args.get("service", "")
         return _envelope(

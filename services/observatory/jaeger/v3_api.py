@@ -34,13 +34,13 @@ def blueprint(traces: TraceStore) -> Blueprint:
     def list_operations() -> Response:
         given = query_params.v3(request.args, query_params.OPERATIONS_V3)
         found = traces.operations(given.get("service", ""), given.get("spanKind", ""))
-        return json_response({"operations": [{"name": name, "spanKind": kind} for name, kind in found]})
+        return json_response({"operations": [{"name": name, "spanKind": kind or "internal"} for name, kind in found]})
 
-    @api.get("/traces/<trace_id>")
+    @api.get("/traces/<path:trace_id>")
     def read_trace(trace_id: str) -> Response:
-        given = query_params.v3(request.args, query_params.TRACE_V3)
-        found = traces.trace(query_params.trace_id(trace_id))
-        return _result([found] if found else [], raw=query_params.flag(given, "rawTraces"))
+        raw = query_params.trace_params_v3(request.args)
+        found = traces.trace(query_params.trace_id_v3(trace_id))
+        return _result([found] if found else [], raw=raw)
 
     @api.get("/traces")
     def find_traces() -> Response:
@@ -69,7 +69,7 @@ def _summary(trace: Trace) -> dict[str, Any]:
         "traceId": trace.id.hex(),
         "rootServiceName": root.service if root else "",
         "rootOperationName": root.name if root else "",
-        "minStartTimeUnixNano": str(min(span.start_ns for span in spans)),
+        "minStartTimeUnixNano": str(min(span.start_ns for span in spans) or ""),
         "maxEndTimeUnixNano": str(max(span.stop_ns for span in spans)),
         **_span_counts(spans),
         "orphanSpanCount": sum(span.parent_id != b"" and span.parent_id not in ids for span in spans),

@@ -61,6 +61,7 @@ class LogStore(BoundedStore):
 
     def _add_record(self, message: LogRecordMessage, scope: Scope) -> None:
         time_ns = message.time_unix_nano or message.observed_time_unix_nano
+        self._received += 1
         if self._is_late(time_ns):
             self._dropped += 1
             return
@@ -77,7 +78,6 @@ class LogStore(BoundedStore):
         self._records.append(record)
         self._origins.count(scope, 1)
         self._services[record.service] += 1
-        self._received += 1
         self._bytes += len(raw)
 
     def _drop_oldest(self) -> None:

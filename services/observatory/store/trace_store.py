@@ -108,7 +108,7 @@ class TraceStore(BoundedStore):
         self.max_spans = max_spans
         self._traces: dict[bytes, Trace] = {}
         self._operations: Counter[tuple[str, str, int]] = Counter()
-        self._spans = self._refused = self._dropped_traces = 0
+        self._spans = self._refused = self._repeated = self._dropped_traces = 0
 
     def add(self, request: ExportTraceServiceRequest) -> int:
         """Add a request.
@@ -138,8 +138,9 @@ class TraceStore(BoundedStore):
         if trace is None:
             trace = self._traces[trace_id] = Trace(trace_id)
         span = _compact(message, scope, trace.id)
-        digest = hash(span.raw)
+        digest = hash((span.raw, scope))  # equal scopes are one object
         if digest in trace.digests:
+            self._repeated += 1
             return
         trace.digests.add(digest)
         trace.spans.append(span)
@@ -198,7 +199,7 @@ class TraceStore(BoundedStore):
         return sorted(operation for operation in found if kind in {"", operation[1]})
 
     def counts(self) -> dict[str, int]:
-        """Count the stored, received, dropped (evicted) and refused (invalid) spans."""
+        """Count the stored, received, refused (invalid), repeated (sent again) and dropped (evicted or late) spans."""
         with self._lock:
             return {
                 "traces": len(self._traces),
@@ -206,6 +207,7 @@ class TraceStore(BoundedStore):
                 "bytes": self._total_bytes,
                 "receivedSpans": self._received,
                 "refusedSpans": self._refused,
+                "repeatedSpans": self._repeated,
                 "droppedSpans": self._dropped,
                 "droppedTraces": self._dropped_traces,
                 "maxSpans": self.max_spans,

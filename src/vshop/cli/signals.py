@@ -64,7 +64,8 @@ def logs(
     for record in records:
         style = _SEVERITY_STYLES.get(record["severity"], "")
         when = record["time"][11:23] if record["timestamp"] else "no time".ljust(12)
-        line = f"[dim]{when}[/] {record['severity']:<5} {record['service']:<13} {escape(log_text(record))}"
+        text = escape(f"{record['severity']:<5} {record['service']:<13} {log_text(record)}")
+        line = f"[dim]{when}[/] {text}"
         line += f" [dim]trace={record['traceId']}[/]" if record["traceId"] else ""
         raised = record["exception"]
         if raised:

@@ -7,11 +7,9 @@ from typing import Any, NamedTuple
 from vshop.conformance.rules import Attribute, Group, deprecated, is_known, load_rules
 from vshop.corpus.otlp import Row, points
 from vshop.kit.telemetry.dialects import OLD_NAMES, Form, stable
-from vshop.shop.spans import attributes
+from vshop.shop.spans import attributes, integer, kind_name, status_name
 
 _TYPES = {"string": str, "int": int, "double": float, "boolean": bool, "string[]": list}
-_KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-_STATUSES = ("UNSET", "OK", "ERROR")
 
 
 class Mismatch(NamedTuple):
@@ -35,24 +33,24 @@ class LocatedMismatch(NamedTuple):
 
 def check_span(row: Row) -> Iterator[LocatedMismatch]:
     """Yield the mismatches of a span and its events."""
-    item = row.item
-    kind, status = _KINDS[item.get("kind", 0)], _STATUSES[item.get("status", {}).get("code", 0)]
+    item, title = row.item, str(row.item.get("name", ""))
+    kind, status = kind_name(item.get("kind")), status_name((item.get("status") or {}).get("code"))
     labels = stable(kind, attributes(item.get("attributes", [])))
     groups = [one for one in load_rules().spans if one.when.kind == kind and one.when.has in labels]
     error = status == "ERROR"
     for group in groups:
         mismatches = [
-            *_check_name(group, item["name"]),
+            *_check_name(group, title),
             *_check_status(group, status, labels),
             *_check_attributes(group, labels, error=error),
         ]
-        yield from _located(mismatches, group, row, item["name"])
+        yield from _located(mismatches, group, row, title)
     if not groups and kind != "INTERNAL":
         mismatch = Mismatch("kind", "", f"no convention for {kind} spans like this")
         link = "https://opentelemetry.io/docs/specs/semconv/"
-        yield LocatedMismatch(mismatch, "spans", link, row.service, item["name"], item["traceId"])
-    yield from _registry_checks(labels, groups, row, item["name"])
-    for event in item.get("events", []):
+        yield LocatedMismatch(mismatch, "spans", link, row.service, title, item.get("traceId", ""))
+    yield from _registry_checks(labels, groups, row, title)
+    for event in item.get("events") or []:
         yield from _check_event(event, row)
 
 
@@ -77,7 +75,7 @@ def check_log(row: Row) -> Iterator[LocatedMismatch]:
     for group in groups:
         yield from _located(_check_attributes(group, labels, error=False), group, row, "log")
     yield from _registry_checks(labels, groups, row, "log")
-    if not 1 <= int(row.item.get("severityNumber", 0)) <= 24:
+    if not 1 <= integer(row.item.get("severityNumber")) <= 24:
         mismatch = Mismatch("value", "severityNumber", f"{row.item.get('severityNumber')} is not a severity")
         link = "https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber"
         yield LocatedMismatch(mismatch, "logs", link, row.service, "log", row.item.get("traceId", ""))
@@ -85,17 +83,17 @@ def check_log(row: Row) -> Iterator[LocatedMismatch]:
 
 def check_metric(row: Row) -> Iterator[LocatedMismatch]:
     """Yield the mismatches of a metric and its points."""
-    kind, found = points(row.item)
-    groups = [one for one in load_rules().metrics if one.id == row.item["name"]]
+    (kind, found), title = points(row.item), str(row.item.get("name", ""))
+    groups = [one for one in load_rules().metrics if one.id == title]
     for group in groups:
         unit = row.item.get("unit", "")
         mismatches = [Mismatch("instrument", "", f"is {kind}, not {group.instrument}")] if kind != group.instrument else []
         mismatches += [Mismatch("unit", "", f"is {unit!r}, not {group.unit!r}")] if unit != group.unit else []
         for point in found:
             mismatches += _check_attributes(group, stable("", attributes(point.get("attributes", []))), error=False)
-        yield from _located(mismatches, group, row, row.item["name"])
+        yield from _located(mismatches, group, row, title)
     for point in found:
-        yield from _registry_checks(attributes(point.get("attributes", [])), groups, row, row.item["name"])
+        yield from _registry_checks(attributes(point.get("attributes", [])), groups, row, title)
 
 
 def check_resource(row: Row) -> Iterator[LocatedMismatch]:
@@ -109,10 +107,11 @@ def check_resource(row: Row) -> Iterator[LocatedMismatch]:
 
 def _check_event(event: Mapping[str, Any], row: Row) -> Iterator[LocatedMismatch]:
     labels = attributes(event.get("attributes", []))
-    groups = [one for one in load_rules().events if one.when.name == event["name"]]
+    title = f"event {event.get('name', '')}"
+    groups = [one for one in load_rules().events if one.when.name == event.get("name")]
     for group in groups:
-        yield from _located(_check_attributes(group, labels, error=False), group, row, f"event {event['name']}")
-    yield from _registry_checks(labels, groups, row, f"event {event['name']}")
+        yield from _located(_check_attributes(group, labels, error=False), group, row, title)
+    yield from _registry_checks(labels, groups, row, title)
 
 
 def _registry_checks(labels: Mapping[str, Any], groups: Iterable[Group], row: Row, item: str) -> Iterator[LocatedMismatch]:

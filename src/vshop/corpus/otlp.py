@@ -39,10 +39,10 @@ class Row(msgspec.Struct, frozen=True):
 def rows(document: Json, signal: Signal) -> Iterator[Row]:
     """Split a ``TracesData``, ``LogsData`` or ``MetricsData`` into rows."""
     of_resource, of_scope, items = _NAMES[signal]
-    for group in document.get(of_resource, []):
-        for scope in group.get(of_scope, []):
-            for item in scope.get(items, []):
-                yield Row(group.get("resource", {}), scope.get("scope", {}), scope.get("schemaUrl", ""), item)
+    for group in document.get(of_resource) or []:
+        for scope in group.get(of_scope) or []:
+            for item in scope.get(items) or []:
+                yield Row(group.get("resource") or {}, scope.get("scope") or {}, scope.get("schemaUrl") or "", item)
 
 
 def document(content: Iterable[Row], signal: Signal) -> Json:
@@ -66,7 +66,7 @@ def points(metric: Json) -> tuple[str, list[Json]]:
     """Return a metric's kind (``sum``, ``gauge``, ``histogram``, …) and its points."""
     for kind in ("sum", "gauge", "histogram", "exponentialHistogram", "summary"):
         if kind in metric:
-            return kind, metric[kind].get("dataPoints", [])
+            return kind, (metric[kind] or {}).get("dataPoints") or []
     return "none", []
 
 

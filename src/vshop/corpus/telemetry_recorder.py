@@ -50,7 +50,7 @@ class TelemetryRecorder:
     def _case(self, fault: TelemetryFault, orders: list[Placed], before: Any) -> CaseFiles:
         ids = {one for placed in orders for one in (placed.trace_id, short_id(placed.trace_id))}
         names = [str(placed.order_id) for placed in orders]
-        spans = [row for row in self._spans.new() if row.item["traceId"] in ids]
+        spans = [row for row in self._spans.new() if row.item.get("traceId") in ids]
         logs = [row for row in self._logs.new() if row.item.get("traceId") in ids or _names_one(row, names)]
         self._points.add(self._metrics.new())
         return CaseFiles(

@@ -104,8 +104,8 @@ def _span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
         parent_id=_id(span, "parentSpanId") or None,
         service=_text(resource.get("service.name")),
         name=_text(span.get("name")),
-        kind=_enum(span.get("kind"), "SPAN_KIND_", _KINDS),
-        status=_enum(status.get("code"), "STATUS_CODE_", _STATUSES),
+        kind=kind_name(span.get("kind")),
+        status=status_name(status.get("code")),
         status_message=_text(status.get("message")),
         # One time is better than a bar since 1970.
         start_ns=start or end,
@@ -155,13 +155,8 @@ def read_v1_spans(trace: Mapping[str, Any]) -> list[Span]:
 
 
 def _v1_span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
-    tags, own, parent, links = _v1_attributes(span.get("tags")), _id(span, "traceID"), None, []
-    for reference in _list(span.get("references")):
-        trace_id, span_id = _id(reference, "traceID"), _id(reference, "spanID")
-        if reference.get("refType") == "CHILD_OF" and trace_id == own and parent is None:
-            parent = span_id
-        else:
-            links.append((trace_id, span_id))
+    tags, own = _v1_attributes(span.get("tags")), _id(span, "traceID")
+    parent, links = _v1_parent(own, _list(span.get("references")))
     failed = tags.get("otel.status_code") == "ERROR" or tags.get("error") is True
     start, duration = integer(span.get("startTime")), integer(span.get("duration"))
     return Span(
@@ -182,6 +177,15 @@ def _v1_span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
     )
 
 
+def _v1_parent(trace_id: str, references: list[Mapping[str, Any]]) -> tuple[str | None, list[tuple[str, str]]]:
+    """Return the parent and the links. A span that also links to its parent has only a FOLLOWS_FROM, as Jaeger writes it."""
+    ids = [(one.get("refType"), (_id(one, "traceID"), _id(one, "spanID"))) for one in references]
+    inside = [(kind, link) for kind, link in ids if link[0] == trace_id]
+    parent = next((one for one in inside if one[0] == "CHILD_OF"), inside[0] if inside else None)
+    links = [link for kind, link in ids if kind != "CHILD_OF" or (kind, link) != parent]
+    return parent[1][1] if parent else None, links
+
+
 def _v1_event(log: Mapping[str, Any]) -> Event:
     fields = _v1_attributes(log.get("fields"))
     return Event(_text(fields.pop("event", "")), integer(log.get("timestamp")) * 1000, fields)
@@ -189,6 +193,16 @@ def _v1_event(log: Mapping[str, Any]) -> Event:
 
 def _v1_attributes(pairs: Any) -> dict[str, Any]:
     return {_text(pair.get("key")): pair.get("value") for pair in _list(pairs)}
+
+
+def kind_name(value: Any) -> str:
+    """Return the name of a span kind of OTLP's JSON."""
+    return _enum(value, "SPAN_KIND_", _KINDS)
+
+
+def status_name(value: Any) -> str:
+    """Return the name of a status code of OTLP's JSON."""
+    return _enum(value, "STATUS_CODE_", _STATUSES)
 
 
 def _enum(value: Any, prefix: str, names: tuple[str, ...]) -> str:

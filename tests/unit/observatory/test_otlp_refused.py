@@ -5,6 +5,7 @@ import json
 import zlib
 
 import pytest
+import zstandard
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -173,3 +174,34 @@ def test_gzip_members_are_limited():
     assert decompress(gzip.compress(b"") * 1_000, "gzip") == b""
     with pytest.raises(OtlpError, match="more than 1000 members"):
         decompress(gzip.compress(b"") * 1_001, "gzip")
+
+
+def test_zstd_frames_count_together():
+    frames = zstandard.compress(b"x" * 60) + zstandard.compress(b"y" * 40)
+    assert decompress(frames, "zstd", max_bytes=100) == b"x" * 60 + b"y" * 40
+    with pytest.raises(OtlpError, match="larger than 99 bytes"):
+        decompress(frames, "zstd", max_bytes=99)
+
+
+def test_zstd_bomb_is_refused_before_it_is_decompressed():
+    bomb = zstandard.compress(b"\0" * 300_000_000)
+    assert len(bomb) < 100_000
+    with pytest.raises(OtlpError, match="larger than"):
+        decompress(bomb, "zstd")
+
+
+def test_zstd_with_a_huge_window_is_refused():
+    compressor = zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=27))
+    writer = compressor.compressobj()
+    with pytest.raises(OtlpError, match="not zstd"):
+        decompress(writer.compress(b"x") + writer.flush(), "zstd")
+
+
+def test_invalid_and_truncated_zstd_return_400(client):
+    whole = zstandard.compress(bytes(range(256)) * 40)
+    for body in (b"x", *(whole[:length] for length in range(1, len(whole)))):
+        with pytest.raises(OtlpError) as error:
+            decompress(body, "zstd")
+        assert error.value.status == 400
+    headers = {"Content-Encoding": "zstd"}
+    assert client.post("/v1/traces", data=whole[:-1], content_type=PROTOBUF, headers=headers).status_code == 400

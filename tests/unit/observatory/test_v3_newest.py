@@ -58,3 +58,46 @@ def test_an_unknown_parameter_returns_400(client, path):
 
 def test_the_root_names_the_endpoints(client):
     assert "/v1/traces" in client.get("/").get_json()["receives"]
+
+
+def test_a_trace_id_may_be_base64(client, send, span):
+    send(span(1, 1))
+    ids = (f"{1:032x}", "1", "AAAAAAAAAAAAAAAAAAAAAQ==", "AAAAAAAAAAAAAAAAAAAAAQ", "AAAAAAAAAAE=")
+    assert [client.get(f"/api/v3/traces/{one}").status_code for one in ids] == [200] * len(ids)
+    for bad in ("AAAz", "not-an-id", "ü", "a/b/c"):
+        assert client.get(f"/api/v3/traces/{bad}").status_code == 400
+
+
+def test_times_of_one_trace_are_checked(client, send, span):
+    send(span(1, 1))
+    assert client.get("/api/v3/traces/1?startTime=2020-01-01T00:00:00Z&end_time=2030-01-01T00:00:00Z").status_code == 200
+    assert client.get("/api/v3/traces/1?start_time=yesterday").status_code == 400
+
+
+def test_spans_without_kind_are_internal(client, send, span):
+    send(span(1, 1, kind=0))
+    assert client.get("/api/v3/operations?service=orders").get_json()["operations"] == [{"name": "work", "spanKind": "internal"}]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/traces?service=orders&attributes=x",
+        "/api/traces?query.serviceName=orders",
+        "/api/traces/1?depth=3",
+        "/api/services?name=x",
+        "/api/operations?service=orders&kind=server",
+        "/api/dependencies?until=5",
+    ],
+)
+def test_version_1_refuses_unknown_parameters_too(client, path):
+    response = client.get(path)
+    assert response.status_code == 400
+    assert "is not supported. Known parameters: " in response.get_json()["errors"][0]["msg"]
+
+
+def test_version_1_takes_what_jaegers_page_and_grafana_send(client, send, span):
+    send(span(1, 1))
+    page = "limit=20&lookback=custom&start=1&end=9999999999999999&maxDuration&minDuration&operation=&span=a&uiEmbed=v0&view=list"
+    assert len(client.get(f"/api/traces?service=orders&{page}").get_json()["data"]) == 1
+    assert client.get("/api/traces/1?start=1&end=9&prettyPrint=true").status_code == 200

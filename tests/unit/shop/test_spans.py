@@ -87,3 +87,13 @@ def test_logged_exceptions_are_shown_as_those_of_events() -> None:
 
     assert "orders POST /orders: ZeroDivisionError: by zero" in console.export_text()
     assert [[event.attributes["exception.type"] for event in one.exceptions] for one in merged] == [["ZeroDivisionError"], ["E"]]
+
+
+def test_a_v1_span_that_links_to_its_parent_is_below_it() -> None:
+    """Jaeger writes such a parent as FOLLOWS_FROM; telemetrygen sends such spans."""
+    followed = {"refType": "FOLLOWS_FROM", "traceID": "t", "spanID": "parent"}
+    child = {"traceID": "t", "spanID": "child", "references": [followed]}
+    (span,) = read_v1_spans({"spans": [child]})
+    assert (span.parent_id, span.links) == ("parent", [("t", "parent")])
+    (span,) = read_v1_spans({"spans": [child | {"references": [followed | {"traceID": "other"}]}]})
+    assert (span.parent_id, span.links) == (None, [("other", "parent")])

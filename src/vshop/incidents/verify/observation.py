@@ -66,10 +66,10 @@ class Observation:
         if not span.failed or "error.type" in found:
             return found
         kind = next((kind for kind, _ in self.exceptions(span) if kind), None)
-        return {**found, "error.type": kind.rpartition(".")[2]} if kind else found
+        return {**found, "error.type": str(kind).rpartition(".")[2]} if kind else found
 
-    def exceptions(self, span: Span) -> Iterator[tuple[str | None, str | None]]:
-        """Yield type and message of the exceptions in a span and in its log records."""
+    def exceptions(self, span: Span) -> Iterator[tuple[Any, Any]]:
+        """Yield type and message of the exceptions in a span and in its log records: text, unless a foreign SDK sent them."""
         for event in span.exceptions:
             yield event.attributes.get("exception.type"), event.attributes.get("exception.message")
         for record in self.logs:
