@@ -62,7 +62,7 @@ export function staleness(root) {
   return (error, succeeded) => {
     note.hidden = !error;
     root.classList.toggle('stale', Boolean(error));
-    if (error) fill(note, h('strong', {}, succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}. ` : 'Nothing to show yet. '), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
+    if (error) fill(note, h('strong', {}, succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}. ` : 'Not loaded yet. '), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
   };
 }
 

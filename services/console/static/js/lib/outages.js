@@ -48,5 +48,5 @@ export function watchOutages(banner, recovered) {
 
 function line({ part, since, reason }) {
   return h('p', {}, h('strong', {}, `✖ ${part} is down since ${clock(Date.parse(since) * 1000)}.`), ` ${EFFECTS[part] ?? ''} `,
-    'Start it again: ', h('code', {}, `vshop restart ${part}`), '. This page then continues by itself. ', h('span.note', {}, reason));
+    'Start it again: ', h('code', {}, `vshop restart ${part}`), '. This page then continues by itself. ', h('span.note', {}, `Reason: ${reason}.`));
 }
