@@ -113,12 +113,16 @@ def _edge(span: Span, known: dict[str, str], *, called: bool) -> tuple[_Node, _N
         case "CLIENT" if "db.collection.name" in attributes:
             return (service, (str(attributes["db.collection.name"]), "table"))
         case "CLIENT" if "db.system" not in attributes and not called:
-            address = _address(span)
-            if not span.http_status:
-                return (service, (f"{address} (no response)", "unknown"))
-            # The span of the called service has not arrived yet, or it has none.
-            return (service, (known[address], "service") if address in known else (address, "unknown"))
+            return (service, _callee(span, known))
     return None
+
+
+def _callee(span: Span, known: dict[str, str]) -> _Node:
+    """Return what a call reached whose span on the other side is missing: it has not arrived yet, or does not exist."""
+    address = _address(span)
+    if not span.http_status:
+        return (f"{address} (no response)", "unknown")
+    return (known[address], "service") if address in known else (address, "unknown")
 
 
 def _edge_view(source: _Node, target: _Node, spans: list[Span], window_s: float) -> dict[str, Any]:

@@ -64,7 +64,7 @@ function options(UPlot, width, height, series, stepped, unit) {
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 /** Return the times of the x axis' labels: at least one, and none outside the window, where it would be cut. */
-function ticks(plot, _axis, low, high) {
+export function ticks(plot, _axis, low, high) {
   const most = Math.max(2, Math.floor(plot.bbox.width / devicePixelRatio / 80));
   const step = STEPS_S.find((one) => (high - low) / one <= most) ?? (high - low) / most;
   const first = Math.ceil(low / step) * step;
