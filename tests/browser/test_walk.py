@@ -48,7 +48,7 @@ def addresses(browser: Browser, breakable_shop: Shop) -> Addresses:
     return find(breakable_shop.state.home, {})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def paths(client: ShopClient) -> dict[str, str]:
     """Each page's address, with a clean and a broken order, by its path."""
     reader = TraceReader(client.addresses.traces)
