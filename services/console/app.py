@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, request, send_from_directory
+from werkzeug.exceptions import NotFound
 
 from console.api import routes
 from console.api.verify_runs import VerifyRuns
@@ -140,6 +141,14 @@ def _document() -> Blueprint:
 
     for number, page in enumerate(PAGES):
         pages.add_url_rule(page, f"page-{number}", document)
+
+    @pages.app_errorhandler(404)
+    def not_found(error: NotFound) -> Response:
+        if request.accept_mimetypes.best != "text/html":  # not a browser that opens a page
+            return problems.answer(404, error.description or "")
+        page = document()
+        page.status_code = 404
+        return page
 
     @pages.get("/static/<path:name>")
     def static(name: str) -> Response:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -159,6 +160,24 @@ def test_orders_do_not_notice_that_the_observatory_is_away(breakable: Shop, even
     assert slowest_s < budget(1.9)  # an export that is waited for would take 2 s
     eventually(lambda: is_caught_up(breakable), 60)
     assert stock_of(breakable) == expected(before, shoppers)
+
+
+def test_insights_after_a_restart_of_the_observatory_count_from_the_first_value(breakable: Shop, eventually):
+    client = ShopClient(find(breakable.state.home, {}))
+    for _ in range(3):
+        client.place_order(1)
+    breakable.restart("observatory")
+    client.place_order(1, headers={"baggage": "shop.chaos=stock-put-missing-key"})
+
+    def shown() -> dict[str, Any]:
+        return requests.get(f"{client.addresses.console}/api/insights", timeout=20).json()
+
+    figures = eventually(lambda: (seen := shown())["recent"]["deadLettered"] and seen["recent"]["errors"] and seen)
+    total = sum(series["points"][-1]["value"] for series in client.metrics("shop.orders.placed"))
+    assert figures["totals"]["accepted"] == total >= 4
+    assert figures["recent"]["errors"] == sum(map(sum, figures["errors"].values())) == 1
+    assert 1 <= figures["recent"]["accepted"] == figures["accepted"][-1] <= total
+    assert figures["accepted"][0] == 0
 
 
 def test_services_stop_in_time_though_the_observatory_is_silent(breakable: Shop):

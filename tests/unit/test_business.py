@@ -44,5 +44,9 @@ def test_errors_are_counted_by_their_type():
 
 
 def test_lag_ignores_partitions_that_moved_to_another_consumer():
-    assert lag(lambda _: [series((9, 50)), series((0, 2)), series((1, 3)), series(), series((0, 7), service="foreign")]) == 5
-    assert lag(lambda _: []) == 0
+    assert lag(lambda _: [series((9, 50)), series((0, 2)), series((1, 3)), series(), series((0, 7), service="foreign")], NOW) == 5
+
+
+@pytest.mark.parametrize("held", [[], [series((11, 0))]])
+def test_lag_is_unknown_once_nobody_reports_it(held):
+    assert lag(lambda _: held, NOW) is None

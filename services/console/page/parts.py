@@ -1,5 +1,6 @@
 """``/api/parts``: which parts of the shop are down, and since when."""
 
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -97,7 +98,13 @@ def _behind(part: str, response: requests.Response) -> dict[str, str]:
     except (msgspec.DecodeError, KeyError, TypeError):
         return {part: f"it answers {response.status_code} to /readyz"}
     failed = {name: str(checks[name]["seen"])[:200] for name in _BEHIND if name in checks and not checks[name]["ok"]}
-    return {name: f"{part} reports {seen}" for name, seen in failed.items() if not seen.startswith(_ANSWERS)}
+    return {name: f"{part} reports {_plain(seen)}" for name, seen in failed.items() if not seen.startswith(_ANSWERS)}
+
+
+def _plain(seen: str) -> str:
+    """Return librdkafka's sentence without the notation of its error."""
+    found = re.search(r'str="([^"]+)', seen)
+    return found[1] if found else seen
 
 
 def blueprint(parts: Parts) -> Blueprint:

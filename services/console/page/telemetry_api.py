@@ -18,7 +18,7 @@ from console.page.trace_statistics import self_times, service_map
 from console.page.traces import MOST, TraceQuery, Traces, summary
 from console.page.upstream import Upstream
 from vshop.kit.http.problems import Problem
-from vshop.shop.business_metrics import of_shop
+from vshop.shop.business_metrics import STALE_S, of_shop
 from vshop.shop.client import ShopClient
 
 _FLUSH_WITHIN_S = 0.25
@@ -53,11 +53,14 @@ def trace_blueprint(outlines: Outlines, client: ShopClient, upstream: Upstream) 
             if awaited:
                 return _json({"traceId": trace_id, "spans": [], "summary": None, "related": []})
             raise Problem(404, f"No span of the trace {trace_id[:40]} is stored: it has not arrived yet, or was dropped.")
+        shown = found.view()
         if not request.args.get("related"):
-            return _json(found.view() | {"related": []})
+            return _json(shown | {"related": []})
         related = outlines.related(found.trace, read)
         (alert,) = upstream.get("observatory", "/api/alerts", {"rule": "orders-not-handled", "traceId": trace_id})["alerts"]
-        return _json(found.view() | {"related": related, "unprocessed": alert["state"] == "firing"})
+        processed = any(span["kind"] == "CONSUMER" for one in related for span in one["spans"])
+        waiting = alert["state"] == "firing" and not processed
+        return _json(shown | {"related": related, "unprocessed": waiting and shown["summary"]["endsAtKafka"]})
 
     @api.get("/api/traces/<trace_id>/spans")
     def show_spans(trace_id: str) -> Response:
@@ -93,7 +96,9 @@ def traces_blueprint(traces: Traces, upstream: Upstream) -> Blueprint:
 
     @api.get("/api/map")
     def call_map() -> dict[str, Any]:
-        return service_map(traces.search(_query(MOST)), time.time())
+        query = _query(MOST)
+        found = traces.search(query)
+        return service_map(found, time.time(), all_found=len(found) < query.limit)
 
     return api
 
@@ -153,7 +158,7 @@ def blueprint(upstream: Upstream, host: HostMetrics) -> Blueprint:
         lines = upstream.get("observatory", "/api/logs", request_params.given("search") | {"limit": 120})["records"]
         return {
             "host": host.read(),
-            "kafka": {"partitions": len(of_shop(series("shop.consumer.lag", 1)))},
+            "kafka": {"partitions": len({tuple(one["attributes"].items()) for one in of_shop(series("shop.consumer.lag", 1))})},
             # Without trace ids: classic monitoring has none.
             "lines": [{name: line[name] for name in _UNCORRELATED} for line in reversed(lines)],
         }
@@ -166,8 +171,8 @@ def insights(read: Callable[[str], Sequence[_Series]], now: float) -> dict[str, 
 
     Returns:
         ``totals`` since the services started, their increase since the first time as ``recent``, and ``times`` in seconds since
-            the epoch. For each time: the orders ``accepted`` and ``handled`` since the first time, the consumer ``lag``, and the
-            ``errors`` of the step by exception.type.
+            the epoch. For each time: the orders ``accepted`` and ``handled`` since the first time, the consumer ``lag`` or
+            None where no service reports it, and the ``errors`` of the step by exception.type.
     """
     end = math.ceil(now / STEP_S) * STEP_S  # includes the latest points
     times = [end - STEP_S * (STEPS - 1 - step) for step in range(STEPS)]
@@ -187,7 +192,7 @@ def insights(read: Callable[[str], Sequence[_Series]], now: float) -> dict[str, 
         "recent": {name: _since_first(several, times)[-1] for name, several in found.items()},
         "accepted": _since_first(found["accepted"], times),
         "handled": _since_first(found["handled"], times),
-        "lag": _sum_at(of_shop(read("shop.consumer.lag")), times),
+        "lag": _latest_at(of_shop(read("shop.consumer.lag")), times),
         "errors": errors,
     }
 
@@ -209,6 +214,18 @@ def _values_at(series: _Series, times: Sequence[int]) -> list[float]:
 
 def _sum_at(several: Iterable[_Series], times: Sequence[int]) -> list[float]:
     return [sum(column) for column in zip(*(_values_at(series, times) for series in several), strict=True)] or [0.0] * len(times)
+
+
+def _latest_at(several: Iterable[_Series], times: Sequence[int]) -> list[float | None]:
+    """Return the sum of a gauge's series at each time, without those that have ended; None once all have."""
+    sums: list[float | None] = [None] * len(times)
+    for series in several:
+        stamps = [point["time"] / 1e6 for point in series["points"]]
+        for step, at in enumerate(times):
+            place = bisect_right(stamps, at)
+            if place and at - stamps[place - 1] <= STALE_S:
+                sums[step] = (sums[step] or 0.0) + float(series["points"][place - 1]["value"])
+    return sums
 
 
 def _since_first(several: Iterable[_Series], times: Sequence[int]) -> list[float]:

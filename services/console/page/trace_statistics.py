@@ -55,24 +55,26 @@ def self_us(span: Span, children: Iterable[Span]) -> int:
     return own // 1000
 
 
-def service_map(traces: list[Trace], now: float) -> dict[str, Any]:
+def service_map(traces: list[Trace], now: float, *, all_found: bool = True) -> dict[str, Any]:
     """Compute the calls between services, Kafka topics and tables.
 
     Args:
         traces: the traces.
-        now: end of the window in seconds since the epoch. It starts with the oldest trace; rates count at least a minute.
+        now: end of the window in seconds since the epoch. It starts with the oldest trace.
+        all_found: whether the traces are all of the period, so that rates count at least a minute.
 
     Returns:
         ``{"traces", "windowS", "nodes": [{"id", "kind"}], "edges": [{"from", "to", "count", "perMinute", "errors", "errorShare",
             "p50Us", "p95Us", "traceId"}]}``; ``traceId`` is a trace with an error on the edge, if there is one.
     """
     edges: dict[tuple[_Node, _Node], list[Span]] = defaultdict(list)
+    known = _services_by_address(traces)
     for trace in traces:
         above = {id(child): span for _, span in trace.walk() for child in trace.children(span)}
         called = {id(above.get(id(span))) for _, span in trace.walk() if span.kind == "SERVER"}
         for _, span in trace.walk():
             caller = above.get(id(span))
-            edge = _edge(span, answered=id(span) in called)
+            edge = _edge(span, known, called=id(span) in called)
             if edge:
                 edges[edge].append(span)
             elif span.kind == "SERVER" and caller and caller.service != span.service:
@@ -84,11 +86,20 @@ def service_map(traces: list[Trace], now: float) -> dict[str, Any]:
         "traces": len(traces),
         "windowS": window_s,
         "nodes": [{"id": name, "kind": kind} for name, kind in dict.fromkeys(node for edge in edges for node in edge)],
-        "edges": [_edge_view(a, b, spans, window_s) for (a, b), spans in edges.items()],
+        "edges": [_edge_view(a, b, spans, max(window_s, 60 if all_found else 1)) for (a, b), spans in edges.items()],
     }
 
 
-def _edge(span: Span, *, answered: bool) -> tuple[_Node, _Node] | None:
+def _services_by_address(traces: list[Trace]) -> dict[str, str]:
+    pairs = ((span, child) for trace in traces for _, span in trace.walk() for child in trace.children(span))
+    return {_address(span): child.service for span, child in pairs if span.kind == "CLIENT" and child.kind == "SERVER"}
+
+
+def _address(span: Span) -> str:
+    return f"{span.stable.get('server.address', '?')}:{span.stable.get('server.port', '?')}"
+
+
+def _edge(span: Span, known: dict[str, str], *, called: bool) -> tuple[_Node, _Node] | None:
     service, attributes = (span.service, "service"), span.stable
     destination = attributes.get("messaging.destination.name")
     topic = (str(destination), "topic")
@@ -101,10 +112,17 @@ def _edge(span: Span, *, answered: bool) -> tuple[_Node, _Node] | None:
             return (topic, service)
         case "CLIENT" if "db.collection.name" in attributes:
             return (service, (str(attributes["db.collection.name"]), "table"))
-        case "CLIENT" if "db.system" not in attributes and not answered:
-            address = f"{attributes.get('server.address', '?')}:{attributes.get('server.port', '?')}"
-            return (service, (f"{address} (no response)", "unknown"))
+        case "CLIENT" if "db.system" not in attributes and not called:
+            return (service, _callee(span, known))
     return None
+
+
+def _callee(span: Span, known: dict[str, str]) -> _Node:
+    """Return what a call reached whose span on the other side is missing: it has not arrived yet, or does not exist."""
+    address = _address(span)
+    if not span.http_status:
+        return (f"{address} (no response)", "unknown")
+    return (known[address], "service") if address in known else (address, "unknown")
 
 
 def _edge_view(source: _Node, target: _Node, spans: list[Span], window_s: float) -> dict[str, Any]:
@@ -114,7 +132,7 @@ def _edge_view(source: _Node, target: _Node, spans: list[Span], window_s: float)
         "from": source[0],
         "to": target[0],
         "count": len(spans),
-        "perMinute": len(spans) * 60 / max(window_s, 60),
+        "perMinute": len(spans) * 60 / window_s,
         "errors": len(failed),
         "errorShare": len(failed) / len(spans),
         "p50Us": durations[len(durations) // 2],

@@ -80,7 +80,7 @@ def metrics(*, watch: Watch = False, as_json: AsJson = False) -> None:
 
 def _show_metrics(*, as_json: bool) -> None:
     client = ShopClient(find())
-    found, waiting = counts(client.metrics, time.time()), lag(client.metrics)
+    found, waiting = counts(client.metrics, time.time()), lag(client.metrics, time.time())
     if as_json:
         print_json({"windowSeconds": WINDOW_S, "lag": waiting, "counters": {name: one._asdict() for name, one in found.items()}})
         return
@@ -88,7 +88,7 @@ def _show_metrics(*, as_json: bool) -> None:
     for name, one in found.items():
         style = "red" if name.startswith("error ") and one.recent else ""
         table.add_row(escape(name), f"{one.total:.0f}", f"{one.recent:.0f}", style=style)
-    table.add_row("waiting on the topic", f"{waiting:.0f}", "")
+    table.add_row("waiting on the topic", "unknown" if waiting is None else f"{waiting:.0f}", "")
     out.print(table)
 
 

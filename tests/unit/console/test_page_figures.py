@@ -71,6 +71,18 @@ def test_an_unanswered_call_is_an_edge_to_its_address():
     assert service_map([trace], NOW)["edges"][0]["to"] == "10.0.0.1:81 (no response)"
 
 
+def test_an_answered_call_without_the_other_side_is_an_edge_to_the_known_service():
+    """The span of the called service often arrives later."""
+    to_auth = {"server.address": "10.0.0.1", "server.port": 81, "http.response.status_code": 200}
+    early = trace_of(span("get", 0, 5, kind="CLIENT", attributes=to_auth))
+    whole = trace_of(
+        span("get", 0, 5, kind="CLIENT", attributes=to_auth), span("users", 1, 2, "get", kind="SERVER", service="auth-stub")
+    )
+
+    assert [(edge["to"], edge["count"]) for edge in service_map([early, whole], NOW)["edges"]] == [("auth-stub", 2)]
+    assert service_map([early], NOW)["edges"][0]["to"] == "10.0.0.1:81"
+
+
 def test_without_traces_the_map_is_empty():
     assert service_map([], NOW)["edges"] == []
 
@@ -95,7 +107,26 @@ def test_insights_count_from_before_the_first_error():
     assert sum(told["errors"]["A"]) == 5
     assert told["accepted"][0] == 0
     assert told["accepted"][-1] == 2
-    assert told["lag"] == [0.0] * STEPS
+    assert told["lag"] == [None] * STEPS
+
+
+def test_the_lag_is_unknown_once_nobody_reports_it_and_a_restarted_consumer_counts_once():
+    now = 10_000
+    lags = [_series([(now - 60, 5), (now - 30, 7)], now - 60, "stock-updater"), _series([(now - 20, 2)], now - 20, "stock-updater")]
+
+    told = insights(lambda name: lags if name == "shop.consumer.lag" else [], now)
+
+    seen = dict(zip(told["times"], told["lag"], strict=True))
+    assert [seen[now - ago] for ago in (62, 60, 30, 24, 20, 10, 8, 0)] == [None, 5, 7, 7, 9, 2, None, None]
+
+
+def test_what_was_counted_before_a_restart_of_the_observatory_is_no_increase():
+    now = 10_000
+    placed = [_series([(now - 10, 900), (now, 902)], now - 3600)]
+
+    told = insights(lambda name: placed if name == "shop.orders.placed" else [], now)
+
+    assert (told["recent"]["accepted"], told["totals"]["accepted"], told["accepted"][0]) == (2, 902, 0)
 
 
 def test_a_trace_is_shown_with_its_summary():
@@ -134,6 +165,12 @@ def test_the_rate_of_few_orders_counts_at_least_a_minute():
 
     assert service_map([trace], 5.0)["edges"][0]["perMinute"] == 1
     assert service_map([trace], 300.0)["edges"][0]["perMinute"] == pytest.approx(0.2)
+
+
+def test_the_rate_of_the_newest_traces_counts_only_their_time():
+    trace = trace_of(span("post", 0, 10, kind="SERVER"))
+
+    assert service_map([trace] * 150, 5.0, all_found=False)["edges"][0]["perMinute"] == 1800
 
 
 def test_an_order_without_processing_ends_at_kafka():

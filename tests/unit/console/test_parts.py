@@ -53,3 +53,15 @@ def test_a_failed_check_names_a_part_only_if_the_part_gave_no_answer(
         parts.probe()
 
     assert [one["part"] for one in parts.down()] == down
+
+
+def test_the_reason_is_librdkafkas_sentence(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = 'KafkaException: KafkaError{code=_TRANSPORT,val=-195,str="Failed to get metadata"}'
+    monkeypatch.setattr(requests.Session, "get", lambda *_, **__: _not_ready({"kafka": seen}))
+
+    for _ in range(2):
+        parts.probe()
+
+    assert parts.down()[0]["reason"] in {
+        f"{part} reports Failed to get metadata" for part in ("orders", "stock-updater", "observatory", "auth-stub")
+    }

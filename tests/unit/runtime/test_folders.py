@@ -2,11 +2,13 @@
 
 import errno
 import fcntl
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from vshop.runtime.local import aot
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import NoLocksError, UnusableFolderError
 
@@ -69,6 +71,18 @@ def test_a_home_directory_that_cannot_be_written_is_refused(monkeypatch):
         folders.home_lock(folders.home()).__enter__()
     with pytest.raises(UnusableFolderError, match=r"Set VSHOP_CACHE"):
         folders.file_lock(folders.cache() / "kafka.lock", 0).__enter__()
+
+
+def test_a_cache_that_nobody_can_write_is_used(monkeypatch, tmp_path):
+    def read_only(path):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(aot, "cache_file", lambda: tmp_path / "kafka.aot")
+    assert aot.flags() == ()
+    (tmp_path / "kafka.aot").touch()
+    monkeypatch.setattr(os, "utime", read_only)
+
+    assert aot.flags()[0] == f"-XX:AOTCache={tmp_path}/kafka.aot"
 
 
 def test_a_user_without_home_directory_is_told_the_variable(monkeypatch):

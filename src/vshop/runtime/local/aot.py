@@ -47,7 +47,7 @@ def cache_file() -> Path:
 def flags() -> tuple[str, ...]:
     """Return the JVM flags that use the cache, if it exists."""
     file = cache_file()
-    if file.exists():
+    with contextlib.suppress(OSError):  # it does not exist, or nobody can write there
         os.utime(file)  # the caches that were used last are kept
     # Hides warnings about single adapters. An invalid cache is an error, which stays visible.
     return (f"-XX:AOTCache={file}", "-Xlog:aot*=error") if file.exists() else ()

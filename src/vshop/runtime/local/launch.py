@@ -99,6 +99,12 @@ class Launcher:
             self._spawn(part, keep=keep)
         self._wait_all([self.children[part.name] for part in parts])
 
+    def detach(self) -> None:
+        """Let the started parts outlive this process."""
+        self._watchdog.release()
+        for child in self.children.values():
+            child.process.returncode = 0  # Popen warns about a child that outlives it
+
     def _spawn(self, part: Part, *, keep: bool) -> None:
         command, env = prepare(part, self._plan, self.env, self._packages, keep=keep)
         self._plan.progress(Event(part.name, "starting"))

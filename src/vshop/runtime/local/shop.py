@@ -146,8 +146,8 @@ class Shop:
                 processes={part.name: launcher.children[part.name].identity for part in wanted},
             )
             states.write(home.state, state)
-        if options.detached:
-            watchdog.release()
+            if options.detached:
+                launcher.detach()
         if options.aot and "kafka" in options.parts and aot.make_in_background(launcher.env):
             progress(Event("kafka", "note", "building a cache in the background, once (about 20 s); it halves later starts"))
         return cls(state, launcher.children, None if options.detached else watchdog)
@@ -158,10 +158,10 @@ class Shop:
             self._children.pop(name).process.wait()
         flags = aot.flags() if name == "kafka" else ()
         plan = LaunchPlan(self.state.options, self._home, self.state.ports, self.state.run, progress, flags)
-        with launching(plan, self._watchdog) as (launcher, watchdog):
+        with launching(plan, self._watchdog) as (launcher, _):
             launcher.start(select([name]), keep=True)
-        if not self._watchdog:
-            watchdog.release()
+            if not self._watchdog:
+                launcher.detach()
         self._children |= launcher.children
         self.state.processes[name] = launcher.children[name].identity
         states.write(self._home.state, self.state)

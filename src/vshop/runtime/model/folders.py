@@ -130,7 +130,12 @@ def _try_lock(file: TextIO) -> bool:
 
 @contextmanager
 def home_lock(home: Home) -> Iterator[None]:
-    """Hold the lock of a home folder inside the block, or raise HomeBusyError."""
+    """Hold the lock of a home folder inside the block.
+
+    Raises:
+        HomeBusyError: another process holds it for long.
+        UnusableFolderError: the folder, or a file of it that the block needs, cannot be used.
+    """
     with ExitStack() as stack:
         try:
             stack.enter_context(file_lock(home.lock, _HOME_TIMEOUT_S, "VSHOP_HOME"))
@@ -139,4 +144,11 @@ def home_lock(home: Home) -> Iterator[None]:
                 f"Another process has been starting or stopping a shop in {home.path} for {_HOME_TIMEOUT_S:.0f} s. Wait for it, "
                 "end it, or use another folder (VSHOP_HOME)."
             ) from error
-        yield
+        try:
+            yield
+        except OSError as error:
+            if not Path(str(error.filename)).is_relative_to(home.path):
+                raise
+            raise UnusableFolderError(
+                f"{error.filename} cannot be used: {error.strerror}. Set VSHOP_HOME to a folder that you can write to."
+            ) from error

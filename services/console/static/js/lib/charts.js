@@ -24,7 +24,7 @@ function load() {
 export function chart(title, { unit = '', height = 170, stepped = false, summed = false } = {}) {
   const canvas = h('div.canvas');
   const words = h('p.note.words', {});
-  const figure = (values) => (summed ? `${text(values.reduce((sum, value) => sum + value, 0))} in this period` : `${text(values.at(-1))} ${unit}`);
+  const figure = (values) => (summed ? `${text(values.reduce((sum, value) => sum + value, 0))} in this period` : `${values.at(-1) === null ? 'unknown now' : `${text(values.at(-1))} ${unit}`}`);
   const element = h('figure.card.chart', {}, h('figcaption', {}, title), canvas, words);
   let plot = null;
   let drawn = '';
@@ -52,13 +52,23 @@ function options(UPlot, width, height, series, stepped, unit) {
   const axis = { stroke: colour('soft'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 }, font: '11px system-ui' };
   return {
     width, height, padding: [10, 34, 0, 0], legend: { show: series.length > 1, live: false }, cursor: { drag: { x: false, y: false } },
-    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), space: 80 }, { ...axis, size: 46, label: unit, labelSize: 18, labelFont: '11px system-ui', labelGap: 0, values: (_, splits) => splits.map(compact) }],
+    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), splits: ticks }, { ...axis, size: 46, label: unit, labelSize: 18, labelFont: '11px system-ui', labelGap: 0, values: (_, splits) => splits.map(compact) }],
     scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(high, 1) * 1.1] } },
     series: [{}, ...series.map((one, place) => ({
       label: one.label, stroke: colour(COLOURS[place % COLOURS.length]), width: 2, dash: DASHES[place % DASHES.length], points: { show: false },
       paths: stepped ? UPlot.paths.stepped({ align: 1 }) : undefined,
     }))],
   };
+}
+
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+
+/** Return the times of the x axis' labels: at least one, and none outside the window, where it would be cut. */
+export function ticks(plot, _axis, low, high) {
+  const most = Math.max(2, Math.floor(plot.bbox.width / devicePixelRatio / 80));
+  const step = STEPS_S.find((one) => (high - low) / one <= most) ?? (high - low) / most;
+  const first = Math.ceil(low / step) * step;
+  return Array.from({ length: Math.floor((high - first) / step) + 1 }, (_, place) => first + place * step);
 }
 
 const text = (value) => (value === undefined || value === null ? '–' : Number(value).toLocaleString('en', { maximumFractionDigits: 1 }));

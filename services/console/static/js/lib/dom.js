@@ -55,14 +55,15 @@ export function select(name, pairs, chosen = '') {
   return h('select', { name }, options);
 }
 
-/** Return a callback for `every` that says above a part of the page that it is not up to date, and why. */
-export function staleness(root) {
+/** Return a callback for `every` that says above a part of the page that it is not up to date, and why. Other parts are greyed with it. */
+export function staleness(root, ...others) {
   const note = h('p.message.bad', { role: 'status', hidden: true });
   root.before(note);
   return (error, succeeded) => {
     note.hidden = !error;
-    root.classList.toggle('stale', Boolean(error));
-    if (error) fill(note, h('strong', {}, succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}. ` : 'Nothing to show yet. '), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
+    for (const part of [root, ...others]) part.classList.toggle('stale', Boolean(error));
+    root.classList.toggle('unloaded', Boolean(error) && !succeeded);
+    if (error) fill(note, h('strong', {}, succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}. ` : 'Not loaded yet. '), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
   };
 }
 

@@ -30,12 +30,12 @@ async function readDown() {
 
 /** Watch the parts, and call `recovered` when one is back. */
 export function watchOutages(banner, recovered) {
-  let shown = '';
+  let shown = '[]';
   const check = async () => {
     const down = document.hidden ? null : await readDown();
     const key = down && JSON.stringify(down);
     if (down && key !== shown) {
-      if (down.length < JSON.parse(shown || '[]').length) recovered();
+      if (down.length < JSON.parse(shown).length) recovered();
       shown = key;
       banner.hidden = down.length === 0;
       fill(banner, down.map(line));
@@ -48,5 +48,5 @@ export function watchOutages(banner, recovered) {
 
 function line({ part, since, reason }) {
   return h('p', {}, h('strong', {}, `✖ ${part} is down since ${clock(Date.parse(since) * 1000)}.`), ` ${EFFECTS[part] ?? ''} `,
-    'Start it again: ', h('code', {}, `vshop restart ${part}`), '. This page then continues by itself. ', h('span.note', {}, reason));
+    'Start it again: ', h('code', {}, `vshop restart ${part}`), '. This page then continues by itself. ', h('span.note', {}, `Reason: ${reason.replace(/\.?$/, '.')}`));
 }

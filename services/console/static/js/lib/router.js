@@ -57,7 +57,10 @@ export async function draw(first = false) {
     scrollTo(0, 0);
     announce(title);
   }
-  if (!route) return;
+  if (!route) {
+    body.append(h('p', {}, 'There is no page at this address. ', h('a', { href: '/' }, 'Open the shop')));
+    return;
+  }
   const params = Object.fromEntries(route.names.map((name, place) => [name, decodeURIComponent(match[place + 1])]));
   try {
     const show = await route.load();

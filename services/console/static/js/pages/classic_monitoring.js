@@ -3,6 +3,7 @@
 import { every, get, query as asQuery } from '../lib/api.js';
 import { chart } from '../lib/charts.js';
 import { fill, h, staleness } from '../lib/dom.js';
+import { number, plural } from '../lib/format.js';
 
 /** Draw the page. */
 export async function classicMonitoring(root, { signal }) {
@@ -26,7 +27,7 @@ export async function classicMonitoring(root, { signal }) {
     const { host } = seen;
     for (const one of charts) one.show(host.time, [{ label: one.title, values: host[one.name] }]);
     partitions.textContent = seen.kafka.partitions;
-    node.textContent = `${host.cpus} CPUs, ${host.memoryTotalMb} MB`;
+    node.textContent = `${plural(host.cpus, 'CPUs')}, ${number(host.memoryTotalMb)} MB`;
     fill(lines, seen.lines.map((line) => h('li', {}, `${line.time.replace('T', ' ').slice(0, 23)}  ${line.severity}  ${line.service}  ${line.body}`)));
   };
   const settled = staleness(figures);

@@ -137,6 +137,7 @@ function shortened(entries) {
 }
 
 const LONGEST_LIST = 3;
+const LONGEST_VALUE = 300;
 
 function showDifference(root, pair) {
   const heading = h('h2', {}, 'Differences in a span');
@@ -148,7 +149,7 @@ function showDifference(root, pair) {
     .flatMap(([name, value]) => (parsed(value) === undefined ? [[name, String(value)]] : shortened(flatten(value)).map(([path, one]) => [path ? `${name} › ${path}` : name, one])))));
   const rows = [...new Set([...left.keys(), ...right.keys()])].filter((name) => left.get(name) !== right.get(name))
     .sort((x, y) => Number(left.has(x) && right.has(x)) - Number(left.has(y) && right.has(y)) || x.localeCompare(y));
-  const cell = (value) => (value === undefined ? h('td.missing', {}, '– missing') : h('td', {}, h('code', {}, value)));
+  const cell = (value) => (value === undefined ? h('td.missing', {}, '– missing') : h('td', {}, h('code', {}, value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}… (${value.length} characters)` : value)));
   fill(root, heading, h('p', {}, h('strong', {}, `${pair.b.service} › ${pair.b.name}`)),
     pair.b.message && h('p.message.bad', {}, pair.b.message),
     h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Differing attributes' }, h('table.attributes.three', {}, h('thead', {}, h('tr', {}, ['Attribute', 'Clean', 'Broken'].map((name) => h('th', { scope: 'col' }, name)))),

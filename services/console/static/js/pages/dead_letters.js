@@ -9,7 +9,7 @@ import { mark } from '../lib/services.js';
 /** Draw the page. */
 export async function deadLetters(root, { signal }) {
   const names = await getShopInfo();
-  const list = h('section', { 'aria-label': 'List of dead letters' });
+  const list = h('section', { 'aria-label': 'List of dead letters' }, h('p.note', {}, 'Loading …'));
   const results = new Map();
   const waiting = new Set();
   let letters = null;

@@ -37,7 +37,7 @@ export async function incidents(root, { signal }) {
     await telemetryFaults(telemetry, signal).catch((error) => fill(telemetry, h('p.note', {}, `Telemetry faults: ${error.message}`)));
   };
   await load();
-  every(3000, signal, load, staleness(list));
+  every(3000, signal, load, staleness(list, now));
   announce(`${cards.size} incidents`);
 }
 

@@ -21,7 +21,7 @@ export async function map(root, { query, signal }) {
   const load = async () => {
     const start = window.value ? Math.round((Date.now() - Number(window.value) * 60_000) * 1000) : '';
     const [seen, stored] = await Promise.all([get(`/api/map${asQuery({ limit: NEWEST, ...given, start })}`, signal), get('/api/stored', signal)]);
-    const key = JSON.stringify({ ...seen, windowS: 0, edges: seen.edges.map((edge) => [edge.to, edge.count, edge.errors, rate(edge)]) });
+    const key = JSON.stringify({ ...seen, windowS: 0, narrow: isNarrow(), edges: seen.edges.map((edge) => [edge.to, edge.count, edge.errors, rate(edge)]) });
     if (drawing.dataset.key === key) return;
     drawing.dataset.key = key;
     if (!seen.edges.length) {
@@ -37,11 +37,12 @@ export async function map(root, { query, signal }) {
   every(4000, signal, load, settled);
 }
 
+const isNarrow = () => matchMedia('(max-width: 700px)').matches;
 const share = (edge) => `${Math.round(edge.errorShare * 100)} % errors`;
 const rate = (edge) => `${edge.perMinute >= 10 ? Math.round(edge.perMinute) : edge.perMinute.toFixed(edge.perMinute < 1 ? 2 : 1)}/min`;
 
 function picture({ nodes, edges }) {
-  const narrow = matchMedia('(max-width: 700px)').matches;
+  const narrow = isNarrow();
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: narrow ? 'TB' : 'LR', nodesep: narrow ? 24 : 46, ranksep: narrow ? 44 : 50, marginx: 12, marginy: 12 });
   for (const node of nodes) graph.setNode(node.id, { ...node, width: Math.max(126, ...parts(node.id).map((part) => part.length * 7.6 + 26)), height: HEIGHT });
@@ -94,7 +95,7 @@ function extent(traces, windowS, stored) {
 function table({ edges, traces, windowS }, stored) {
   const heads = ['From', 'To', 'Requests', 'Rate', 'Errors', 'Median', '95th percentile', 'Trace'];
   return h('section.card', {}, h('h2', {}, 'Edges'), h('p.note', {}, extent(traces, windowS, stored)), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Edges of the map' }, h('table', {},
-    h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col' }, name)))),
+    h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col', class: ['Requests', 'Rate', 'Median', '95th percentile'].includes(name) ? 'number' : '' }, name)))),
     h('tbody', {}, edges.map((edge) => h('tr', { class: edge.errors ? 'failed' : '' },
       h('td', {}, edge.from), h('td', {}, edge.to), h('td.number', {}, String(edge.count)), h('td.number', {}, rate(edge)),
       h('td', {}, edge.errors ? `✖ ${edge.errors} (${share(edge)})` : '0'), h('td.number', {}, duration(edge.p50Us)), h('td.number', {}, duration(edge.p95Us)),

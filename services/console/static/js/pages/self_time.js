@@ -45,7 +45,7 @@ function draw(root, { traces, totalUs, rows }, one) {
       h('div.share', { 'aria-hidden': 'true' }, parts.map(([name, us]) => h('span', { class: shade(name), style: { 'flex-grow': us } }))),
       h('ul.plain', {}, parts.map(([name, us]) => h('li', {}, chip(name), ` ${percent(us / totalUs)}, ${duration(us)}`)))),
     h('section.card', {}, h('h2', {}, 'By operation'), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Self time by operation' }, h('table.time', {},
-      h('thead', {}, h('tr', {}, ['Service', 'Operation', 'Self time', 'Share', 'Per span', 'Count', 'Errors'].map((name) => h('th', { scope: 'col' }, name)))),
+      h('thead', {}, h('tr', {}, ['Service', 'Operation', 'Self time', 'Share', 'Per span', 'Count', 'Errors'].map((name, place) => h('th', { scope: 'col', class: place > 1 ? 'number' : '' }, name)))),
       h('tbody', {}, rows.map((row) => h('tr', { class: row.errors ? 'failed' : '' },
         h('td', {}, chip(row.service)),
         h('td', {}, h('a', { href: `/traces${asQuery({ service: row.service, operation: row.operation })}` }, row.operation), h('span.note', {}, ` ${row.kind}`)),

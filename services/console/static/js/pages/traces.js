@@ -72,7 +72,7 @@ function list(root, found, names, { address, values, stored, signal }) {
   fill(root, h('div.listhead', {}, total, h('span.note', {}, `${number(stored)} stored in all`), compare,
     h('a.button', { href: `/time${address}` }, 'Self time'), h('a.button', { href: `/map${address}` }, 'Service map')),
   h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of traces' }, h('table.traces', {},
-    h('thead', {}, h('tr', {}, ['', 'Time', 'Trace', 'Order', 'Services', 'Spans', 'Result', 'Duration'].map((name) => h('th', { scope: 'col', class: ['Services', 'Spans'].includes(name) ? 'wide' : '' }, name || h('span.unseen', {}, 'Select'))))),
+    h('thead', {}, h('tr', {}, ['', 'Time', 'Trace', 'Order', 'Services', 'Spans', 'Result', 'Duration'].map((name) => h('th', { scope: 'col', class: { Services: 'wide', Spans: 'wide number', Duration: 'number' }[name] ?? '' }, name || h('span.unseen', {}, 'Select'))))),
     body)), h('p.buttons', {}, older, status));
 }
 
