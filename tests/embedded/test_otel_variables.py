@@ -1,21 +1,16 @@
 """Each row of docs/otel_variables.yaml, which is the table in docs/settings.md, on shops that ``vshop up`` starts."""
 
-import gzip
-import http.server
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import grpc
 import pytest
 import requests
 import yaml
@@ -23,6 +18,7 @@ from confluent_kafka import Consumer, TopicPartition
 from opentelemetry.instrumentation import auto_instrumentation
 
 from tests.embedded.conftest import Observatory
+from tests.embedded.receivers import Received, grpc_receiver, http_receiver
 from tests.waiting import wait_until
 from vshop.kit.kafka.context import is_context_header
 from vshop.runtime.local import ports
@@ -52,61 +48,6 @@ def vshop(*arguments: str, home: Path, **env: str) -> subprocess.CompletedProces
     command = [sys.executable, "-c", "from vshop.cli import main; main()", *arguments]
     own = {"VSHOP_HOME": str(home), "COLUMNS": "400"}
     return subprocess.run(command, env=kept | own | env, capture_output=True, text=True, timeout=110, check=False)
-
-
-class Received(NamedTuple):
-    """A request that an endpoint of the user got. ``body`` is decompressed."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@contextmanager
-def http_receiver() -> Iterator[tuple[int, list[Received]]]:
-    """Take whatever is posted."""
-    taken: list[Received] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body, headers = self.rfile.read(int(self.headers["Content-Length"])), {k.lower(): v for k, v in self.headers.items()}
-            zipped = headers.get("content-encoding") == "gzip"
-            taken.append(Received(self.path, headers, gzip.decompress(body) if zipped else body))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Be quiet."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port, taken
-        server.shutdown()
-
-
-class AnyMethod(grpc.GenericRpcHandler):
-    """Takes every call."""
-
-    def __init__(self) -> None:
-        self.called: set[str] = set()
-
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        """Note the method, and answer it with an empty message."""
-        self.called.add(details.method)
-        return grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")
-
-
-@contextmanager
-def grpc_receiver() -> Iterator[tuple[int, AnyMethod]]:
-    """Take every call."""
-    handler = AnyMethod()
-    with ThreadPoolExecutor(4) as pool:
-        server = grpc.server(pool, handlers=[handler])
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        yield port, handler
-        server.stop(None).wait()
 
 
 class Tried(NamedTuple):

@@ -32,9 +32,12 @@ def install(proxies: dict[str, str]) -> Install:
         if missing:
             pytest.skip(f"Install {', '.join(missing)} to run this test.")
         for _ in range(2):  # a registry may fail once
-            done = subprocess.run(
-                command, cwd=cwd, env=os.environ | proxies, capture_output=True, text=True, timeout=_INSTALL_S, check=False
-            )
+            try:
+                done = subprocess.run(
+                    command, cwd=cwd, env=os.environ | proxies, capture_output=True, text=True, timeout=_INSTALL_S, check=False
+                )
+            except subprocess.TimeoutExpired:
+                pytest.skip(f"`{' '.join(command)}` in {cwd.name} took more than {_INSTALL_S} s. Run it once before the test.")
             if done.returncode == 0:
                 return done.stdout
         said = (done.stderr or done.stdout).strip()[-600:]
