@@ -23,13 +23,11 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def addresses(browser: Browser, breakable_shop: Shop) -> Addresses:
-    """The addresses of a shop whose parts can be stopped."""
     return find(breakable_shop.state.home, {})
 
 
 @pytest.fixture
 def tolerated() -> list[str]:
-    """The browser's messages about failed requests."""
     return ["Failed to load resource"]
 
 

@@ -14,7 +14,6 @@ PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 
 
 def closure(requirements: list[str]) -> set[str]:
-    """Return the names of the distributions that these requirements install here."""
     names: set[str] = set()
     waiting = list(requirements)
     while waiting:

@@ -13,7 +13,6 @@ from tests import scheduling, tiers
 
 @pytest.fixture(scope="module")
 def files(root):
-    """Every test file."""
     return sorted(path.relative_to(root) for path in (root / "tests").rglob("test_*.py"))
 
 

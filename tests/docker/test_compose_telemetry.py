@@ -24,8 +24,6 @@ SHOP = ("orders", "auth-stub", "stock-updater")
 
 
 class Running(NamedTuple):
-    """A shop in containers."""
-
     mode: str
     client: ShopClient
     printed: str

@@ -14,7 +14,6 @@ pytestmark = pytest.mark.timeout(300)  # seconds, on a busy machine
 
 
 def _beside(name):
-    """Import a module of this folder, which is not a package."""
     spec = importlib.util.spec_from_file_location(f"docs_{name}", Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -37,7 +37,6 @@ class Exported:
                     yield from ((attributes["service.name"]["stringValue"], item) for item in scope[items])
 
     def check_clean(self) -> tuple[Counter[int], Counter[str]]:
-        """Check every span and log record since the last check; return the spans by status and the logs by service."""
         wait_until(lambda: self.shop.client.flush().complete)  # a stopped instance stays on the board for a few seconds
         assert self.shop.client.flush_forwarding()
         spans = list(self._new_items("traces", "scopeSpans", "spans"))
@@ -50,7 +49,6 @@ class Exported:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
-    """A new shop, started as the pytest fixture and ``vshop up`` start it."""
     folder = tmp_path_factory.mktemp("exported")
     with open_shop(Wanted(export_dir=str(folder)), tmp_path_factory.mktemp("home")) as shop:
         yield Exported(shop, folder)

@@ -20,7 +20,6 @@ Vshop = Callable[..., Ran]
 
 
 def run(*arguments: str, home: str, **env: str) -> Ran:
-    """Run the command with a new home folder and without settings of this process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "VSHOP_HOME", "OTEL_"))}
     if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
         kept["PYTHONPYCACHEPREFIX"] = str(folders.cache() / "bytecode")  # where that of the services is
@@ -65,7 +64,6 @@ def test_order_draws_its_trace_for_a_person(vshop: Vshop):
     ],
 )
 def test_a_refused_order_exits_with_1_and_the_shops_own_words(vshop: Vshop, arguments: list[str], told: str):
-    """The message goes to stderr, and the trace is still drawn."""
     done = vshop("order", *arguments)
     assert done.returncode == 1
     assert told in done.stderr
@@ -168,7 +166,6 @@ def test_without_a_shop_each_command_says_so(tmp_path: Path, arguments: list[str
 
 
 def alive(run_id: str) -> list[int]:
-    """Return the processes of a run."""
     found = []
     for process in psutil.process_iter():
         try:

@@ -30,7 +30,6 @@ def begin(shop: Shop, *options: str) -> subprocess.Popen[str]:
 
 
 def end(load: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
-    """Wait for the load; return exit status and report."""
     out, err = load.communicate(timeout=200)
     assert out, err
     return load.returncode, json.loads(out)
@@ -104,7 +103,6 @@ def test_shape_incident_switches_it_on_and_off(shop: Shop, client: ShopClient):
 
 @contextlib.contextmanager
 def distributed(shop: Shop, folder: Path) -> Iterator[str]:
-    """Run Locust's master, with its page, and a worker; yield the page's address."""
     at, (page, talk) = find(shop.state.home, {}), ports.free(2)
     env = os.environ | {"LOCUST_HOST": at.orders, "VSHOP_AUTH_URL": at.auth, "VSHOP_STOCK_URL": at.stock}
     locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtest" / "locustfile.py")]

@@ -22,7 +22,6 @@ def client(breakable: Shop) -> ShopClient:
 
 
 def dirty(client: ShopClient) -> None:
-    """Leave orders, a dead letter, and an order that waits for a stalled consumer."""
     client.place_order(item_id=2, quantity=3)
     client.switch_on("stock-put-missing-key")
     client.place_order(item_id=1)
@@ -49,7 +48,6 @@ def test_a_dirty_shop_is_clean_again(breakable: Shop, client: ShopClient, eventu
 
 @pytest.mark.timing
 def test_a_reset_takes_less_than_a_second(client: ShopClient, budget: Budget):
-    """The fastest of three."""
     seconds = []
     for _ in range(3):
         dirty(client)

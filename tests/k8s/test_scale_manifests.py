@@ -4,7 +4,6 @@ import pytest
 
 
 def one(objects, kind, name=""):
-    """Return the only object of a kind, or of a kind and a name's prefix."""
     (found,) = (each for each in objects if each["kind"] == kind and each["metadata"]["name"].startswith(name))
     return found
 

@@ -28,7 +28,6 @@ def docker(monkeypatch):
 
 
 def test_containers_are_started_with_the_settings_and_stopped(docker):
-    """Localhost in the settings becomes the name under which containers reach this machine."""
     calls, _ = docker
     with open_shop(Wanted(mode="compose", otlp_endpoint="http://127.0.0.1:4319")) as process:
         assert process.addresses == Addresses(**WHERE)

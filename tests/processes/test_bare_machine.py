@@ -24,7 +24,6 @@ def no_socket(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def socket_without_listener(folder: Path) -> Iterator[str]:
-    """Leave a socket file to which no process listens."""
     with closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(f"{folder}/docker.sock")
     yield f"unix://{folder}/docker.sock"
@@ -38,10 +37,7 @@ def refused_port(_folder: Path) -> Iterator[str]:
 
 
 class NotDocker(BaseHTTPRequestHandler):
-    """A web server that answers everything with 200."""
-
     def do_GET(self) -> None:
-        """Answer."""
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"OK")

@@ -26,7 +26,6 @@ def install(wheel: Path, proxies: dict[str, str], folder: Path, *more: str) -> I
 
 
 def check_shop(installed: Installed) -> None:
-    """Start a shop, verify three incidents and stop it."""
     vshop = str(installed.python.with_name("vshop"))
     up = installed.run(vshop, "up", "--free-ports")
     try:

@@ -17,7 +17,6 @@ from vshop.runtime.model.progress import Event, silent
 
 @pytest.fixture
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually) -> Iterator[str]:
-    """Start to build the cache in an own cache folder, and return the build's run once its Kafka runs."""
     KAFKA.ensure(silent)
     folder = KAFKA.folder()
     monkeypatch.setenv("VSHOP_CACHE", str(tmp_path / "cache"))

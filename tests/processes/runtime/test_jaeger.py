@@ -12,7 +12,6 @@ from vshop.runtime.model.progress import Event, silent
 
 
 def program(folder: Path, prints: str) -> Path:
-    """Write a program that prints one line."""
     file = folder / "jaeger"
     file.write_text(f"#!/bin/sh\necho '{prints}'\n")
     file.chmod(0o755)

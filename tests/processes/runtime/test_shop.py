@@ -22,7 +22,6 @@ Left = Callable[[], list[int]]
 
 
 def failing(options: Options, **behaviour: str) -> Options:
-    """Return options under which the stubs fail in these ways."""
     return msgspec.structs.replace(options, env=options.env | {f"STAND_IN_{name}": value for name, value in behaviour.items()})
 
 

@@ -11,7 +11,6 @@ from vshop.kit.chaos.switches import BoardProvider, Chaos
 
 @pytest.fixture
 def provider() -> Iterator[BoardProvider]:
-    """The board's provider, as OpenFeature's in this process, with a seed."""
     board = BoardProvider(Random(7))  # noqa: S311 - chance, not secrecy
     api.set_provider_and_wait(board)
     yield board

@@ -26,7 +26,6 @@ def _exercise(board: Board, chosen: str) -> Exercise:
 
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Board:
-    """A board whose changes need no acknowledgement."""
     made = Board(from_catalogue(CATALOGUE), Journal(None), ack_timeout_s=0.01)
     monkeypatch.setattr(made, "_needed", lambda _: {})
     return made

@@ -10,7 +10,6 @@ from vshop.kit.times import parse_utc
 
 
 def entries(text: str) -> list[dict]:
-    """Parse JSON lines."""
     return [json.loads(line) for line in text.splitlines()]
 
 

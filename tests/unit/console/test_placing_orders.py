@@ -17,7 +17,6 @@ ORDER = {"itemId": 3, "quantity": 2, "user": USERS[1], "chaos": "pricing-type-er
 
 @pytest.fixture(scope="module")
 def client():
-    """A console whose shop does not listen."""
     catalogue, journal = load_catalogue(), Journal(None)
     board = Board(from_catalogue(catalogue), journal)
     app = create_app(board, journal)

@@ -110,7 +110,6 @@ def spoil_expect(section, index, **changes):
     ],
 )
 def test_consistency_is_checked(catalogue, change, message):
-    """References, pairs, the culprit, and names of rules, services and files."""
     assert any(problem.startswith(f"orders-break.yaml: {message}") for problem in check_catalogue(catalogue(change)))
 
 

@@ -89,7 +89,6 @@ def test_no_proxy_is_used(monkeypatch, ask, server):
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A port at which nobody answers, for as long as nobody takes the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening
 

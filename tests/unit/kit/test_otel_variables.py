@@ -8,7 +8,6 @@ from vshop.kit.telemetry.variables import check, restriction
 
 
 def nothing(_group):
-    """Only the packages that every service has are installed."""
     return ()
 
 

@@ -16,8 +16,6 @@ SHORT_S = 0.4
 
 
 class Echo(socketserver.BaseRequestHandler):
-    """Answers each line of 40 bytes with itself, and remembers it."""
-
     seen: list[bytes]
 
     def handle(self):

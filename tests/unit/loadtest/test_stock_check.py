@@ -10,7 +10,6 @@ BEFORE = {1: StockLevel(stock=100, version=7), 2: StockLevel(stock=50, version=0
 
 @pytest.fixture
 def tally(order):
-    """Three accepted orders of two pieces of item 1."""
     counted = OrderCounts()
     for number in (1, 2, 3):
         counted.take(order(number))

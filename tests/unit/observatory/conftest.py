@@ -26,8 +26,6 @@ def stores() -> Stores:
 
 
 class Clock:
-    """A clock that tests set, in nanoseconds since the epoch."""
-
     def __init__(self) -> None:
         self.now_ns = START_NS
 
@@ -52,8 +50,6 @@ def client(stores: Stores, rules: list[Rule], clock: Clock) -> FlaskClient:
 
 @pytest.fixture
 def span() -> Callable[..., Json]:
-    """Build a span. Times are in microseconds after START_NS."""
-
     def make(
         trace: int = 1,
         number: int = 1,

@@ -15,7 +15,6 @@ IDS = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
 
 
 def fill(message, draw, depth=0):
-    """Set random fields of a protobuf message."""
     for field in message.DESCRIPTOR.fields:
         if depth and not draw(st.booleans()):
             continue

@@ -14,12 +14,9 @@ from vshop.kit.settings import Settings, SettingsError
 
 
 class Receiver:
-    """A transport with scripted results, which keeps the requests it received."""
-
     name = "http://receiver"
 
     def __init__(self, *answers):
-        """``answers`` are exceptions to raise, or numbers of refused items."""
         self.answers = list(answers)
         self.taken, self.closed, self.thread = [], False, None
         self._changed = threading.Condition()

@@ -26,8 +26,6 @@ TOPIC = "queuing.retail_site.new_orders"
 
 
 class FakeSender:
-    """Takes records as Kafka would; raises ``failure`` instead when it has one."""
-
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.failure: DeliveryError | None = None
@@ -55,8 +53,6 @@ class FakeMetrics:
 
 
 class Shop(NamedTuple):
-    """The application and what is around it."""
-
     client: FlaskClient
     sender: FakeSender
     metrics: FakeMetrics
@@ -70,14 +66,11 @@ class Shop(NamedTuple):
 
 
 def order(**changed: Any) -> dict[str, Any]:
-    """Return a good order's body, with other values where given; None leaves a field out."""
     body = {"itemId": 1, "username": ADA, "quantity": 2} | changed
     return {name: value for name, value in body.items() if value is not None}
 
 
 class Stage:
-    """A real server, started once, for whichever application a test puts on it."""
-
     def __init__(self) -> None:
         self.app: Any = None
         self.port = 0
@@ -92,13 +85,11 @@ def _served(app: Any) -> HttpServer:
 
 @pytest.fixture(scope="session")
 def tokens() -> Tokens:
-    """The stub's key, made once: it is the slow part."""
     return Tokens(Settings())
 
 
 @pytest.fixture(scope="session")
 def auth_url(tokens: Tokens) -> Iterator[str]:
-    """The real auth-stub, on a free port."""
     with _served(create_auth_stub(tokens)) as server:
         yield f"http://127.0.0.1:{server.port}"
 
@@ -113,7 +104,6 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def open_shop(tokens: Tokens) -> Iterator[Callable[..., Shop]]:
-    """Build the application in front of an auth service at a given address."""
     clients = []
 
     def build(url: str, read_timeout_s: float = 2.0) -> Shop:
@@ -130,13 +120,11 @@ def open_shop(tokens: Tokens) -> Iterator[Callable[..., Shop]]:
 
 @pytest.fixture
 def shop(open_shop: Callable[..., Shop], auth_url: str) -> Shop:
-    """The application in front of the real auth-stub."""
     return open_shop(auth_url)
 
 
 @pytest.fixture
 def traced() -> Callable[[], Any]:
-    """Make a block that runs inside a span, as the instrumented server does; gives its trace id."""
     tracer = TracerProvider().get_tracer("tests")
 
     @contextmanager

@@ -15,7 +15,6 @@ from vshop.runtime.model.progress import silent
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
     monkeypatch.setenv("VSHOP_CACHE", str(tmp_path))
     return tmp_path
 

@@ -21,7 +21,6 @@ class Server:
     """The server in this process. Without ``close``, its end is that of kill -9."""
 
     def __init__(self, file: Path) -> None:
-        """Start it with empty memory."""
         get_backend("dynamodb").reset()
         self.tables = DurableTables(create_backend_app("dynamodb"), file)
         self._client = Client(self.tables)

@@ -10,8 +10,6 @@ from vshop.shop.first_order import BrokenHopError, follow
 
 
 class Client:
-    """A client of a shop in the mode ``none``."""
-
     def __init__(self, *, recent=(), letters=(), status=202):
         self.recent = recent
         self.letters = letters

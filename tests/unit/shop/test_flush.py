@@ -10,8 +10,6 @@ HERE = Addresses(traces="http://127.0.0.1:16686", observatory="http://127.0.0.1:
 
 
 class Shop:
-    """Answers as its services would."""
-
     def __init__(self, followers=(), **answers):
         self.followers = followers
         self.answers = answers

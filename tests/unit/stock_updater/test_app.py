@@ -15,8 +15,6 @@ AWAY = [
 
 
 class Away:
-    """A table or a dead-letter topic that cannot be asked."""
-
     def __init__(self, error):
         self.error = error
 

@@ -10,7 +10,6 @@ from vshop.kit.telemetry.payloads import Payloads
 
 
 def test_dead_letters_are_read_from_the_broker(broker, table, make_record):
-    """From the first to the current last record, every time."""
     settings = Settings(kafka_bootstrap=broker, kafka_topic="letters")
     sender = Sender(settings, Payloads(settings), "tests")
     letters = DeadLetters(settings, sender, table)

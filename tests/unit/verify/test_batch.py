@@ -43,7 +43,6 @@ def three(make_incident):
 
 @pytest.fixture(autouse=True)
 def breaks(shop, broken):
-    """All three incidents have the same effect."""
     shop.effects |= {"orders-break-again": broken, "orders-break-more": broken}
 
 

@@ -13,8 +13,6 @@ NO_HOP = {"send queuing.retail_site.new_orders.dlq", "DynamoDB.UpdateItem"}
 
 
 class Reader:
-    """A store with one trace."""
-
     def __init__(self, spans):
         self.trace = Trace("t1", spans)
 

@@ -10,8 +10,6 @@ MOVE = msgspec.convert({"name": "shop.orders.placed", "moves": {"by": 1}}, Metri
 
 
 class Metrics:
-    """A counter that was exported twice: 5 orders before, then as many as the exemplars of the second export say, and more."""
-
     def __init__(self, traces, more=0):
         exemplars = [{"traceId": trace, "value": 1} for trace in traces]
         points = [

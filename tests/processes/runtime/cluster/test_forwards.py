@@ -36,8 +36,6 @@ Server(("127.0.0.1", int(sys.argv[-1].split(":")[0])), Handler).serve_forever()
 
 @pytest.fixture
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Put the stub on the path."""
-
     def make(*, ready=True) -> Kubectl:
         file = tmp_path / "kubectl"
         file.write_text(KUBECTL.format(python=sys.executable, folder=str(tmp_path), ready=ready))
@@ -51,7 +49,6 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def ask(url):
-    """Return the name of the pod that answers, or an empty string."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return answer.read().decode()

@@ -45,8 +45,6 @@ def test_variables_that_pods_do_not_take_are_named(stand_in, tmp_path: Path, mon
 
 @pytest.fixture
 def started_on(tmp_path: Path):
-    """Write the record of a start on a context whose forwarder has died."""
-
     def make(context: str) -> str:
         gone = subprocess.Popen([sys.executable, "-c", ""])
         identity = processes.identify(gone.pid)

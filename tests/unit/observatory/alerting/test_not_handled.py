@@ -15,7 +15,6 @@ def missed(alerts):
 
 
 def test_unprocessed_order_fires(order, alerts):
-    """The row starts at the end of the grace period."""
     order()
     (row,) = alerts("orders-not-handled")
     assert (row["state"], row["value"], row["labels"]) == ("firing", 1, {})
