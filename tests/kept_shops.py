@@ -1,5 +1,3 @@
-"""Shops that many tests use one after another."""
-
 from collections.abc import Callable
 from pathlib import Path
 

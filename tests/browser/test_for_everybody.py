@@ -1,5 +1,3 @@
-"""Accessibility, small screens and keyboard use."""
-
 from typing import Any
 
 import pytest

@@ -1,5 +1,3 @@
-"""The incidents page and the blind exercise."""
-
 import pytest
 from playwright.sync_api import Page, expect
 

@@ -1,5 +1,3 @@
-"""Searching, reading and comparing traces."""
-
 import re
 
 import pytest

@@ -1,5 +1,3 @@
-"""The sources, parsed once."""
-
 import ast
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Who may import what."""
-
 import sys
 
 import pytest

@@ -1,5 +1,3 @@
-"""Nothing connects, reads the environment or starts a thread at import."""
-
 import ast
 import json
 import os

@@ -1,5 +1,3 @@
-"""Every service's openapi.yaml describes its HTTP API, and nothing that is not there."""
-
 import re
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""docs/contract.md agrees with the code, and no promised name is gone."""
-
 import re
 from pathlib import Path
 

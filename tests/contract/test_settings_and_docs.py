@@ -1,5 +1,3 @@
-"""Every setting is documented; each service's README lists its settings and chaos sites."""
-
 import ast
 import re
 

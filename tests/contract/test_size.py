@@ -1,5 +1,3 @@
-"""Files and functions are short."""
-
 import ast
 
 import pytest

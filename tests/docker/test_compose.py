@@ -1,5 +1,3 @@
-"""The whole shop in containers, started by ``vshop up --mode compose``."""
-
 import json
 import os
 import subprocess

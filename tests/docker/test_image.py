@@ -1,5 +1,3 @@
-"""The services' image: small, without secrets or development files."""
-
 import re
 import subprocess
 import tarfile

@@ -1,5 +1,3 @@
-"""Kafka, DynamoDB Local and stock-updater are killed under load: no order is lost, none is counted twice."""
-
 import os
 import signal
 

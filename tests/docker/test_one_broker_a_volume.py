@@ -1,5 +1,3 @@
-"""The cluster's broker, started as its manifest says, waits while another one still uses its volume."""
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

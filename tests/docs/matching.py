@@ -1,5 +1,3 @@
-"""Compares the output on a page with printed output, without ids, times and bars."""
-
 import re
 
 _DIFFERS = (

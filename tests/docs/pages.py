@@ -1,5 +1,3 @@
-"""Extracts fenced blocks and inline commands from the pages."""
-
 import re
 from pathlib import Path
 from typing import NamedTuple

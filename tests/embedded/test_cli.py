@@ -1,5 +1,3 @@
-"""``vshop`` as its own process, against a running shop."""
-
 import json
 import os
 import subprocess

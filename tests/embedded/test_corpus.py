@@ -1,5 +1,3 @@
-"""The corpus on real processes."""
-
 import filecmp
 
 import pytest

@@ -1,5 +1,3 @@
-"""Records that cannot be handled: dead-lettered with their error, headers and trace, while good orders go on."""
-
 import json
 import secrets
 import threading

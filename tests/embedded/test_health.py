@@ -1,5 +1,3 @@
-"""``/healthz`` and ``/readyz``: alive as long as it can answer, ready only while its dependencies do their work."""
-
 import os
 import signal
 from collections.abc import Iterator

@@ -1,5 +1,3 @@
-"""Every incident does what its file says, and nothing exported reveals its name."""
-
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor

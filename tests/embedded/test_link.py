@@ -1,5 +1,3 @@
-"""``SHOP_KAFKA_TRACE=link``: processing is a separate trace that links to the order."""
-
 import pytest
 
 from vshop.shop.addresses import find

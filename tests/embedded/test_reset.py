@@ -1,5 +1,3 @@
-"""``vshop reset`` cleans a running shop."""
-
 from collections.abc import Callable
 from typing import Any
 

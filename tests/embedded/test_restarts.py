@@ -1,5 +1,3 @@
-"""Parts are restarted and killed under load; no order is lost or counted twice."""
-
 import contextlib
 import os
 import secrets

@@ -1,5 +1,3 @@
-"""No token, password or other secret leaves a process in spans, metrics, logs or files."""
-
 import base64
 import json
 import secrets

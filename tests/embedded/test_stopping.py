@@ -1,5 +1,3 @@
-"""A service that is stopped finishes its work first."""
-
 import json
 import os
 import secrets

@@ -1,5 +1,3 @@
-"""The spans of one order, and what each of them holds."""
-
 import json
 from typing import Any
 

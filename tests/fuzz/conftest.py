@@ -1,5 +1,3 @@
-"""The shared shop, fuzzed; every test leaves it ready."""
-
 import os
 import secrets
 from collections.abc import Iterator

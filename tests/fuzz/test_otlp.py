@@ -1,5 +1,3 @@
-"""Arbitrary OTLP is accepted or refused with 4xx, and the stores stay readable."""
-
 import gzip
 import json
 import time

@@ -1,5 +1,3 @@
-"""The fixtures, attached to a running shop."""
-
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
 

@@ -1,5 +1,3 @@
-"""The plugin costs little in a pytest run that does not use the shop."""
-
 import json
 import subprocess
 import sys

@@ -1,5 +1,3 @@
-"""Shops that the plugin starts and stops."""
-
 import json
 import signal
 import sys

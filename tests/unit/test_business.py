@@ -1,5 +1,3 @@
-"""Totals and last-minute increases of counters."""
-
 import pytest
 
 from vshop.shop.business_metrics import Count, counts, lag

@@ -1,5 +1,3 @@
-"""Replayed dead letters, with a stock-updater that is slow."""
-
 import pytest
 
 from vshop.shop.client import ShopError

@@ -1,5 +1,3 @@
-"""The console as a process, with the real catalogue."""
-
 import json
 import os
 import signal

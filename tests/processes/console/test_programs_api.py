@@ -1,5 +1,3 @@
-"""The console's API for programs, as openapi.yaml describes it."""
-
 import json
 import time
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""The commands for containers, recorded by a stand-in for Docker."""
-
 import json
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""The observatory as a process with two ports."""
-
 import gzip
 import json
 import os

@@ -1,5 +1,3 @@
-"""A shop of two stub services, which start in 0.1 s."""
-
 import contextlib
 import os
 from collections.abc import Callable, Iterator

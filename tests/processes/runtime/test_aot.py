@@ -1,5 +1,3 @@
-"""The background build of Kafka's start cache, and its end."""
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

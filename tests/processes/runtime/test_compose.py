@@ -1,5 +1,3 @@
-"""Errors of a missing or failing Docker, and the parsing of its output."""
-
 import json
 from pathlib import Path
 

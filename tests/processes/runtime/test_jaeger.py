@@ -1,5 +1,3 @@
-"""Resolution of the Jaeger program to start."""
-
 from pathlib import Path
 
 import pytest

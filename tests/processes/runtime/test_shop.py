@@ -1,5 +1,3 @@
-"""Starting, finding, repairing and stopping a shop."""
-
 import os
 import signal
 import socket

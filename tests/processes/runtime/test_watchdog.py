@@ -1,5 +1,3 @@
-"""Processes that remain after the launcher of a shop is killed."""
-
 import signal
 import subprocess
 import sys

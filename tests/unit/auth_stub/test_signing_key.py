@@ -1,5 +1,3 @@
-"""A stored key is valid after a restart and for every replica."""
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat

@@ -1,5 +1,3 @@
-"""Only this stub's own, valid tokens open the users endpoint."""
-
 import base64
 import hashlib
 import hmac

@@ -1,5 +1,3 @@
-"""Chaos sites in this process, and a stand-in for the board."""
-
 from collections.abc import Iterator
 from random import Random
 

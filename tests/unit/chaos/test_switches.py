@@ -1,5 +1,3 @@
-"""Whether an incident is on for a request."""
-
 import time
 import timeit
 from collections.abc import Iterator

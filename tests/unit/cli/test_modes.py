@@ -1,5 +1,3 @@
-"""`vshop up|down|status` report every mode in the same way."""
-
 import json
 from types import SimpleNamespace
 

@@ -1,5 +1,3 @@
-"""What a newcomer types: short ids, exercises, scopes, completion, JSON errors, narrow terminals."""
-
 import json
 import sys
 

@@ -1,5 +1,3 @@
-"""Checks of telemetry against the semantic conventions."""
-
 import copy
 import json
 

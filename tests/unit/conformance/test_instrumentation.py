@@ -1,5 +1,3 @@
-"""The report of an agent's spans: what it accepts, and what it finds missing."""
-
 from typing import Any
 
 import msgspec

@@ -1,5 +1,3 @@
-"""A served console, and services that follow its board."""
-
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path

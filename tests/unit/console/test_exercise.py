@@ -1,5 +1,3 @@
-"""The blind exercise."""
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""How long an instance counts as alive."""
-
 import threading
 
 import pytest

@@ -1,5 +1,3 @@
-"""The journal has every change of a switch."""
-
 import json
 import time
 

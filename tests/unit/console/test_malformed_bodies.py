@@ -1,5 +1,3 @@
-"""Malformed requests, found by fuzzing, return 400."""
-
 import pytest
 
 from console.api.verify_runs import VerifyRuns

@@ -1,5 +1,3 @@
-"""What the page computes from traces and metrics."""
-
 from typing import Any
 
 import pytest

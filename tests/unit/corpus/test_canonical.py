@@ -1,5 +1,3 @@
-"""Two recordings of an incident have the same canonical bytes."""
-
 import re
 
 import msgspec

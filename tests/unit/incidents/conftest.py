@@ -1,5 +1,3 @@
-"""A catalogue of one fault and its twin, which tests change."""
-
 import copy
 
 import msgspec

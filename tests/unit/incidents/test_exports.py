@@ -1,5 +1,3 @@
-"""Runs, and their ground truth in the formats of two benchmarks."""
-
 import csv
 import re
 

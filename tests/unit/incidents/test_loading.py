@@ -1,5 +1,3 @@
-"""Loading of incident files: errors name the file and the path."""
-
 import pytest
 from jsonschema import Draft202012Validator
 

@@ -1,5 +1,3 @@
-"""Spans that are kept in memory, and librdkafka's own mock broker."""
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,5 +1,3 @@
-"""The exporters that ``OTEL_*`` variables name, and their HTTP client: the light one only where it can do all that is asked."""
-
 import http.server
 import threading
 

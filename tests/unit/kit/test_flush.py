@@ -1,5 +1,3 @@
-"""A flush answers once unfinished work is done and the receiver has everything."""
-
 import threading
 import time
 

@@ -1,5 +1,3 @@
-"""Harmless text is left as it is; no text makes the patterns fail or run away."""
-
 import json
 import random
 import string

@@ -1,5 +1,3 @@
-"""Whatever is wrong with JSON ends in one kind of error."""
-
 import msgspec
 import pytest
 

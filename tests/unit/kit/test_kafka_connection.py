@@ -1,5 +1,3 @@
-"""Every client of Kafka connects alike."""
-
 import logging
 import threading
 

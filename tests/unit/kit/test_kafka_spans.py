@@ -1,5 +1,3 @@
-"""The spans around a record: sending it, and processing it in the order's trace or in one of its own."""
-
 import json
 import time
 

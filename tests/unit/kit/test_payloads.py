@@ -1,5 +1,3 @@
-"""Payloads on spans: whole, cut and marked, or not at all."""
-
 import json
 from decimal import Decimal
 

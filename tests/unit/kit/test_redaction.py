@@ -1,5 +1,3 @@
-"""No secret leaves in a span or a log, wherever it was put."""
-
 import json
 import logging
 

@@ -1,5 +1,3 @@
-"""Batches that the receiver does not acknowledge: kept within bounds, sent again, and counted when they are lost."""
-
 import threading
 
 import pytest

@@ -1,5 +1,3 @@
-"""No secret survives in any text."""
-
 import base64
 import json
 

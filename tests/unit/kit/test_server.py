@@ -1,5 +1,3 @@
-"""The server: one address, requests under way are finished, errors name the remedy."""
-
 import contextlib
 import logging
 import socket

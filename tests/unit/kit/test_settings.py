@@ -1,5 +1,3 @@
-"""Settings come from SHOP_* variables; one error names all that is wrong."""
-
 import msgspec
 import pytest
 

@@ -1,5 +1,3 @@
-"""The telemetry mode: how a service's process is started, and which telemetry it gets."""
-
 import logging
 import os
 import sys

@@ -1,5 +1,3 @@
-"""Makes accepted orders and their traces."""
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Applied orders are recorded by id."""
-
 import pytest
 
 from loadtest.stock_check import REMEMBERED, AppliedOrders

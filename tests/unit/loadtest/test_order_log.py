@@ -1,5 +1,3 @@
-"""The order log's lines are read once and counted."""
-
 import json
 
 import pytest

@@ -1,5 +1,3 @@
-"""What a client sees through the proxy in each of its modes."""
-
 import contextlib
 import socket
 import socketserver

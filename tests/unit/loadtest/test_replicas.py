@@ -1,5 +1,3 @@
-"""Figures of a load on several replicas."""
-
 import json
 import signal
 from collections.abc import Iterator, Sequence

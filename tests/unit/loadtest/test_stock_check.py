@@ -1,5 +1,3 @@
-"""Stock is compared with accepted orders."""
-
 import pytest
 
 from loadtest.order_log import OrderCounts, Unanswered

@@ -1,5 +1,3 @@
-"""Traces are polled until they are complete or count as broken."""
-
 import time
 
 import pytest

@@ -1,5 +1,3 @@
-"""The observatory's application with small stores, and builders of OTLP's JSON."""
-
 import json
 from collections.abc import Callable
 from pathlib import Path

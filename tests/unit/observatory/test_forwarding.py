@@ -1,5 +1,3 @@
-"""Forwarding keeps the order, retries, counts lost items, and never blocks."""
-
 import threading
 import time
 

@@ -1,5 +1,3 @@
-"""``/v1/logs`` and ``/api/logs``."""
-
 import pytest
 
 from observatory.store import LogStore

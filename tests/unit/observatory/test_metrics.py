@@ -1,5 +1,3 @@
-"""``/v1/metrics`` and ``/api/metrics``."""
-
 import pytest
 
 START_NS = 1_790_000_000_000_000_000

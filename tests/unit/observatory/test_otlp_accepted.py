@@ -1,5 +1,3 @@
-"""Valid OTLP requests are stored, in every encoding."""
-
 import gzip
 import io
 import json

@@ -1,5 +1,3 @@
-"""Invalid OTLP requests get an error response, and change no store."""
-
 import gzip
 import json
 import zlib

@@ -1,5 +1,3 @@
-"""Searches of ``/api/traces``."""
-
 import json
 
 import pytest

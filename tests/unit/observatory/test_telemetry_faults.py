@@ -1,5 +1,3 @@
-"""The filter alters exactly what a telemetry fault names, and nothing else."""
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""202 means that Kafka has the order."""
-
 import re
 import uuid
 

@@ -1,5 +1,3 @@
-"""Responses are stored by shopper and key, up to a capacity."""
-
 import pytest
 
 from orders.idempotency import IdempotencyStore

@@ -1,5 +1,3 @@
-"""Only the bearer of a token orders, and only for themselves."""
-
 import re
 import time
 

@@ -1,5 +1,3 @@
-"""Findings of ``vshop doctor`` on different machines."""
-
 import json
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Variables that reach the services."""
-
 import pytest
 
 from vshop.kit.settings import SettingsError, load

@@ -1,5 +1,3 @@
-"""Download of Kafka's and DynamoDB Local's files, and Kafka's data folder."""
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

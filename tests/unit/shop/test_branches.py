@@ -1,5 +1,3 @@
-"""The part of a caller's trace that belongs to one order."""
-
 import pytest
 
 from vshop.shop.client import Placed

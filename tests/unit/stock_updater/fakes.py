@@ -1,5 +1,3 @@
-"""Stand-ins of the consumer's surroundings."""
-
 import threading
 
 

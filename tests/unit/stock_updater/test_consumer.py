@@ -1,5 +1,3 @@
-"""Records are committed after they were applied or dead-lettered, and never before."""
-
 from types import SimpleNamespace
 
 import pytest

@@ -1,5 +1,3 @@
-"""Dead letters on a broker: all of them, or the one that is asked for."""
-
 import pytest
 
 from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters

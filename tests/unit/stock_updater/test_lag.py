@@ -1,5 +1,3 @@
-"""How far the consumer is behind, against a broker."""
-
 import threading
 import time
 

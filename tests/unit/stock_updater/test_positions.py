@@ -1,5 +1,3 @@
-"""Where the consumer starts, and what it stores."""
-
 import threading
 from types import SimpleNamespace
 

@@ -1,5 +1,3 @@
-"""The reset waits until every order is processed."""
-
 import pytest
 from confluent_kafka import KafkaException
 

@@ -1,5 +1,3 @@
-"""Which errors are retried, and which are dead-lettered."""
-
 import pytest
 from botocore.exceptions import (
     ClientError,

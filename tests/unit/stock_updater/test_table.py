@@ -1,5 +1,3 @@
-"""The table, against moto in this process."""
-
 import json
 import threading
 import uuid

@@ -1,5 +1,3 @@
-"""How long a record waits, and what the readiness check says about it."""
-
 from types import SimpleNamespace
 
 import pytest

@@ -1,5 +1,3 @@
-"""Verifying several incidents, in sequence and in parallel."""
-
 import itertools
 
 import msgspec

@@ -1,5 +1,3 @@
-"""What an agent recorded of the hops of an incident's orders."""
-
 import msgspec
 import pytest
 

@@ -1,5 +1,3 @@
-"""Checks of logs, metrics, alerts and answers."""
-
 import msgspec
 import pytest
 

@@ -1,5 +1,3 @@
-"""Search of spans: every kind of expectation can match and fail."""
-
 import msgspec
 import pytest
 

@@ -1,5 +1,3 @@
-"""Whole verifications: failures, and the clean shop afterwards."""
-
 import pytest
 
 from tests.unit.verify.conftest import OrderEffect

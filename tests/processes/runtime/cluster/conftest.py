@@ -1,5 +1,3 @@
-"""Stubs of kubectl and of the other programs that a start in a cluster runs."""
-
 import json
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Objects as kubectl prints them."""
-
 CONTEXT = 'case "$*" in *current-context*) echo kind-test;; *version*) echo {};;'
 
 

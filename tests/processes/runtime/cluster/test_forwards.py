@@ -1,5 +1,3 @@
-"""Port forwards that survive their pods, with a kubectl stub that listens."""
-
 import json
 import socket
 import sys

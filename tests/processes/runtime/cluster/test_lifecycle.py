@@ -1,5 +1,3 @@
-"""One overlay per cluster, and its removal from the right cluster."""
-
 import json
 import subprocess
 import sys

@@ -1,5 +1,3 @@
-"""Rule errors-by-exception-type."""
-
 import pytest
 
 START_NS = 1_790_000_000_000_000_000

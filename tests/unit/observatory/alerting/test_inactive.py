@@ -1,5 +1,3 @@
-"""Without faults, no rule fires."""
-
 RULES = ["errors-by-exception-type", "orders-not-handled", "order-slow", "orders-rejected"]
 
 

@@ -1,5 +1,3 @@
-"""Rule orders-not-handled, in both trace modes."""
-
 import pytest
 
 SENT_S, GRACE_S = 0.1, 2  # Kafka acknowledged it; the rule's grace period

@@ -1,5 +1,3 @@
-"""Rule orders-rejected."""
-
 import pytest
 
 

@@ -1,5 +1,3 @@
-"""Rule order-slow, in both trace modes."""
-
 import pytest
 
 
