@@ -1,4 +1,4 @@
-"""Generates ``docs/incidents.md``, which ``vshop incidents docs`` prints, and ``docs/telemetry-faults.md``, from their files."""
+"""Generates ``docs/incidents.md`` and ``docs/telemetry-faults.md``."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -22,11 +22,7 @@ again. A *twin* looks like a fault, but nothing is wrong.
 
 
 def make_docs(catalogue: Mapping[str, Incident]) -> str:
-    """Return the page.
-
-    Args:
-        catalogue: the incidents by id.
-    """
+    """Return the page of the incidents, by id."""
     incidents = sorted(catalogue.values(), key=lambda incident: not incident.fault)
     return "\n".join([_HEAD, *(line for incident in incidents for line in _section(incident))])
 
@@ -57,7 +53,6 @@ def _kind(incident: Incident) -> str:
 
 
 def _culprit(incident: Incident) -> str:
-    """Return the culprit span, or the absent span whose absence is the fault."""
     for span in incident.expect.spans:
         if span.root_cause:
             error = span.attributes.get("error.type")

@@ -1,4 +1,4 @@
-"""Business figures from the shop's own services' counters: totals, and increases in the last minute."""
+"""Business figures: totals of counters, and increases in the last minute."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,19 +21,14 @@ ReadSeries = Callable[[str], Sequence[Series]]
 
 
 class Count(NamedTuple):
-    """A counter's total since the services started, and its increase within the window."""
+    """A counter's total since the services started, and its recent increase."""
 
     total: float
     recent: float
 
 
 def counts(read_series: ReadSeries, now: float) -> dict[str, Count]:
-    """Return every counter, and the errors by exception type as ``error <type>``.
-
-    Args:
-        read_series: returns the series of a metric.
-        now: seconds since the epoch.
-    """
+    """Return every counter, and the errors by exception type as ``error <type>``; ``now`` in seconds since the epoch."""
     since = (now - WINDOW_S) * 1e6
     found = {name: _sum_up(of_shop(read_series(metric)), since) for name, metric in COUNTERS.items()}
     kinds: dict[str, list[Series]] = {}
@@ -43,11 +38,7 @@ def counts(read_series: ReadSeries, now: float) -> dict[str, Count]:
 
 
 def lag(read_series: ReadSeries) -> float:
-    """Return how many unprocessed orders are on the topic.
-
-    Args:
-        read_series: returns the series of a metric.
-    """
+    """Return how many unprocessed orders are on the topic."""
     points = [series["points"][-1] for series in of_shop(read_series(LAG)) if series["points"]]
     newest = max((point["time"] for point in points), default=0)
     return sum(float(point["value"]) for point in points if point["time"] > newest - 3e6)
