@@ -1,4 +1,4 @@
-"""Traces, logs, alerts and metrics for the page."""
+"""Traces, logs, alerts and metrics."""
 
 import contextlib
 import math
@@ -22,7 +22,7 @@ from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.traces import Trace, add_logged_exceptions
 
 _FLUSH_WITHIN_S = 0.25
-"""How long a request of the order timeline waits for new spans."""
+"""For new spans of the order timeline."""
 _MOST_LOGS = 1000
 _UNCORRELATED = ("time", "severity", "service", "body")
 
@@ -40,7 +40,7 @@ _COUNTERS = {
 
 
 def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> Blueprint:
-    """Make ``/api/traces`` and what is computed from traces. ``client`` flushes the services for the order timeline."""
+    """Make ``/api/traces`` and what is computed from traces."""
     api = Blueprint("traces", __name__)
 
     @api.get("/api/traces")
@@ -88,7 +88,7 @@ def traces_blueprint(traces: Traces, client: ShopClient, upstream: Upstream) -> 
 
 
 def _view(trace: Trace, client: ShopClient) -> dict[str, Any]:
-    """Return a trace, with the exceptions that the services only log (``SHOP_EXCEPTIONS=log``)."""
+    """With the exceptions that services only log (``SHOP_EXCEPTIONS=log``)."""
     if any(span.failed and not span.exceptions for span in trace.spans):
         with contextlib.suppress(ShopError):  # Jaeger stores no logs
             trace = add_logged_exceptions(trace, client.logs(traceId=trace.trace_id, limit=_MOST_LOGS))
@@ -155,12 +155,10 @@ def blueprint(upstream: Upstream, host: HostMetrics) -> Blueprint:
 
 
 def insights(read: Callable[[str], Sequence[_Series]], now: float) -> dict[str, Any]:
-    """Compute business figures from metrics, which ``read`` returns by name. Services that are not the shop's do not count.
+    """Compute business figures from the shop's metrics, which ``read`` returns by name.
 
-    Returns:
-        ``totals`` since the services started, their increase since the first time as ``recent``, and ``times`` in seconds since
-            the epoch. For each time: the orders ``accepted`` and ``handled`` since the first time, the consumer ``lag``, and the
-            ``errors`` of the step by exception.type.
+    Returns ``totals`` since the services started, ``recent`` increases since the first time, and ``times`` in seconds since the
+    epoch. For each: ``accepted`` and ``handled`` since the first, the ``lag``, and the ``errors`` of the step by exception.type.
     """
     end = math.ceil(now / STEP_S) * STEP_S  # includes the latest points
     times = [end - STEP_S * (STEPS - 1 - step) for step in range(STEPS)]
@@ -186,7 +184,6 @@ def insights(read: Callable[[str], Sequence[_Series]], now: float) -> dict[str, 
 
 
 def _values_at(series: _Series, times: Sequence[int]) -> list[float]:
-    """Return a series' value at each time. Before its first point, that is 0 if the counter started later."""
     points = series["points"]
     stamps = [point["time"] / 1e6 for point in points]
     values = []

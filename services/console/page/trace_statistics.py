@@ -1,4 +1,4 @@
-"""Self times and the service map, computed from traces. Times are in microseconds."""
+"""Self times and the service map, in microseconds."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,16 +8,11 @@ from vshop.shop.spans import Span
 from vshop.shop.traces import Trace
 
 _Node = tuple[str, str]
-"""A name and a kind: user, service, topic, table or unknown."""
+"""A name and its kind."""
 
 
 def self_times(traces: list[Trace]) -> dict[str, Any]:
-    """Sum self time by operation: the time of a span during which none of its children runs.
-
-    Returns:
-        ``{"traces", "ids", "totalUs", "rows": [{"service", "operation", "kind", "count", "errors", "selfUs", "totalUs",
-            "share"}]}``, most self time first.
-    """
+    """Sum self time by operation: a span's time without that of its children, most first."""
     rows: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for trace in traces:
         for _, span in trace.walk():
@@ -45,7 +40,7 @@ def self_times(traces: list[Trace]) -> dict[str, Any]:
 
 
 def self_us(span: Span, children: Iterable[Span]) -> int:
-    """Return a span's self time. Children that overlap count once, and only while the span runs."""
+    """Return a span's self time. Overlapping children count once, and only while the span runs."""
     own, reached = max(span.end_ns - span.start_ns, 0), span.start_ns
     for child in sorted(children, key=lambda child: child.start_ns):
         begin, end = max(child.start_ns, reached), min(child.end_ns, span.end_ns)
@@ -56,15 +51,9 @@ def self_us(span: Span, children: Iterable[Span]) -> int:
 
 
 def service_map(traces: list[Trace], now: float) -> dict[str, Any]:
-    """Compute the calls between services, Kafka topics and tables.
+    """Compute the calls between services, topics and tables until ``now`` (seconds since the epoch).
 
-    Args:
-        traces: the traces.
-        now: end of the window in seconds since the epoch. It starts with the oldest trace; rates count at least a minute.
-
-    Returns:
-        ``{"traces", "windowS", "nodes": [{"id", "kind"}], "edges": [{"from", "to", "count", "perMinute", "errors", "errorShare",
-            "p50Us", "p95Us", "traceId"}]}``; ``traceId`` is a trace with an error on the edge, if there is one.
+    The window starts with the oldest trace; rates count at least a minute. ``traceId`` has an error on the edge.
     """
     edges: dict[tuple[_Node, _Node], list[Span]] = defaultdict(list)
     for trace in traces:

@@ -1,4 +1,4 @@
-"""Searches traces, and makes views of them. Times of views are in microseconds."""
+"""Searches and shows traces. Times of views are microseconds."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,12 +11,12 @@ from vshop.shop.traces import Trace, TraceReader
 
 MOST = 500
 _MORE = 5
-"""How many times more traces to read, if criteria are applied here."""
+"""Traces to read if criteria are applied here, in multiples."""
 _ORDER_TAGS = {"order": "shop.order.id", "item": "shop.item.id", "user": "enduser.id"}
 
 
 class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Search criteria; empty ones are ignored. ``start`` and ``end`` are microseconds since the epoch."""
+    """Empty criteria are ignored. ``start`` and ``end`` are microseconds since the epoch."""
 
     service: str = ""
     operation: str = ""
@@ -33,16 +33,16 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Traces:
-    """Searches the stored traces. The query API applies the criteria it supports; the rest is filtered here."""
+    """The query API applies the criteria it supports; the rest is filtered here."""
 
     def __init__(self, reader: TraceReader, topic: str, read_logs: Callable[..., list[dict[str, Any]]]) -> None:
-        """Args: topic: of new orders. read_logs: reads log records, as :meth:`vshop.shop.client.ShopClient.logs` does."""
+        """``topic`` is that of new orders."""
         self.reader = reader
         self._topic = topic
         self._read_logs = read_logs
 
     def get(self, trace_ids: Iterable[str]) -> list[Trace]:
-        """Return the stored ones of these traces."""
+        """Return the stored ones."""
         spans = (self.reader.get(one).spans for one in trace_ids)
         return [Trace(some[0].trace_id, some) for some in spans if some]
 
@@ -64,7 +64,7 @@ class Traces:
         return sorted(matching, key=lambda trace: -_start_ns(trace))[: query.limit]
 
     def _ids_of_logged(self, query: TraceQuery) -> set[str]:
-        """Return the newest traces with a log record of the exception: spans may lack it (``SHOP_EXCEPTIONS=log``)."""
+        """By exceptions in logs, which spans may lack (``SHOP_EXCEPTIONS=log``)."""
         if not query.exception:
             return set()
         try:
@@ -75,7 +75,7 @@ class Traces:
         return set(list(dict.fromkeys(reversed(found)))[: query.limit])
 
     def related(self, trace: Trace) -> dict[str, tuple[str, Trace]]:
-        """Return linked traces and those of the same order, by id, each with the reason."""
+        """Return linked traces and those of the same order, by id, with the reason."""
         own = trace.trace_id
         linked = dict.fromkeys(other for span in trace.spans for other, _ in span.links if other != own)
         found = {one.trace_id: ("linked by this trace", one) for one in self.get(linked)}
@@ -87,7 +87,6 @@ class Traces:
         return found
 
     def _other_half(self, order: str, trace: Trace) -> list[Trace]:
-        """Return traces with the SERVER or CONSUMER span of an order, if this trace lacks it."""
         halves = {"SERVER": ("orders", "POST /orders"), "CONSUMER": ("stock-updater", f"process {self._topic}")}
         return [
             other
@@ -98,7 +97,6 @@ class Traces:
 
 
 def _store_query(query: TraceQuery) -> tuple[str, dict[str, str], bool]:
-    """Return the service (empty: all), the tags of a span, and whether these are all criteria."""
     entry = {tag: str(getattr(query, name)) for name, tag in _ORDER_TAGS.items() if getattr(query, name)}
     timed = query.min_ms is not None or query.max_ms is not None
     if entry:
@@ -140,12 +138,12 @@ def _duration_us(trace: Trace) -> int:
 
 
 def _start_ns(trace: Trace) -> int:
-    """Return the start of the first span that has a time; 0 if none has."""
+    """Of the first span that has a time; 0 if none has."""
     return next((span.start_ns for span in trace.spans if span.start_ns), 0)
 
 
 def view(trace: Trace) -> dict[str, Any]:
-    """Return a trace with its spans."""
+    """Return a trace's JSON."""
     return {
         "traceId": trace.trace_id,
         "spans": [_span_view(span) for span in trace.spans],
@@ -204,6 +202,5 @@ def summary(trace: Trace) -> dict[str, Any]:
 
 
 def _ends_at_kafka(spans: list[Span]) -> bool:
-    """Return whether orders sent a record that no span of the trace processed."""
     sent = any(span.kind == "PRODUCER" and span.service == "orders" and not span.failed for span in spans)
     return sent and not any(span.kind == "CONSUMER" for span in spans)

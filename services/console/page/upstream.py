@@ -27,11 +27,7 @@ class Upstream:
         self._session = http_session("vshop-console", connections=32)
 
     def get(self, part: Part, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Read JSON from a part.
-
-        Raises:
-            Problem: 502, 503 or the part's 4xx, with the part as ``hop``.
-        """
+        """Read JSON. Raises Problem 502, 503 or the part's 4xx, with the part as ``hop``."""
         try:
             response = self._session.get(self._urls[part] + path, params=params, timeout=TIMEOUT_S)
         except requests.RequestException as error:
@@ -50,7 +46,7 @@ class Upstream:
 
 
 def answer_shop_errors(app: Flask) -> None:
-    """Answer errors of the shop's clients in the same way."""
+    """Answer errors of the shop's clients alike."""
 
     @app.errorhandler(ShopError)
     def _shop_error(error: ShopError) -> Response:
@@ -62,7 +58,6 @@ def answer_shop_errors(app: Flask) -> None:
 
 
 def _status(status: int | None) -> int:
-    """Translate the status of a part; None if it did not answer."""
     if status is None:
         return 503
     return status if 400 <= status < 500 else 502

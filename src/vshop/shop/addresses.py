@@ -24,7 +24,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> Addresses:
-    """Find each part's address: ``VSHOP_<NAME>_URL``, else the running embedded shop's, a port-forward's to a cluster, the default."""
+    """Find each part's address: ``VSHOP_<NAME>_URL``, else the running embedded shop's, a port-forward's, the default."""
     from vshop.runtime.kubernetes import forwards  # noqa: PLC0415 - slow to import, and `vshop --help` does not need it
     from vshop.runtime.local.shop import Shop  # noqa: PLC0415
 
