@@ -65,8 +65,8 @@ class Exercise:
     ) -> None:
         """Make the exercise.
 
-        ``place_clean_order`` orders an item and returns the trace id. ``alter_telemetry`` switches all telemetry faults off, and one
-        on.
+        ``place_clean_order`` orders an item and returns the trace id. ``alter_telemetry`` switches all telemetry faults off and
+        one on.
         """
         self._alter_telemetry = alter_telemetry
         self._place_clean_order = place_clean_order
