@@ -75,7 +75,6 @@ class Tests(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: int
     seconds: float
     outcome: str
-    """pytest's last line."""
 
 
 def warm_start(home: Path, times: int) -> Start:

@@ -31,11 +31,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     otlp_bytes: int
     resident_bytes: int
     filled_spans_per_s: float
-    """Since the previous level."""
     trace_ms: float
-    """To read its oldest trace."""
     search_ms: float
-    """To find the latest 20 traces of orders."""
     alerts_ms: float
 
 

@@ -23,7 +23,6 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     orders: int
     answered_p50_ms: float
-    """Until the 202 response."""
     answered_p99_ms: float
     handled_p50_ms: float
     """From the start of ``POST /orders`` to the end of processing, by the trace."""
@@ -39,13 +38,10 @@ class Sustained(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     spans_per_s: float
     traces_whole: int
     missing: dict[str, int]
-    """Of incomplete traces, with counts."""
     lost: dict[str, int]
-    """As exporters and observatory count."""
     answered_p50_ms: float
     answered_p99_ms: float
     cpu_ms_per_order: dict[str, float]
-    """By part."""
     resident_before_bytes: dict[str, int]
     resident_after_bytes: dict[str, int]
 

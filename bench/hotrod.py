@@ -41,7 +41,6 @@ class SideBySide(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """With one Jaeger."""
 
     jaeger_resident_bytes: int
-    """With the traces of both."""
     shop_first_trace_s: float
     """From ``vshop up --jaeger``, which starts both."""
     shop: Sustained

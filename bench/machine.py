@@ -28,7 +28,6 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     memory_bytes: int
     system: str
     load: tuple[float, float, float]
-    """Over 1, 5 and 15 minutes, before the run."""
     calibration_s: float
     """CPU seconds of a fixed loop, the best of five, before the run."""
     calibration_after_s: float = 0.0

@@ -26,7 +26,6 @@ class Sent(NamedTuple):
     trace_id: str
     order_id: str
     seconds: float
-    """Response time."""
 
 
 class RefusedError(Exception):

@@ -24,7 +24,6 @@ VARIANTS: Mapping[str, dict[str, str]] = {
     "full": {},
 }
 _SETTLE_S = 0.5
-"""Beyond the export interval."""
 USUAL_S = 0.2
 """Default interval of exports (``kit.telemetry``)."""
 _SHOPPERS = 4
@@ -37,7 +36,6 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     orders: int
     rounds: int
     cpu_ms: dict[str, dict[str, float]]
-    """By variant, then by part."""
 
     def ratio(self, variant: str) -> float:
         """Return the CPU time relative to tracing off."""

@@ -27,7 +27,6 @@ class History:
     """What Kafka and DynamoDB hold, from now on."""
 
     def __init__(self, kafka: str, dynamodb: str) -> None:
-        """Read the initial stock, and skip the records so far."""
         self._kafka, self._dynamodb = kafka, dynamodb
         self._orders: dict[str, tuple[int, int]] = {}  # item and quantity by order id, of all topics that were read
         self._initial = self._stock()

@@ -38,7 +38,6 @@ WRONG: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
     "another's name": (403, {"username": USERS[0]}, {}),  # USERS[0] names USERS[1]
     "the wrong type": (415, {}, {"Content-Type": "text/plain"}),
 }
-"""The expected status, changed fields, changed headers."""
 NO_LOGIN = {"hop": "auth-stub"}  # in place of a response's body
 ANY = 0  # in place of a status: any response is expected
 KEPT = 100_000  # maximum number of lines at /ledger
@@ -56,8 +55,6 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "ledger": ("", "File for the order log, one JSON object per line"),
     "audience": ("https://virtual-shop.local/api", "Audience of the tokens"),
 }
-"""Beside Locust's own, with default and help."""
-
 chance = random.SystemRandom()
 
 

@@ -32,9 +32,7 @@ class Accepted(_Line, frozen=True, kw_only=True, tag="accepted"):
     began: float = 0.0
     """0 if it was sent once."""
     incident: str | None = None
-    """For this order only."""
     wrong: str | None = None
-    """Why it should have been refused."""
 
 
 class Refused(_Line, frozen=True, kw_only=True, tag="refused"):
@@ -45,7 +43,6 @@ class Refused(_Line, frozen=True, kw_only=True, tag="refused"):
     incident: str | None = None
     wrong: str | None = None
     deserved: int | None = None
-    """The status that an invalid order should get."""
 
 
 class Retried(_Line, frozen=True, kw_only=True, tag="retried"):
@@ -73,7 +70,6 @@ class FileSource:
     """The log file of a local Locust."""
 
     silent = False
-    """Whether the last read failed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -38,7 +38,6 @@ class Proxy:
     """Forwards connections to a port, from another thread."""
 
     def __init__(self, target: int) -> None:
-        """Listen on a free port."""
         self.mode = Mode.OPEN
         self.refusal = b""
         self.connections = 0  # accepted so far

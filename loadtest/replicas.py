@@ -32,10 +32,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Results with one number of replicas."""
 
     replicas: int
-    """Orders, stock-updaters and partitions."""
     accepted: int
     refused: int
-    """Finally, or without an answer."""
     tried_again: int
     handled: int
     accepted_per_s: float
@@ -43,11 +41,9 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """From an order's first try until it was accepted."""
     p95_s: float
     handled_per_s: float
-    """Rate while orders came in."""
     backlog: int
     """When the last order was accepted."""
     afterwards_per_s: float | None
-    """Rate at which the backlog was handled."""
     cpu_ms: dict[str, float]
     """Per accepted order, by workload, idle time included."""
     load_average: float

@@ -104,26 +104,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     load: dict[str, Any]
     started: str
     seconds: float
-    """From the first accepted order to the last."""
     settled_seconds: float
     """Until all were handled."""
     accepted: int
     handled: int
-    """Applied to the stock, or sold out."""
     sold_out: int
     lost: int
     lost_orders: list[str]
     doubled: int
     doubled_orders: list[str]
     of_others: int
-    """Not placed by this load."""
     unseen: int
     """Upper bound of ids not seen in the table."""
     dead_letters: list[DeadLetter]
     refused: dict[str, int]
-    """By reason."""
     retried: dict[str, int]
-    """By reason."""
     unsure: int
     most_between_tries: int
     traces_whole: int
@@ -136,7 +131,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     items: list[ItemBalance]
     faults: list[Fault]
     contradictions: list[str] = []
-    """See ``history``."""
 
     @property
     def unexplained(self) -> list[Explained]:

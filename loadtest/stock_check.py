@@ -25,12 +25,10 @@ class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     accepted_orders: int
     accepted_pieces: int
     sold_out_orders: int = 0
-    """Accepted, but out of stock."""
     sold_out_pieces: int = 0
     dead_orders: int = 0
     dead_pieces: int = 0
     unsure_orders: int = 0
-    """Unanswered, but applied."""
     unsure_pieces: int = 0
     handled_orders: int
 
@@ -157,7 +155,6 @@ class AppliedOrders:
 
 
 def _new(before: list[str], now: list[str], versions: int) -> list[str]:
-    """The shortest suffix that explains the new bounded list."""
     for count in range(min(versions, len(now)) + 1):
         grown = before + now[len(now) - count :]
         if len(grown) >= len(now) and grown[len(grown) - len(now) :] == now:

@@ -49,7 +49,6 @@ class LocalSwarm:
     """A Locust process on this machine."""
 
     def __init__(self, load: Load, addresses: Addresses, folder: Path, more: list[str]) -> None:
-        """Start Locust; its logs go to a folder, ``more`` are its options, such as ``--html=FILE``."""
         folder.mkdir(parents=True, exist_ok=True)
         ledger, self._log = folder / "ledger.ndjson", folder / "locust.log"
         ledger.unlink(missing_ok=True)

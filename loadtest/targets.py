@@ -37,7 +37,6 @@ _PROXIED = {
     "telemetry": ("otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:{}"),
 }
 LINKS = tuple(_PROXIED)
-"""What the services reach through a proxy."""
 
 
 class Processes:

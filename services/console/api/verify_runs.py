@@ -51,7 +51,6 @@ class VerifyRuns:
     """Leaving the context stops the run and switches its incident off."""
 
     KEPT = 20
-    """Runs that can be read back."""
 
     def __init__(
         self, catalogue: Mapping[str, Incident], addresses: Addresses, verifier: Callable[..., BatchVerifier] = BatchVerifier

@@ -13,12 +13,9 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     services: tuple[str, ...] = ()
-    """Those that evaluate the switch."""
     scope: tuple[str, ...] = ("global", "request")
     by_item: bool = True
-    """Whether it can be limited to items."""
     trigger: str = ""
-    """As an HTTP request."""
 
     @property
     def switchable(self) -> bool:

@@ -33,7 +33,6 @@ class _Poll:
         return self._until is None or now < self._until
 
     def left(self, now: float) -> float:
-        """Until when the instance counts as alive."""
         self.alive(now)
         return now + BETWEEN_POLLS_S if self._until is None else self._until
 

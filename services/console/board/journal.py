@@ -46,7 +46,6 @@ class Journal:
     """The latest lines in memory, and all in a file, if it has one."""
 
     def __init__(self, file: Path | None = None, keep: int = 10_000) -> None:
-        """Read the latest lines from the file. Raises SettingsError."""
         self._file = file
         self._lock = threading.Lock()
         self._lines: deque[Line] = deque(maxlen=keep)

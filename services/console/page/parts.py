@@ -18,7 +18,6 @@ EVERY_S = 2.0
 TIMEOUT_S = 5.0
 """Long, because an incident may slow a part down."""
 _TIMES_FAILED = 2
-"""Failed probes in a row."""
 _BEHIND = ("kafka", "dynamodb")
 """Without HTTP; services' readiness checks name them."""
 _ANSWERS = ("ClientError", "ResourceNotFoundException")

@@ -8,7 +8,6 @@ from vshop.shop.spans import Span
 from vshop.shop.traces import Trace
 
 _Node = tuple[str, str]
-"""A name and its kind."""
 
 
 def self_times(traces: list[Trace]) -> dict[str, Any]:

@@ -36,7 +36,6 @@ class Traces:
     """The query API applies the criteria it supports; the rest is filtered here."""
 
     def __init__(self, reader: TraceReader, topic: str, read_logs: Callable[..., list[dict[str, Any]]]) -> None:
-        """``topic`` is that of new orders."""
         self.reader = reader
         self._topic = topic
         self._read_logs = read_logs
@@ -138,7 +137,6 @@ def _duration_us(trace: Trace) -> int:
 
 
 def _start_ns(trace: Trace) -> int:
-    """Of the first span that has a time; 0 if none has."""
     return next((span.start_ns for span in trace.spans if span.start_ns), 0)
 
 

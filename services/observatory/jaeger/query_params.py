@@ -75,7 +75,6 @@ _SEARCH_V3 = {
 }
 TRACE_V3 = {"startTime": ("start_time",), "endTime": ("end_time",), "rawTraces": ("raw_traces",)}
 OPERATIONS_V3 = {"service": (), "spanKind": ("span_kind",)}
-"""With their older spellings."""
 
 
 def v3(params: Params, known: Mapping[str, Sequence[str]]) -> dict[str, str]:

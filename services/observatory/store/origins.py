@@ -41,8 +41,6 @@ class Scope(msgspec.Struct, frozen=True, eq=False, weakref=True):
 
 
 class _Origins:
-    """Counts the bytes of shared scopes once."""
-
     def __init__(self) -> None:
         self._resources: weakref.WeakValueDictionary[bytes, Resource] = weakref.WeakValueDictionary()
         self._scopes: weakref.WeakValueDictionary[tuple[bytes, bytes], Scope] = weakref.WeakValueDictionary()

@@ -18,7 +18,6 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     stock: str = _DEFAULTS["stock"]
     console: str = _DEFAULTS["console"]
     traces: str = _DEFAULTS["traces"]
-    """Jaeger's query API."""
     observatory: str = _DEFAULTS["observatory"]
     """Logs, metrics and alerts as JSON. Without a Jaeger, it has Jaeger's port."""
 

@@ -10,7 +10,6 @@ from vshop.shop.addresses import Addresses
 from vshop.shop.clock import Clock
 
 EXPORTERS = ("orders", "auth-stub", "stock-updater")
-"""The services that export telemetry."""
 _UNFINISHED = {
     "requests": "requests in progress",
     "waiting": "unprocessed records",

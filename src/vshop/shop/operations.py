@@ -78,7 +78,6 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     switched_off: list[str]
     items: int
-    """Items refilled."""
     dead_letters: int
     traces: int
     log_records: int

@@ -15,8 +15,6 @@ from vshop.kit.telemetry.dialects import stable
 _KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 _STATUSES = ("UNSET", "OK", "ERROR")
 _V1_DERIVED = frozenset({"span.kind", "error", "otel.status_code", "otel.status_description"})
-"""Derived by v1 from other fields of a span."""
-
 
 _DEEPEST = 100
 """Of nested values; protobuf's own limit."""

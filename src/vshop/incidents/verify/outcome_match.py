@@ -10,7 +10,6 @@ from vshop.incidents.verify.verdict import Check
 from vshop.shop.client import Placed
 
 Stocks = Mapping[int, int]
-"""Stock by item id."""
 
 
 def answer_checks(outcome: ExpectedOutcome, orders: Sequence[Placed]) -> list[Check]:

@@ -19,8 +19,6 @@ from vshop.shop.traces import TraceError
 
 Phase = Literal["clean", "on", "trigger", "off", "recovery", "clean again"]
 OnPhase = Callable[[Phase, list[Check]], None]
-"""Called after each phase."""
-
 AUTO_OFF = "300s"
 """Limit if the verification is killed."""
 

@@ -22,7 +22,6 @@ class Check(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     evidence: dict[str, Any] = {}
 
     def __str__(self) -> str:
-        """Return the check in one line."""
         text = f"{self.what}: expected {self.expected}, seen {self.seen}"
         return f"{self.phase}: {text}" if self.phase else text
 

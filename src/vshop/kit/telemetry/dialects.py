@@ -17,7 +17,6 @@ Exceptions = Literal["event", "log", "both"]
 
 STABILITY = "OTEL_SEMCONV_STABILITY_OPT_IN"
 OPT_IN: Mapping[Form, str] = {"old": "old", "dup": "http/dup,database/dup", "stable": "http,database"}
-"""A value of the variable for each form."""
 _EXCEPTION_SIGNAL = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"
 
 SPELLINGS: Mapping[str, dict[str, str]] = {

@@ -64,7 +64,6 @@ class _NoPropagator(TextMapPropagator):
 
     @property
     def fields(self) -> set[str]:
-        """No header."""
         return set()
 
 

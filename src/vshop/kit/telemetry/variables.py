@@ -20,8 +20,6 @@ DESTINATIONS = ("OTEL_EXPORTER_OTLP_", *(f"OTEL_{signal}_EXPORTER" for signal in
 TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 """The shop's store heeds it too: it adds deltas up."""
 PROTOCOLS = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http", "http/json": "otlp_json_http"}
-"""The exporter of each."""
-
 _BUILT_IN: dict[str, set[str]] = {
     "exporter": {"otlp", "console", "none", "otlp_proto_http", "otlp_redacted"},
     "opentelemetry_propagator": {"tracecontext", "baggage", "none", "xray", "xray-lambda"},
@@ -45,7 +43,6 @@ _PACKAGES = {
     "ottrace": "opentelemetry-propagator-ot-trace",
     "xray": "opentelemetry-sdk-extension-aws",
 }
-"""Of components that the specification names."""
 _CONFIG_FILES = ("OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE")
 _QUEUES = {"OTEL_BSP": "16384", "OTEL_BLRP": "16384"}
 _BATCH = "512"

@@ -25,7 +25,6 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     """Name and tag. If empty, an image is built."""
     image_loader: str = ""
-    """Command that loads an image; its name becomes the last argument."""
     volume_permissions: bool = False
     """Open each volume as root, for clusters that ignore fsGroup."""
     ports: dict[str, int] = {}

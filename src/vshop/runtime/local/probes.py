@@ -29,7 +29,6 @@ class UrlStatus(TypedDict):
     reached: bool
     ready: bool
     seen: str
-    """The failing checks, or the connection error."""
 
 
 class ReachableShop(TypedDict):

@@ -11,12 +11,10 @@ class Started(NamedTuple):
 
     addresses: Mapping[str, str]
     details: Mapping[str, Any]
-    """For programs."""
     rows: Mapping[str, str] = {}
     """For people, by label."""
     notes: tuple[str, ...] = ()
     already: bool = False
-    """Whether the shop was running before."""
 
 
 class Ended(NamedTuple):
@@ -24,7 +22,6 @@ class Ended(NamedTuple):
 
     found: bool
     text: str
-    """One sentence for people."""
 
 
 class Mode(Protocol):

@@ -21,7 +21,6 @@ class Part(NamedTuple):
     ports: Mapping[str, int]
     """The shop's own programs read ``SHOP_<NAME>_PORT``."""
     url: str
-    """Template of the address for users."""
     variables: Mapping[str, str] = {}
     """Templates of what points other parts to this one."""
     module: str = ""
@@ -91,8 +90,6 @@ _BESIDE_JAEGER = Part(
     {**_NO_GRPC, "SHOP_OTLP_PORT": "{query}", "SHOP_OBSERVATORY_URL": "http://127.0.0.1:{query}"},
     "observatory",
 )
-"""With one port for signals and queries."""
-
 PUBLISHED = {
     "orders": ("orders", _DEFAULTS.orders_port),
     "auth": ("auth-stub", _DEFAULTS.auth_port),

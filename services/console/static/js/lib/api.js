@@ -1,6 +1,3 @@
-/** Requests to the console. */
-
-/** An error response. */
 export class ApiError extends Error {
   constructor(status, body) {
     super(body?.detail || `The console answered ${status}.`);

@@ -1,5 +1,3 @@
-/** Maps addresses to pages. */
-
 import { isOutage } from './api.js';
 import { announce, failure, fill, h } from './dom.js';
 
@@ -20,7 +18,6 @@ export function page(path, title, nav, load) {
   routes.push({ path, title, nav, load, names, pattern });
 }
 
-/** Navigate to an address. */
 export function go(address, { replace = false } = {}) {
   history[replace ? 'replaceState' : 'pushState'](null, '', address);
   return draw();
@@ -31,7 +28,6 @@ export function remember(address) {
   history.replaceState(null, '', address);
 }
 
-/** Draw the page of the current address. */
 export async function draw(first = false) {
   leaving.abort();
   leaving = new AbortController();

@@ -8,7 +8,6 @@ import { go } from '../lib/router.js';
 import { shade } from '../lib/services.js';
 import { tree } from '../trace/tree.js';
 
-/** Draw the page. */
 export async function compare(root, { query, signal }) {
   const [a, b] = await choose(query, signal);
   root.append(await form(a, b, signal));

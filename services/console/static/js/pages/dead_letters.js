@@ -6,7 +6,6 @@ import { plural, short } from '../lib/format.js';
 import { parsed } from '../trace/payload.js';
 import { mark } from '../lib/services.js';
 
-/** Draw the page. */
 export async function deadLetters(root, { signal }) {
   const names = await getShopInfo();
   const list = h('section', { 'aria-label': 'List of dead letters' });

@@ -1,10 +1,7 @@
-/** The incidents with their switches. */
-
 import { every, get, put, query as asQuery, remove } from '../lib/api.js';
 import { announce, field, fill, h, select, staleness } from '../lib/dom.js';
 import { ago } from '../lib/format.js';
 
-/** Draw the page. */
 export async function incidents(root, { signal }) {
   const now = h('section.card.now', { 'aria-labelledby': 'now-title' });
   const list = h('div.incidents');

@@ -7,7 +7,6 @@ import { remember } from '../lib/router.js';
 import { searchForm } from './search_form.js';
 import { chip, shade } from '../lib/services.js';
 
-/** Draw the page. */
 export async function selfTime(root, { query, signal }) {
   const results = h('div');
   const ids = query.get('ids');

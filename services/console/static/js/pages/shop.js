@@ -9,7 +9,6 @@ import { mark } from '../lib/services.js';
 /** Orders placed since the page was opened, newest first. */
 const placed = [];
 
-/** Draw the page. */
 export async function shop(root, { query, signal }) {
   const names = await getShopInfo();
   const incidents = await get('/api/incidents', signal).catch(() => ({ incidents: [] }));

@@ -13,7 +13,6 @@ const TIMEOUT_MS = 6000;
 const MOST_ERRORS = 20;
 const MOST_LOGGED = 20; // traces whose logs are read
 
-/** Draw the page. */
 export async function tracePage(root, { params, signal }) {
   const names = await getShopInfo();
   const trace = await read(params.id, root, signal);

@@ -13,7 +13,6 @@ export function parsed(value) {
   }
 }
 
-/** Make an indented block of a value. */
 export function payload(value) {
   const data = parsed(value);
   if (data === undefined) return h('pre.payload', { tabindex: '0' }, String(value));

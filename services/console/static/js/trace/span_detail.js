@@ -1,5 +1,3 @@
-/** The details of a span. */
-
 import { get, query } from '../lib/api.js';
 import { fill, h } from '../lib/dom.js';
 import { clock, duration, short } from '../lib/format.js';
@@ -20,9 +18,7 @@ const NAMES = {
 
 /**
  * Draw a span.
- * @param {object} span
  * @param {Array} spans of the trace, to name linked spans
- * @param {AbortSignal} signal
  */
 export function spanDetail(span, spans, signal) {
   const failed = span.status === 'ERROR';
