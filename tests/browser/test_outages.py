@@ -1,5 +1,3 @@
-"""The page says which part is down, since when and what to do, and recovers by itself."""
-
 import re
 
 import pytest

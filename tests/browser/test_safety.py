@@ -1,5 +1,3 @@
-"""Orders cannot inject scripts, and other web pages cannot use the console."""
-
 import re
 
 import pytest

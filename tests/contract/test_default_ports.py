@@ -1,5 +1,3 @@
-"""The compose file and the manifests use the ports of the table in ``vshop.runtime.model.parts``."""
-
 import re
 
 import msgspec

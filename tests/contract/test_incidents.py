@@ -1,5 +1,3 @@
-"""The catalogue, the code and the documents agree: each incident has its file, its site, its page."""
-
 import json
 import re
 import subprocess

@@ -1,5 +1,3 @@
-"""The Makefile's help, and the variables of a nested make."""
-
 import os
 import re
 import subprocess

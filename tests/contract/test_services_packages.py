@@ -1,5 +1,3 @@
-"""The packages that a shop installs for its services are those of constraints.txt, and complete."""
-
 import re
 import tomllib
 from contextlib import suppress

@@ -1,5 +1,3 @@
-"""Every test file has a place in the order, and every marker a description."""
-
 import re
 import subprocess
 import tomllib

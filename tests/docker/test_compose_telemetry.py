@@ -1,5 +1,3 @@
-"""The shop in containers with another telemetry mode than ``sdk``."""
-
 import json
 import os
 import subprocess

@@ -1,5 +1,3 @@
-"""The trace of an order, read from the real Jaeger, with real Kafka and DynamoDB Local behind it."""
-
 import json
 
 import pytest

@@ -1,5 +1,3 @@
-"""Every command on a page runs, and prints the output on the page."""
-
 import ast
 import importlib.util
 import re

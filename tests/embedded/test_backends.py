@@ -1,5 +1,3 @@
-"""Kafka and moto as a shop starts and stops them."""
-
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -1,5 +1,3 @@
-"""One incident file serves every dialect: the spelling of attributes, and where exceptions are recorded."""
-
 import pytest
 import requests
 

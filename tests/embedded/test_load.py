@@ -1,5 +1,3 @@
-"""A short load on a real shop: the report is right, and finds lost and doubled orders."""
-
 import contextlib
 import json
 import os

@@ -1,5 +1,3 @@
-"""What a newcomer types, against a running shop."""
-
 import os
 import re
 import subprocess

@@ -1,5 +1,3 @@
-"""A shop without payloads on spans, and with tokens that expire after two seconds."""
-
 import pytest
 
 from vshop.runtime.local.shop import Shop

@@ -1,5 +1,3 @@
-"""What an order leaves besides its trace: the stock, the metrics, the logs."""
-
 import time
 
 TOPIC = "queuing.retail_site.new_orders"

@@ -1,5 +1,3 @@
-"""A shop whose services do not set up OpenTelemetry's SDK: it works, and no secret leaves it."""
-
 import re
 import secrets
 from collections.abc import Iterator

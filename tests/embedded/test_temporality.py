@@ -1,5 +1,3 @@
-"""Services that send their metrics as deltas have the same figures as with cumulative points."""
-
 import time
 from collections.abc import Iterator
 from pathlib import Path

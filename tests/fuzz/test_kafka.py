@@ -1,5 +1,3 @@
-"""Arbitrary records on the topic are handled or dead-lettered once, and the orders between them are handled."""
-
 import uuid
 
 import pytest

@@ -1,5 +1,3 @@
-"""What the overlays say of every workload, without a cluster."""
-
 import re
 
 import pytest

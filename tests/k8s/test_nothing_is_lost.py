@@ -1,5 +1,3 @@
-"""Any pod may end in any way under load: the stock then matches the accepted orders exactly."""
-
 import secrets
 import threading
 from collections import Counter

@@ -1,5 +1,3 @@
-"""More replicas measured on a cluster, by shoppers inside it."""
-
 import json
 import os
 import subprocess

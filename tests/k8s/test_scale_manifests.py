@@ -1,5 +1,3 @@
-"""What the overlays `scale` and `aws` add, without a cluster."""
-
 import pytest
 
 

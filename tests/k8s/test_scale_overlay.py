@@ -1,5 +1,3 @@
-"""The overlay ``scale`` on a cluster with KEDA: consumers come with the lag, and nothing is lost when a broker goes."""
-
 import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

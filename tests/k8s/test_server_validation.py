@@ -1,5 +1,3 @@
-"""The cluster accepts the manifests: known fields, allowed values, no violated policy."""
-
 import subprocess
 
 import pytest

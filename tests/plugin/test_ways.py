@@ -1,5 +1,3 @@
-"""Options of a session's shop, containers on a fake Docker, and shared resources."""
-
 import os
 import subprocess
 import sys

@@ -1,5 +1,3 @@
-"""On a machine without a container engine the container tests are skipped, and pytest exits with 0."""
-
 import os
 import socket
 import subprocess

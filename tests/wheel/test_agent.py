@@ -1,5 +1,3 @@
-"""The agent of another vendor, from the package registry, instruments the services."""
-
 import http.server
 import sys
 import threading

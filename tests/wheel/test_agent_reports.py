@@ -1,5 +1,3 @@
-"""Other vendors' agents, from the package registry: what the report shows of their spans, while every outcome holds."""
-
 import sys
 
 import pytest

@@ -1,5 +1,3 @@
-"""The wheel beside other OpenTelemetry releases: it can be installed, and its services run."""
-
 import json
 import sys
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Metadata and content of the wheel and the source distribution."""
-
 import os
 import re
 import subprocess

@@ -1,5 +1,3 @@
-"""A service that cannot start says why in a sentence."""
-
 import json
 import os
 import subprocess

@@ -1,5 +1,3 @@
-"""Packages for the services: when they are needed, how they are installed, and what a failure says."""
-
 import sys
 from importlib.metadata import PackageNotFoundError
 

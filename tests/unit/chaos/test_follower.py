@@ -1,5 +1,3 @@
-"""How a follower talks to what it follows: servers that are no chaos board, and none at all."""
-
 import json
 import threading
 import time

@@ -1,5 +1,3 @@
-"""Requests of the page when a service refuses or is unreachable."""
-
 import pytest
 
 from console.app import create_app, install_page, shop_addresses

@@ -1,5 +1,3 @@
-"""The golden corpus: complete, of this version, without traces of the recording machine."""
-
 import zipfile
 
 import pytest

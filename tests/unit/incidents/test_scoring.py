@@ -1,5 +1,3 @@
-"""Scores: RCAEval's measures, by service, component, error type and culprit span."""
-
 import pytest
 
 from vshop.incidents import UnknownIncidentError

@@ -1,5 +1,3 @@
-"""A connection is used again while it is fresh, and not when its server may be about to close it."""
-
 import socket
 import threading
 from collections.abc import Iterator

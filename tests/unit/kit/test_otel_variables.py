@@ -1,5 +1,3 @@
-"""Values of ``OTEL_*`` variables that are refused, and those that take telemetry away."""
-
 import pytest
 
 from vshop.kit.settings import SettingsError

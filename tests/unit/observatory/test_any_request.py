@@ -1,5 +1,3 @@
-"""Any valid OTLP request is stored without a crash, and each span is stored or reported."""
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

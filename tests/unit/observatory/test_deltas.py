@@ -1,5 +1,3 @@
-"""Sums and histograms that are sent as deltas are added up when they are received."""
-
 import json
 
 import pytest

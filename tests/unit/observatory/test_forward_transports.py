@@ -1,5 +1,3 @@
-"""The transports for HTTP, gRPC and files, against real servers and files."""
-
 import http.server
 import json
 import ssl

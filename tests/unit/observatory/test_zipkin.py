@@ -1,5 +1,3 @@
-"""Zipkin's v2 JSON on ``/api/v2/spans``, mapped as the Collector's receiver maps it."""
-
 import pytest
 
 SPAN = {

@@ -1,5 +1,3 @@
-"""If auth is away, slow or returns nonsense, nothing is ordered and the problem names the hop."""
-
 import socket
 import threading
 

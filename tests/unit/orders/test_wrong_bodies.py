@@ -1,5 +1,3 @@
-"""A body that is no order is refused, naming the field, and nothing reaches Kafka."""
-
 import json
 
 import pytest

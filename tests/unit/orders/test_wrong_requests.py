@@ -1,5 +1,3 @@
-"""Method, media type and size are checked before anything is read or asked."""
-
 import http.client
 import socket
 

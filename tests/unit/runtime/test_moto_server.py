@@ -1,5 +1,3 @@
-"""The stand-in for DynamoDB keeps what it has acknowledged, in its file of tables and its write-ahead log."""
-
 import errno
 import json
 import os

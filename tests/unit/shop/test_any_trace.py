@@ -1,5 +1,3 @@
-"""Any valid OTLP trace is read and drawn: each span once, or counted as hidden, in bounded time."""
-
 import io
 import random
 from collections.abc import Callable

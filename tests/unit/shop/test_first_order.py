@@ -1,5 +1,3 @@
-"""The first order, where the services do not trace themselves: it is judged by the stock."""
-
 import re
 from types import SimpleNamespace
 

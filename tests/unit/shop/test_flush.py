@@ -1,5 +1,3 @@
-"""When flushing a shop's services makes its telemetry complete, and why it may not."""
-
 import pytest
 
 from vshop.shop.addresses import Addresses

@@ -1,5 +1,3 @@
-"""What could not be handled keeps its value, its headers and its trace, and is replayed into the stock once."""
-
 import pytest
 from opentelemetry import baggage, context, trace
 

@@ -1,5 +1,3 @@
-"""An order is applied with one conditional write, whoever else writes."""
-
 import threading
 
 import msgspec

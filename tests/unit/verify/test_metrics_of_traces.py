@@ -1,5 +1,3 @@
-"""A metric's move among other orders: what was measured in the trigger's traces, as the exemplars say."""
-
 import msgspec
 import pytest
 

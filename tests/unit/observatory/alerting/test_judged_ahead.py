@@ -1,5 +1,3 @@
-"""Alerts as of a later time, and of single traces, as a verification requests them."""
-
 import pytest
 
 START_S = 1_790_000_000
