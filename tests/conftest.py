@@ -1,5 +1,3 @@
-"""What all tests share: a clean environment, a home folder, and shops that are started once for many files."""
-
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note which files use a kept shop, now that ``-m`` and ``-k`` have selected."""
     session.config.stash[USERS] = kept_shops.users(session.items)
 
 
@@ -113,7 +110,6 @@ def budget(request: pytest.FixtureRequest) -> Budget:
 
 
 REQUIRED = {"engine": "VSHOP_REQUIRE_DOCKER", "browser": "VSHOP_REQUIRE_BROWSER"}
-"""Variables that turn the skips of tests with this marker into failures."""
 
 
 @pytest.hookimpl(wrapper=True)

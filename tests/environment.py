@@ -1,5 +1,3 @@
-"""Keeps the settings of the user's shell away from the tests."""
-
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

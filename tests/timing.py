@@ -1,5 +1,3 @@
-"""Limits in seconds that also hold on a slow or busy machine."""
-
 import time
 
 from bench.machine import spin

@@ -1,5 +1,3 @@
-"""A browser on the shared shop. A page fails its test on script errors and on requests to other origins."""
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -54,7 +54,6 @@ def test_every_marker_is_described(root):
     ids=str,
 )
 def test_a_tier_passes_when_its_runs_pass(monkeypatch, statuses, status):
-    """A run without a selected test passes, if another run has one."""
     commands = []
 
     def run(command, **_options):

@@ -1,5 +1,3 @@
-"""The engine, the real servers as containers, and a shop of processes on them."""
-
 import secrets
 import threading
 from collections import Counter
@@ -36,8 +34,6 @@ def engine() -> Iterator[docker.DockerClient]:
 
 
 class Server(NamedTuple):
-    """A running container, and its loopback ports, which stay the same after a restart."""
-
     container: Any
     ports: tuple[int, ...]
 
@@ -109,7 +105,6 @@ Started = Callable[..., Shop]
 
 @pytest.fixture(scope="session")
 def on_servers(kafka: Server, dynamodb: Server, jaeger: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """Run the services as processes on the containers, with their own topic, group and table."""
     begun: list[Shop] = []
 
     def start(**env: str) -> Shop:

@@ -1,5 +1,3 @@
-"""Where the servers of embedded mode and the real ones differ: exactly as docs/backends.md says."""
-
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path

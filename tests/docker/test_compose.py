@@ -66,7 +66,6 @@ def client(addresses: Addresses) -> ShopClient:
 
 @pytest.fixture(scope="module")
 def attached(env, addresses: Addresses) -> dict[str, str]:
-    """Variables with which every command finds this shop."""
     return env | {f"VSHOP_{name.upper()}_URL": getattr(addresses, name) for name in Addresses.__struct_fields__}
 
 

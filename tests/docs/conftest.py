@@ -39,7 +39,6 @@ class Reader:
         }
 
     def type(self, commands: list[str]) -> list[tuple[int, str]]:
-        """Run commands in order; return each one's exit status and output, with the default ports in addresses."""
         said = []
         for command in commands:
             typed = self._own_ports(command)

@@ -38,7 +38,6 @@ NOT_RUN = {
 
 @pytest.mark.parametrize("block", [one for one in RUN if one.language == "console"], ids=str)
 def test_a_page_shows_what_happens(reader, block):
-    """A command without output on the page must succeed."""
     steps = pages.steps(block)
     if block.before:
         reader.type(block.before.split("; "))

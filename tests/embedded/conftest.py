@@ -1,5 +1,3 @@
-"""The real shop, and clients of it."""
-
 import json
 import secrets
 from collections.abc import Callable, Iterator

@@ -130,7 +130,6 @@ def test_keep(options: Options):
 
 @pytest.mark.slow
 def test_keep_after_a_crash(options: Options):
-    """Orders and stock are kept; without its file, a message says that the stock is missing."""
     crashed = Shop.start(options)
     produce(crashed, 5)
     client(crashed).create_table(**TABLE)

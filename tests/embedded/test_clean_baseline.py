@@ -19,8 +19,6 @@ WARN = 13  # https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-sev
 
 
 class Exported:
-    """Everything that the observatory of a shop receives, from its first byte, also what a reset deletes."""
-
     def __init__(self, shop: ShopProcess, folder: Path) -> None:
         self.shop = shop
         self._folder = folder
@@ -87,7 +85,6 @@ def test_a_reset_is_clean(exported: Exported):
     ],
 )
 def test_the_restart_of_an_idle_part_is_clean(exported: Exported, part: str):
-    """DynamoDB keeps its table when it is stopped in order."""
     before = exported.shop.client.item(1)
     assert exported.shop.shop is not None
 

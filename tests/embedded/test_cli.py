@@ -107,7 +107,6 @@ def test_dlq_lists_shows_and_replays(vshop: Vshop, shop, client, eventually):
 
 
 def test_a_replay_ends_when_the_order_is_in_the_stock(vshop: Vshop, client):
-    """It fails while the cause is there, then succeeds; a third replay sends nothing."""
     before = client.item(6)["stock"]
     assert vshop("chaos", "on", "stock-put-missing-key").returncode == 0
     try:

@@ -53,7 +53,6 @@ def test_report_of_a_load_without_losses(shop: Shop, tmp_path: Path):
 
 
 def test_an_order_that_counts_twice_is_found(shop: Shop):
-    """Each order is delivered twice while the check for it is off."""
     status, report = end(begin(shop, "--rate=4", "--wrong-share=0", "--chaos-share=1", "--chaos=stock-double-decrement"))
 
     assert (status, report["ok"]) == (1, False)
@@ -72,7 +71,6 @@ def test_dead_letters_are_neither_lost_nor_handled(shop: Shop):
 
 
 def test_a_stock_that_changed_behind_its_back_is_found(shop: Shop, client: ShopClient, eventually):
-    """Another client's write takes five pieces."""
     before = client.item(1)["version"]
     load = begin(shop, "--rate=8")
     eventually(lambda: client.item(1)["version"] > before, 60)

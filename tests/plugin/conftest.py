@@ -1,5 +1,3 @@
-"""Runs pytest inside pytest, as a user of the plugin would, in a folder outside this checkout."""
-
 from collections.abc import Callable
 
 import pytest

@@ -1,5 +1,3 @@
-"""Unit tests run in one process: a test here that starts another one fails."""
-
 import sys
 from collections.abc import Iterator
 from typing import Any

@@ -1,5 +1,3 @@
-"""The built wheel in its own virtual environment, without this checkout."""
-
 import os
 import subprocess
 import sys

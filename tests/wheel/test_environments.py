@@ -16,7 +16,6 @@ OLDEST = ["opentelemetry-distro==0.61b0", *(f"opentelemetry-instrumentation-{nam
 
 
 def install(wheel: Path, proxies: dict[str, str], folder: Path, *more: str) -> Installed:
-    """Install the wheel with other packages, and with the newest versions of everything else."""
     python = folder / "venv" / "bin" / "python"
     uv(proxies, "venv", "--quiet", "--seed", "--python", sys.executable, str(folder / "venv"))
     uv(proxies, "pip", "install", "--quiet", "--python", str(python), str(wheel), *more)

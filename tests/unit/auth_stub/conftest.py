@@ -1,5 +1,3 @@
-"""The auth-stub application, without a network, and tokens of every wrong kind."""
-
 import time
 from collections.abc import Callable
 from typing import Any

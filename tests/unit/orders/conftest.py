@@ -1,5 +1,3 @@
-"""The orders application over the real auth-stub and a Kafka that is a list."""
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -137,8 +135,6 @@ def traced() -> Callable[[], Any]:
 
 @pytest.fixture
 def refused(shop: Shop) -> Callable[..., dict[str, Any]]:
-    """Check that an answer is a problem of this status after which nothing was ordered; returns its body."""
-
     def check(response: TestResponse, status: int, of: Shop = shop) -> dict[str, Any]:
         problem = response.get_json()
         assert (response.status_code, response.mimetype) == (status, "application/problem+json"), response.text

@@ -1,5 +1,3 @@
-"""Orders, a table that is a dict, and librdkafka's own mock broker."""
-
 from collections.abc import Callable, Iterator
 
 import pytest

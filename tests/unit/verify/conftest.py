@@ -1,5 +1,3 @@
-"""A shop in memory, whose orders change spans, logs, metrics and stock after a short delay on a fake clock."""
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType

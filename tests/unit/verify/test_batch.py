@@ -45,7 +45,6 @@ def breaks(shop, broken):
 
 
 def test_in_sequence_the_final_clean_run_is_the_first_of_the_next_incident(verifier, three, shop):
-    """The first incident takes three orders, the others two each."""
     verdicts = list(verifier.in_sequence(three))
 
     assert [verdict.failed for verdict in verdicts] == [[], [], []]
@@ -89,8 +88,6 @@ def test_global_incidents_are_verified_last_and_alone(verifier, make_incident, p
 
 @pytest.fixture
 def slow_in_parallel(shop, broken):
-    """Return a function that lets an alert about slow orders fire for the first orders while the incident is on."""
-
     def set_up(count):
         effects = itertools.chain(itertools.repeat(broken._replace(firing=("order-slow",)), count), itertools.repeat(broken))
         place = shop.place_order

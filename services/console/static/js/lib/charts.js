@@ -1,5 +1,3 @@
-/** Time series charts, with uPlot. */
-
 import { h } from './dom.js';
 import { colour } from './theme.js';
 

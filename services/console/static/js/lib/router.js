@@ -71,7 +71,6 @@ export function redrawFailed() {
   if (failed) draw(true);
 }
 
-/** Draw the navigation and the page, and handle links within it. */
 export function start() {
   fill(document.getElementById('nav'), routes.filter((route) => route.nav).map((route) => h('a', { href: route.path }, route.nav)));
   addEventListener('popstate', () => draw());

@@ -1,5 +1,3 @@
-/** Service names with colours, and status marks. */
-
 import { h } from './dom.js';
 
 const KNOWN = ['orders', 'auth-stub', 'stock-updater'];

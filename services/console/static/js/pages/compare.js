@@ -1,5 +1,3 @@
-/** Compares two orders: spans that only one of them has, and the differences in the others. */
-
 import { get, query as asQuery, getShopInfo } from '../lib/api.js';
 import { field, fill, h } from '../lib/dom.js';
 import { clock, duration, short } from '../lib/format.js';

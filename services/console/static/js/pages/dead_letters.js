@@ -1,5 +1,3 @@
-/** Lists the dead letters, and puts them back on the topic of new orders. */
-
 import { every, get, getShopInfo, post } from '../lib/api.js';
 import { announce, failure, fill, h, staleness } from '../lib/dom.js';
 import { plural, short } from '../lib/format.js';

@@ -1,5 +1,3 @@
-/** Exercises: an incident is on whose name is hidden, and the user submits a diagnosis. */
-
 import { get, post, remove } from '../lib/api.js';
 import { announce, failure, field, fill, h, select } from '../lib/dom.js';
 import { ago, plural } from '../lib/format.js';

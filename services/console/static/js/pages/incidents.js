@@ -74,7 +74,6 @@ function summary(root, all, load) {
   if (focused && on.length) off.focus();
 }
 
-/** Do a task and write its result beside the control. */
 async function report(result, what, task, load) {
   fill(result, h('span.note', {}, 'Waiting for the services …'));
   try {
@@ -153,7 +152,6 @@ function answer(one) {
     one.rollback && h('p', {}, h('strong', {}, 'Recovery: '), one.rollback));
 }
 
-/** The telemetry faults: the order is fine, its telemetry is not. */
 async function telemetryFaults(root, signal) {
   const { faults } = await get('/api/telemetry-faults', signal);
   if (!root.querySelector('ul')) {

@@ -1,5 +1,3 @@
-/** Business figures from the services' metrics, and alerts. */
-
 import { alertTable } from './alerts.js';
 import { every, get } from '../lib/api.js';
 import { chart } from '../lib/charts.js';

@@ -1,5 +1,3 @@
-/** The service map: calls between services, topics and tables, with rate, errors and latency. */
-
 import * as dagre from '../../vendor/dagre/dagre.esm.js';
 import { every, get, query as asQuery } from '../lib/api.js';
 import { field, fill, h, select, staleness, svg } from '../lib/dom.js';

@@ -1,5 +1,3 @@
-/** Self time by service and operation, over selected orders. */
-
 import { get, isOutage, query as asQuery } from '../lib/api.js';
 import { failure, fill, h } from '../lib/dom.js';
 import { duration, plural } from '../lib/format.js';

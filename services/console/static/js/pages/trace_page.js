@@ -1,5 +1,3 @@
-/** A trace: its errors, its waterfall, and the details of the selected span. */
-
 import { get, pause, getShopInfo } from '../lib/api.js';
 import { fill, h } from '../lib/dom.js';
 import { clock, duration, plural, short } from '../lib/format.js';

@@ -1,5 +1,3 @@
-/** Formats payloads: indented JSON with keys and values in different colours. */
-
 import { h } from '../lib/dom.js';
 
 /** Parse an attribute that is a JSON object or list; undefined for others. */

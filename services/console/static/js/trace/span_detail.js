@@ -49,7 +49,6 @@ function rank(name) {
   return place < 0 ? 9 : place;
 }
 
-/** Draw an exception with its message and stack trace. */
 export function exception(event) {
   const { 'exception.type': type, 'exception.message': message, 'exception.stacktrace': stack } = event.attributes;
   return h('section.exception', {}, h('h3', {}, h('span.mark.bad', {}, '✖ '), String(type || 'exception')), message !== undefined && message !== '' && h('p', {}, asText(message)),

@@ -30,7 +30,6 @@ export function place(spans) {
   return { rows, roots, below, notes: notes(repeated, cyclic.size) };
 }
 
-/** Return the rows of a waterfall. */
 export function tree(spans) {
   return place(spans).rows;
 }
