@@ -1,4 +1,4 @@
-"""``python -m bench``: measures the shop on this machine, section by section."""
+"""Measures the shop: ``python -m bench``."""
 
 import contextlib
 import shutil
@@ -53,7 +53,7 @@ QUICK = Extent(1, 1, 40, 200, 8, 5, ["auth-token-expired", "stock-put-missing-ke
 
 
 class Programs(NamedTuple):
-    """Paths of the programs to compare with; None if not installed."""
+    """Of programs to compare with; None if not installed."""
 
     jaeger: Path | None
     hotrod: Path | None

@@ -1,4 +1,4 @@
-"""Measures how long commands take: ``vshop up``, switches, ``vshop verify``, finding a culprit span, and the test tiers."""
+"""Measures how long commands take."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     seconds: list[float]
     cpu_seconds: dict[str, float]
-    """CPU seconds by part, of the start that used least; ``vshop up`` itself is ``command``."""
+    """By part, of the start that used least; ``vshop up`` itself is ``command``."""
 
     @property
     def median_s(self) -> float:
@@ -45,7 +45,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Switching(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """``PUT`` and ``DELETE /chaos/<id>``, which answer once all services concerned have acknowledged."""
+    """``PUT`` and ``DELETE /chaos/<id>``."""
 
     times: int
     p50_ms: float
@@ -61,7 +61,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Culprit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Time from the end of a broken order's processing until a test has its culprit span."""
+    """From the end of a broken order's processing until a test has its culprit span."""
 
     times: int
     p50_ms: float
@@ -69,24 +69,23 @@ class Culprit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Tests(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A make target that runs tests."""
+    """A make target."""
 
     target: str
     status: int
     seconds: float
     outcome: str
-    """pytest's last line."""
 
 
 def warm_start(home: Path, times: int) -> Start:
-    """Start with all files downloaded and with Kafka's start cache."""
+    """Start with all files and Kafka's start cache."""
     if not cache_file().exists():
         subprocess.run([sys.executable, "-m", "vshop.runtime.local.aot"], timeout=600, check=True)
     return _starts(home, {}, times)
 
 
 def cold_start(home: Path, times: int) -> Start:
-    """Start with a cache folder that holds only Kafka's files, as on a first start."""
+    """Start with only Kafka's files in the cache, as on a first start."""
     KAFKA.ensure(silent)
     cache = home / "fresh-cache"
     shutil.copytree(KAFKA.folder(), cache / KAFKA.folder().name, dirs_exist_ok=True)
@@ -121,7 +120,7 @@ def _children_cpu() -> float:
 
 
 def switching(client: ShopClient, times: int) -> Switching:
-    """Switch an incident on and off this many times."""
+    """Switch an incident on and off."""
     seconds = []
     for _ in range(times):
         for turn in (client.switch_on, client.switch_off):
@@ -132,7 +131,7 @@ def switching(client: ShopClient, times: int) -> Switching:
 
 
 def culprit(home: str, times: int) -> Culprit:
-    """Break this many orders of the shop at `home`, and find the culprit span of each as a test does."""
+    """Break orders, and find each culprit span as a test does."""
     milliseconds = []
     with open_shop(Wanted(home=home)) as process:
         shop = VirtualShop(process)
@@ -149,7 +148,7 @@ def culprit(home: str, times: int) -> Culprit:
 
 
 def verification(home: str, incidents: list[str], *, parallel: bool = False) -> Verification:
-    """Run ``vshop verify`` for these incidents, or for all if the list is empty."""
+    """Run ``vshop verify``, for all incidents by default."""
     command = [*_VSHOP, "verify", "--json", *(["--parallel"] if parallel else []), *incidents]
     began = time.perf_counter()
     ran = subprocess.run(command, env=os.environ | {"VSHOP_HOME": home}, capture_output=True, timeout=_VERIFY_S, check=False)
@@ -159,7 +158,7 @@ def verification(home: str, incidents: list[str], *, parallel: bool = False) -> 
 
 
 def tests(target: str) -> Tests:
-    """Run a make target such as ``test-quick``, with everything installed already."""
+    """Run a target such as ``test-quick``."""
     began = time.perf_counter()
     ran = subprocess.run(["make", target], cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     outcome = next((line for line in reversed(ran.stdout.splitlines()) if " in " in line), "no outcome")

@@ -1,7 +1,4 @@
-"""Measures the observatory while it holds a thousand to a hundred thousand orders.
-
-Placing so many orders would take an hour and measure the services. So the spans of one real order are sent again, with new ids.
-"""
+"""Measures the observatory with a thousand to a hundred thousand orders: one order's spans, sent again with new ids."""
 
 import base64
 import json
@@ -23,34 +20,24 @@ from vshop.shop.client import ShopClient
 
 _BATCH = 100
 ROOMY = {"SHOP_STORE_MAX_SPANS": "1000000", "SHOP_STORE_MAX_BYTES": "4000000000"}
-"""Limits for a hundred thousand orders; the default limits would evict the oldest."""
+"""The default limits would evict the oldest."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Size and response times of the observatory while it holds this many orders."""
+    """Size and response times at one level."""
 
     orders: int
     spans: int
     otlp_bytes: int
     resident_bytes: int
     filled_spans_per_s: float
-    """Rate at which it accepted spans since the previous level."""
     trace_ms: float
-    """To read its oldest trace."""
     search_ms: float
-    """To find the latest 20 traces of orders."""
     alerts_ms: float
 
 
 def grow(shop: Shop, addresses: Addresses, trace_id: str, levels: list[int]) -> list[Held]:
-    """Fill the observatory of a shop with the settings ``ROOMY``, and measure it at each level.
-
-    Args:
-        shop: the shop.
-        addresses: its addresses.
-        trace_id: a complete trace of an order.
-        levels: numbers of orders, ascending.
-    """
+    """Fill an observatory with the settings ``ROOMY`` from one trace, and measure it at each level of orders, ascending."""
     url = shop.addresses["otlp"] + "/v1/traces"
     session = http_session("bench")
     template = _template(session, addresses, trace_id)
@@ -81,7 +68,6 @@ def _counts(client: ShopClient) -> dict[str, int]:
 
 
 def _template(session: requests.Session, addresses: Addresses, trace_id: str) -> ExportTraceServiceRequest:
-    """Read a trace as it was sent."""
     answer = session.get(f"{addresses.traces}/api/v3/traces/{trace_id}", timeout=30)
     answer.raise_for_status()
     content = json.loads(answer.content, object_hook=_base64_ids)
@@ -91,13 +77,13 @@ def _template(session: requests.Session, addresses: Addresses, trace_id: str) ->
 
 
 def _base64_ids(item: dict[str, Any]) -> dict[str, Any]:
-    """Convert ids from hexadecimal digits, as in OTLP's JSON, to base64, as in protobuf's."""
+    """From OTLP's JSON to protobuf's."""
     ids = {key: item[key] for key in ("traceId", "spanId", "parentSpanId") if item.get(key)}
     return item | {key: base64.b64encode(bytes.fromhex(digits)).decode() for key, digits in ids.items()}
 
 
 def _copies(template: ExportTraceServiceRequest, orders: int) -> Iterator[bytes]:
-    """Make requests of a hundred orders each. All ids have the same length, so their bytes can be replaced."""
+    """A hundred orders each. All ids have the same length, so their bytes can be replaced."""
     spans = [span for of in template.resource_spans for scope in of.scope_spans for span in scope.spans]
     (trace_id,) = {span.trace_id for span in spans}
     raw = template.SerializeToString()
@@ -113,7 +99,6 @@ def _copies(template: ExportTraceServiceRequest, orders: int) -> Iterator[bytes]
 
 
 def _timed(session: requests.Session, url: str) -> float:
-    """Return the response time in milliseconds, the best of three."""
     best = float("inf")
     for _ in range(3):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Measures the latency of single orders, and the throughput with all traces complete."""
+"""Measures latency and throughput."""
 
 import contextlib
 import time
@@ -19,19 +19,18 @@ _PAUSE_S = 0.02
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Latency of orders placed one after another, in milliseconds."""
+    """Milliseconds, of orders one after another."""
 
     orders: int
     answered_p50_ms: float
-    """Until the 202 response."""
     answered_p99_ms: float
     handled_p50_ms: float
-    """From the start of ``POST /orders`` to the end of processing in stock-updater, by the trace."""
+    """From the start of ``POST /orders`` to the end of processing, by the trace."""
     handled_p99_ms: float
 
 
 class Sustained(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Throughput of orders placed as fast as they are accepted."""
+    """Of orders placed as fast as they are accepted."""
 
     orders: int
     shoppers: int
@@ -39,19 +38,16 @@ class Sustained(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     spans_per_s: float
     traces_whole: int
     missing: dict[str, int]
-    """Missing spans of incomplete traces, with their counts."""
     lost: dict[str, int]
-    """Losses counted by exporters and observatory, without zeros."""
     answered_p50_ms: float
     answered_p99_ms: float
     cpu_ms_per_order: dict[str, float]
-    """By part."""
     resident_before_bytes: dict[str, int]
     resident_after_bytes: dict[str, int]
 
 
 def latency(addresses: Addresses, orders: int) -> Latency:
-    """Place orders one at a time, and read their latencies from their traces."""
+    """Place orders one at a time, and read their latencies from the traces."""
     with contextlib.closing(Shopper(addresses)) as shopper:
         sent = []
         for number in range(orders):
@@ -78,7 +74,7 @@ def _handled_s(trace: Trace) -> float:
 def sustained(shop: Shop, addresses: Addresses, orders: int, shoppers: int) -> Sustained:
     """Place orders as fast as they are accepted, wait until all are handled, and read every trace.
 
-    The observatory must hold all these orders.
+    The observatory must hold them all.
     """
     losses = TelemetryLoss(ShopClient(addresses))
     backlog = Backlog(shop.addresses["kafka"])
@@ -109,7 +105,6 @@ def sustained(shop: Shop, addresses: Addresses, orders: int, shoppers: int) -> S
 
 
 def _read_traces(reader: TraceReader, sent: list[Sent]) -> tuple[int, dict[str, int]]:
-    """Read every trace until it is complete; return the number of spans, and counts by missing span."""
     deadline = time.monotonic() + _PATIENCE_S
     spans, missing = 0, dict[str, int]()
     for order in sent:

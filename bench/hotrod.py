@@ -1,4 +1,4 @@
-"""Measures Jaeger's demo HotROD in the same run as the shop, with the same Jaeger."""
+"""Measures Jaeger's demo HotROD beside the shop, with the same Jaeger."""
 
 import http.client
 import itertools
@@ -21,11 +21,11 @@ _PATIENCE_S = 60.0
 _EXPORTED_S = 6.0  # OpenTelemetry's Go SDK holds spans back for up to 5 s
 _CUSTOMERS = (123, 392, 731, 567)
 _CURED = ("--fix-db-query-delay=1ms", "--fix-disable-db-conn-mutex", "--fix-route-worker-pool-size=100")
-"""Turn off HotROD's deliberate delays, which limit it to three requests a second."""
+"""Without HotROD's deliberate delays, which limit it to three requests a second."""
 
 
 class HotRod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Results of HotROD, which is one process without broker or database."""
+    """One process without broker or database."""
 
     first_trace_s: float
     requests_per_s: float
@@ -38,26 +38,19 @@ class HotRod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SideBySide(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Results of the shop and HotROD with one Jaeger."""
+    """With one Jaeger."""
 
     jaeger_resident_bytes: int
-    """With the traces of both."""
     shop_first_trace_s: float
-    """From ``vshop up --jaeger`` to the first whole trace in Jaeger, which is started with it."""
+    """From ``vshop up --jaeger``, which starts both."""
     shop: Sustained
     hotrod: HotRod
 
 
 def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, shoppers: int) -> HotRod:
-    """Start HotROD, wait for its first trace, and load it.
+    """Start HotROD (logging to ``home``), wait for its first trace, and load it for some seconds.
 
-    Args:
-        program: HotROD's binary.
-        otlp: address of Jaeger's OTLP/HTTP receiver.
-        jaeger: address of Jaeger's query API.
-        home: folder for the log.
-        seconds: duration of the load.
-        shoppers: concurrent requests.
+    ``otlp`` and ``jaeger`` are addresses of Jaeger's receiver and query API.
     """
     ports = dict(zip(("frontend", "customer", "driver", "route"), free(4), strict=True))
     port = ports["frontend"]
@@ -93,14 +86,12 @@ def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, s
 
 
 def _spans_a_trace(jaeger: str) -> float:
-    """Return the median number of spans of the latest traces."""
     asked = {"service": "frontend", "limit": "50", "lookback": "1h"}
     found = http_session("bench").get(f"{jaeger}/api/traces", params=asked, timeout=30).json()["data"]
     return statistics.median(len(trace["spans"]) for trace in found)
 
 
 def _first_trace(port: int, jaeger: str) -> None:
-    """Poll HotROD until it responds, then Jaeger until a trace holds spans of four services."""
     deadline = time.monotonic() + _PATIENCE_S
     session = http_session("bench")
     while True:
@@ -121,7 +112,6 @@ def _first_trace(port: int, jaeger: str) -> None:
 
 
 def _load(port: int, seconds: float, shoppers: int) -> tuple[list[float], float]:
-    """Send requests as fast as possible; return each response time and the total, in seconds."""
     until, answered, customers = time.perf_counter() + seconds, list[float](), itertools.cycle(_CUSTOMERS)
 
     def ask(_: int) -> None:

@@ -1,4 +1,4 @@
-"""The measuring machine, its speed at the time, and what a shop's processes use of it."""
+"""The measuring machine, its speed, and what a shop's processes use."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from vshop.runtime.local.state import versions
 
 _STEPS = 2_000_000
 SERVICES = ("auth-stub", "orders", "stock-updater")
-"""The services that an order passes through."""
+"""Those that an order passes."""
 _LIBRARIES = ("opentelemetry-sdk", "flask", "confluent-kafka", "botocore", "moto")
 
 
@@ -28,9 +28,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     memory_bytes: int
     system: str
     load: tuple[float, float, float]
-    """Load averages over 1, 5 and 15 minutes, before the run."""
     calibration_s: float
-    """CPU seconds of a fixed loop in Python, the best of five, before the run."""
+    """CPU seconds of a fixed loop, the best of five, before the run."""
     calibration_after_s: float = 0.0
     versions: dict[str, str]
 

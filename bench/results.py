@@ -1,4 +1,4 @@
-"""The result of a measurement: its JSON, and its table for the terminal and docs/performance.md."""
+"""The result: its JSON, and its table."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +17,10 @@ RECORDED = Path(__file__).with_name("results.json")
 
 
 class Results(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """Results by section. A section is None if it was not run or its program is not installed."""
+    """A section is None if it was not run."""
 
     started: str
-    """Start time in ISO 8601, UTC."""
+    """ISO 8601, UTC."""
     seconds: float = 0.0
     quick: bool = False
     note: str = ""
@@ -67,7 +67,7 @@ class Row(NamedTuple):
 
 
 def rows(results: Results) -> list[Row]:
-    """Return the table's rows; sections that were not run have none."""
+    """Return the table's rows."""
     made = _starts(results.warm, "with Kafka's start cache", "under 4 s")
     made += _starts(results.cold, "without the start cache", "under 40 s with empty caches")
     if results.latency:
@@ -173,7 +173,7 @@ def _side_by_side(seen: SideBySide) -> list[Row]:
 
 
 def measured() -> Iterator[str]:
-    """Return the generated part of docs/performance.md: the table of the recorded run, and its machine."""
+    """Return the generated part of docs/performance.md."""
     results = read(RECORDED.read_bytes())
     machine = results.machine
     yield from ("| what | measured | goal, or beside it |", "|---|---|---|")

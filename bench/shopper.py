@@ -1,4 +1,4 @@
-"""Places orders with little CPU time, because the measuring process shares the shop's machine."""
+"""Places orders with little CPU time, because the measuring process shares the machine."""
 
 import http.client
 import itertools
@@ -26,7 +26,6 @@ class Sent(NamedTuple):
     trace_id: str
     order_id: str
     seconds: float
-    """Response time."""
 
 
 class RefusedError(Exception):
@@ -60,10 +59,9 @@ class Shopper:
 
 
 class Backlog:
-    """Number of orders that stock-updater has not committed, read from Kafka: polling the stock would load the shop."""
+    """Orders that stock-updater has not committed, read from Kafka: polling the stock would load the shop."""
 
     def __init__(self, bootstrap: str, topic: str = "queuing.retail_site.new_orders", group: str = "stock-updater") -> None:
-        """Connect to Kafka without joining stock-updater's group."""
         self._observer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2})
         known = self._observer.list_topics(topic, timeout=_KAFKA_TIMEOUT_S).topics[topic].partitions
         self._partitions = [TopicPartition(topic, partition) for partition in known]
@@ -90,14 +88,14 @@ class Backlog:
 
 
 class ShopperPool:
-    """Concurrent shoppers; each sends its next order when the last one is answered."""
+    """Each sends its next order when the last one is answered."""
 
     def __init__(self, addresses: Addresses, shoppers: int, backlog: Backlog) -> None:
         self._shoppers = [Shopper(addresses) for _ in range(shoppers)]
         self._backlog = backlog
 
     def order_and_wait(self, orders: int) -> tuple[list[Sent], float]:
-        """Place this many orders, cycling through the items; return them, and the seconds until all were handled."""
+        """Place orders, cycling through the items; return them, and the seconds until all were handled."""
         began = time.perf_counter()
         numbers, sent, failed = itertools.count(), list[Sent](), list[Exception]()
 
@@ -118,7 +116,7 @@ class ShopperPool:
 
 
 def run_threads(target: Callable[[Any], None], arguments: Iterable[Any]) -> None:
-    """Call the target with each argument in its own thread, and wait for all."""
+    """Call the target in a thread for each argument, and wait."""
     threads = [threading.Thread(target=target, args=(argument,)) for argument in arguments]
     for thread in threads:
         thread.start()
@@ -127,6 +125,6 @@ def run_threads(target: Callable[[Any], None], arguments: Iterable[Any]) -> None
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the quantile of the values at this share."""
+    """Return a quantile."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,7 +1,7 @@
 """Measures the cost of tracing: three sets of services get the same orders, with tracing off, metadata only, and full.
 
-The sets share one Kafka and one DynamoDB; each has a topic, a consumer group and a table. They get orders in turn, so that other
-load on the machine affects all alike. The result is the CPU time of the processes in the best round.
+They share one Kafka and one DynamoDB, and get orders in turn, so that other load affects all alike. The result is the CPU time
+of the processes in the best round.
 """
 
 import contextlib
@@ -24,7 +24,6 @@ VARIANTS: Mapping[str, dict[str, str]] = {
     "full": {},
 }
 _SETTLE_S = 0.5
-"""Seconds beyond the export interval until the last signals are exported."""
 USUAL_S = 0.2
 """Default interval of exports (``kit.telemetry``)."""
 _SHOPPERS = 4
@@ -37,10 +36,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     orders: int
     rounds: int
     cpu_ms: dict[str, dict[str, float]]
-    """By variant, then by part."""
 
     def ratio(self, variant: str) -> float:
-        """Return an order's CPU time relative to tracing off."""
+        """Return the CPU time relative to tracing off."""
         return sum(self.cpu_ms[variant].values()) / sum(self.cpu_ms["off"].values())
 
 
@@ -48,7 +46,6 @@ class Sets:
     """One set of services for each variant."""
 
     def __init__(self, backends: Shop, home: Path, names: tuple[str, ...], held_back_s: float) -> None:
-        """Store the configuration; see `sets`."""
         self._held_back_s = held_back_s
         self._backends, self._home, self._names = backends, home, names
         self._shops: dict[str, Shop] = {}
@@ -78,7 +75,7 @@ class Sets:
         return backend_settings(self._backends) | own | VARIANTS[name]
 
     def round(self, name: str, orders: int) -> dict[str, float]:
-        """Place orders with one set, and return the CPU milliseconds per order, by part."""
+        """Place orders with one set; return the CPU milliseconds per order, by part."""
         before = cpu_seconds(self._shops[name])
         self._pools[name].order_and_wait(orders)
         time.sleep(self._held_back_s + _SETTLE_S)
@@ -93,13 +90,9 @@ class Sets:
 
 @contextlib.contextmanager
 def sets(backends: Shop, home: Path, names: tuple[str, ...] = tuple(VARIANTS), held_back_s: float = USUAL_S) -> Iterator[Sets]:
-    """Start the sets for a ``with`` block.
+    """Start the sets for a block, on the backends of a shop.
 
-    Args:
-        backends: has Kafka, DynamoDB and observatory.
-        home: folder for the sets.
-        names: variants.
-        held_back_s: interval of exports; the longer, the less the result depends on the machine's orders per second.
+    The longer ``held_back_s``, the interval of exports, the less the result depends on the orders per second.
     """
     made = Sets(backends, home, names, held_back_s)
     try:
@@ -110,7 +103,7 @@ def sets(backends: Shop, home: Path, names: tuple[str, ...] = tuple(VARIANTS), h
 
 
 def measure(made: Sets, orders: int, rounds: int, names: tuple[str, ...] = tuple(VARIANTS)) -> Cost:
-    """Place `orders` orders with each set in turn, for several rounds."""
+    """Place orders with each set in turn, for several rounds."""
     for name in names:
         made.round(name, orders)  # warm up: load code, open connections, fill the items' lists of recent orders
     seen: dict[str, list[dict[str, float]]] = {name: [] for name in names}

@@ -1,5 +1,6 @@
 """Writes the generated pages (``make docs``). A contract test fails when a page differs from the code."""
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -52,9 +53,8 @@ def incident_lists() -> Iterable[str]:
     """Return README's lists of incidents."""
     catalogue = load_catalogue().values()
     for title, fault in (("Faults", True), ("Twins, which look like a fault although nothing is wrong", False)):
-        yield f"**{title}**\n"
-        yield from (f"- [{one.id}](docs/incidents.md#{one.id}): {one.title}" for one in catalogue if one.fault == fault)
-        yield ""
+        links = ", ".join(f"[{one.id}](docs/incidents.md#{one.id})" for one in catalogue if one.fault == fault)
+        yield textwrap.fill(f"**{title}**: {links}", 100, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def with_generated(page: str, lines: Iterable[str]) -> str:

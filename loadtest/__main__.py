@@ -1,4 +1,4 @@
-"""``python -m loadtest load|torture|replicas``: the load tests."""
+"""The load tests: ``python -m loadtest load|torture|replicas``."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""Accounts for every order of a load test: reads the order log, checks traces, stock and telemetry."""
+"""Accounts for every order of a load test."""
 
 import contextlib
 import time
@@ -41,7 +41,7 @@ class TelemetryLoss:
         self._before = self._sums()
 
     def look(self) -> None:
-        """Read the counters. Does nothing while the observatory is unreachable."""
+        """Read the counters, if the observatory can be reached."""
         with contextlib.suppress(ShopError, requests.RequestException):
             for name, what in _COUNTERS.items():
                 for series in self._client.metrics(name):
@@ -56,7 +56,7 @@ class TelemetryLoss:
                 self._note(what, str(self._lives), count=counts[name])
 
     def lost(self) -> dict[str, int]:
-        """Return the counts since the start, by description, without zeros."""
+        """Return the counts since the start, without zeros."""
         return {what: int(count) for what, count in (self._sums() - self._before).items()}
 
     def _note(self, *life: str, count: float) -> None:
@@ -75,15 +75,10 @@ _READERS = 3  # reads traces as fast as orders come in, even when some answers a
 
 
 class Accounting:
-    """Collects the results of one load test. Create it before the first order."""
+    """Collects the results. Create it before the first order."""
 
     def __init__(self, addresses: Addresses, patience_s: float) -> None:
-        """Read the initial stock and dead letters.
-
-        Args:
-            addresses: the shop's addresses.
-            patience_s: seconds to wait for a trace, and for the shop to catch up.
-        """
+        """Read the initial stock and dead letters. Waits for a trace, or for the shop to catch up, take ``patience_s`` at most."""
         self._client = ShopClient(addresses)
         self._counting = ShopClient(addresses)  # used by the torture thread
         self._reader = TraceReader(addresses.traces)
@@ -118,7 +113,6 @@ class Accounting:
         return sum(now[item].version - before.version for item, before in self._before.items())
 
     def _look(self) -> int | None:
-        """Record the applied orders, and return their number; None while the shop is unreachable."""
         taken = None
         with contextlib.suppress(ShopError):
             items = self._client.stock()
@@ -128,7 +122,7 @@ class Accounting:
         return taken
 
     def close(self, load: Load, faults: Sequence[Fault], log: Callable[[str], None]) -> Report:
-        """Wait until all orders are handled and all traces are checked, and make the report."""
+        """Wait until all orders are handled and all traces checked, and make the report."""
         log("waiting until all orders are handled")
         self._await_handled()
         settled_at = time.time()
@@ -137,7 +131,6 @@ class Accounting:
         return self._report(load, faults, settled_at)
 
     def _await_handled(self) -> None:
-        """Wait until every accepted order is applied, sold out or a dead letter, or the count stops changing."""
         moved, last = time.monotonic(), -1
         while time.monotonic() - moved < self._patience_s:
             handled = self._look()
@@ -206,7 +199,6 @@ class Accounting:
 
 
 def _id(order: Unanswered) -> str:
-    """Compute the order id that the shop derives from the idempotency key."""
     request = OrderRequest(
         item_id=order.item_id, username=order.username, quantity=order.quantity, discount_code=order.discount_code
     )

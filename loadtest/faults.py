@@ -1,4 +1,4 @@
-"""The faults of torture: planned with a seed, so that a run can be replayed, and injected into the processes of a shop."""
+"""The faults of torture, planned with a seed and injected into the processes of a shop."""
 
 import json
 import random
@@ -35,7 +35,7 @@ _NETWORK = (Mode.LATENCY, Mode.HALF_OPEN, Mode.BLACK_HOLE, Mode.RESET, Mode.FLAP
 
 
 class Action(NamedTuple):
-    """A fault to inject: what happens to a part, and for how long."""
+    """What happens to a part, and for how long."""
 
     part: str
     how: str
@@ -74,17 +74,13 @@ KINDS: dict[str, Callable[[random.Random], list[Action]]] = {
     "rebalance": lambda rng: [Action("stock-updater", "rebalance storm", rng.uniform(4, 8))],
     "transaction": lambda _: [Action("kafka", "transactions")],
 }
-"""Plans the actions of one round, by the names of ``--faults``."""
+"""Plans one round, by the names of ``--faults``."""
 ANYWHERE = ("kill", "restart", "incident")
-"""The faults that containers can have, too."""
+"""Containers can have them too."""
 
 
 def schedule(orders: int, kinds: Sequence[str] = ANYWHERE, seed: int = 0, rounds: int = 0) -> list[tuple[int, Action]]:
-    """Plan rounds of faults; by default one for every 10,000 orders, and at least one.
-
-    Returns:
-        Pairs of a number of accepted orders and the fault to inject after it.
-    """
+    """Plan rounds, by default one for every 10,000 orders, as pairs of a number of accepted orders and the fault after it."""
     rng = random.Random(seed)  # noqa: S311 - a replay needs the same numbers
     rounds = rounds or max(1, orders // ORDERS_A_ROUND)
     actions = [action for _ in range(rounds) for kind in kinds for action in KINDS[kind](rng)]
@@ -96,15 +92,14 @@ class InjectionError(Exception):
 
 
 class Injection:
-    """Injects the faults that need the processes or the data of a shop."""
+    """Injects faults that need the processes or data of a shop."""
 
     def __init__(self, target: Processes, history: History, accepted: Callable[[], int]) -> None:
-        """Remember the shop, and how many orders it has accepted at any moment."""
         self._target, self._history, self._accepted = target, history, accepted
         self._servers: dict[str, str | int | float | bool] = {"bootstrap.servers": target.kafka, "log_level": 0}
 
     def inject(self, action: Action, oldest_at: float) -> list[Fault]:
-        """Inject a fault and end it. Returns the kills that it needed."""
+        """Inject a fault and end it; return the kills that it needed."""
         began = time.time()
         match action.how.partition(", "):
             case "paused", _, _:
@@ -143,7 +138,6 @@ class Injection:
             proxy.set(Mode.OPEN)
 
     def _fill_disk(self, action: Action) -> None:
-        """Limit the size of the files that a server writes. Kafka stops itself; both are started again."""
         process = self._target.process(action.part)
         process.rlimit(psutil.RLIMIT_FSIZE, (_FULL_BYTES, psutil.RLIM_INFINITY))
         time.sleep(action.seconds)
@@ -151,7 +145,7 @@ class Injection:
         self._target.start(action.part)
 
     def _roll_back(self, action: Action) -> None:
-        """Replace the table by a copy that some orders are missing from, as a restored backup is."""
+        """By a copy that some orders are missing from, as a restored backup is."""
         home, copy = self._target.home, self._target.home.path / "copy"
         sources = [path for path in (home.dynamodb, home.stock, home.stock_log) if path.exists()]
         self._target.kill("dynamodb")
@@ -173,7 +167,6 @@ class Injection:
             self._target.start(part)
 
     def _recreate_topic(self) -> None:
-        """Remove the topic and make it again, when every record is handled; orders is paused meanwhile."""
         orders, admin = self._target.process("orders"), AdminClient(self._servers)
         orders.suspend()
         try:
@@ -208,7 +201,6 @@ class Injection:
             time.sleep(0.2)
 
     def _rebalance(self, action: Action) -> None:
-        """Let two more members join and leave the group all the time. They commit nothing."""
         deadline = time.monotonic() + action.seconds
         while time.monotonic() < deadline:
             settings = {**self._servers, "group.id": GROUP, "enable.auto.commit": False, "session.timeout.ms": 6000}
@@ -223,7 +215,7 @@ class Injection:
                 member.close()
 
     def _end_transactions(self) -> None:
-        """Leave control records: of an aborted transaction on each partition, and of one that sends an order again."""
+        """Control records: of an aborted transaction on each partition, and of one that sends an order again."""
         producer = Producer({**self._servers, "transactional.id": "torture", "linger.ms": 0})
         producer.init_transactions(_TIMEOUT_S)
         last = self._history.read_topic()
@@ -241,7 +233,7 @@ class Injection:
 
 
 def http_refusal(status: str, code: str) -> bytes:
-    """Return an answer of DynamoDB that refuses a request; without ``code``, that of a proxy."""
+    """Return DynamoDB's refusal of a request; without ``code``, a proxy's."""
     error = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}"} if code else {}
     body = json.dumps({**error, "message": "injected"}).encode()
     head = f"HTTP/1.1 {status} Injected\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Judges a run by Kafka's records, the raw table and the shoppers' log, without code of the services or of the shop's client.
+"""Judges a run by Kafka's records, the raw table and the shoppers' log, without code of the services or the client.
 
 Each order on the topic that is no dead letter must be in the stock exactly once, and each accepted order on the topic.
 """
@@ -24,15 +24,9 @@ _HEADERS = {
 
 
 class History:
-    """What a shop's Kafka and DynamoDB hold, from now on."""
+    """What Kafka and DynamoDB hold, from now on."""
 
     def __init__(self, kafka: str, dynamodb: str) -> None:
-        """Read the initial stock, and skip the records that are on the topics already.
-
-        Args:
-            kafka: address of the broker, ``host:port``.
-            dynamodb: URL of DynamoDB.
-        """
         self._kafka, self._dynamodb = kafka, dynamodb
         self._orders: dict[str, tuple[int, int]] = {}  # item and quantity by order id, of all topics that were read
         self._initial = self._stock()
@@ -47,11 +41,7 @@ class History:
         return last
 
     def judge(self, ledger: Path) -> list[str]:
-        """Return the contradictions between the shoppers' log, the topics and the table.
-
-        Args:
-            ledger: the shoppers' log, one JSON object a line.
-        """
+        """Return the contradictions between the shoppers' log (JSON lines), the topics and the table."""
         self.read_topic()
         dead = {json.loads(record.value() or b"{}").get("orderId") for record in self._read(f"{TOPIC}.dlq")}
         lines = [json.loads(line) for line in ledger.read_text().splitlines()]

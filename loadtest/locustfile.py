@@ -1,7 +1,7 @@
 """Shoppers for stock Locust. This file needs no other file of the project.
 
-An order is sent again under its ``Idempotency-Key`` until it is answered. The order log holds a line for each result: in a file
-(``--ledger``), or at ``/ledger`` of Locust's web page, which collects the lines of all workers.
+An order is sent again under its ``Idempotency-Key`` until it is answered. The order log has a line for each result: in a file
+(``--ledger``), or at ``/ledger`` of Locust's web page, which collects all workers' lines.
 """
 
 import contextlib
@@ -38,7 +38,6 @@ WRONG: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
     "another's name": (403, {"username": USERS[0]}, {}),  # USERS[0] names USERS[1]
     "the wrong type": (415, {}, {"Content-Type": "text/plain"}),
 }
-"""Invalid orders: the expected status, changed fields, changed headers."""
 NO_LOGIN = {"hop": "auth-stub"}  # in place of a response's body
 ANY = 0  # in place of a status: any response is expected
 KEPT = 100_000  # maximum number of lines at /ledger
@@ -56,18 +55,16 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "ledger": ("", "File for the order log, one JSON object per line"),
     "audience": ("https://virtual-shop.local/api", "Audience of the tokens"),
 }
-"""Options beside Locust's own, with default and help."""
-
 chance = random.SystemRandom()
 
 
 class Ledger:
-    """Order log in memory, and in a file if one is named. A worker's lines go to its master."""
+    """The order log. A worker's lines go to its master."""
 
     run = first = accepted = 0
 
     def begin(self, path: str) -> None:
-        """Start a new run that writes to this file; '' means no file."""
+        """Start a new run; '' means no file."""
         self.run, self.first, self.accepted = self.run + 1, 0, 0
         self.lines: list[dict[str, Any]] = []
         self._file = Path(path) if path else None
@@ -165,7 +162,7 @@ class Shopper(HttpUser):
             ledger.write(event, **facts)
 
     def order_once(self, order: Order, incident: str) -> None:
-        """Send an order once, with an incident for this order and its login. Any response is expected."""
+        """Send an order with an incident for it and its login. Any response is expected."""
         baggage = {"baggage": f"shop.chaos={incident}"}
         headers = baggage | {"Authorization": f"Bearer {self.login(baggage)}"}
         status, answer = self.post(order, headers, f"/orders under {incident}", ANY)
@@ -175,7 +172,7 @@ class Shopper(HttpUser):
             ledger.write("refused", **order, status=status, reason=reason(status, answer), incident=incident)
 
     def order_wrongly(self, wrong: str) -> None:
-        """Send an invalid order. Any status but the expected one is a failure."""
+        """Send an invalid order. Any but the expected status is a failure."""
         status, fields, headers = WRONG[wrong]
         order = {"itemId": 1, "username": self.username, "quantity": 1} | fields
         if wrong == "another's name" and self.username == USERS[0]:
@@ -221,20 +218,20 @@ def body(response: ResponseContextManager) -> dict[str, Any]:
 
 
 def reason(status: int, answer: dict[str, Any]) -> str:
-    """Describe a refusal: the status, and the failed hop or invalid field."""
+    """Describe a refusal."""
     if not status:
         return f"no answer from {answer.get('hop', 'orders')}"
     return f"{status} {answer.get('hop') or answer.get('field') or answer.get('title', '')}".rstrip()
 
 
 class Shape(LoadTestShape):
-    """Number of shoppers over time. Also switches the incident of the shape `incident`."""
+    """Number of shoppers over time; also switches the shape's incident."""
 
     use_common_options = True
     incident_on = False
 
     def tick(self) -> tuple[int, float] | None:
-        """Return the number of shoppers and the spawn rate; None ends the load."""
+        """Return the number of shoppers and the spawn rate; None at the end."""
         if self.runner is None:
             return None
         options: Any = self.runner.environment.parsed_options
@@ -252,7 +249,7 @@ class Shape(LoadTestShape):
         return users, max(float(options.spawn_rate or 1), users / 2 if options.shape == "burst" else 0)
 
     def switch(self, options: Any, *, on: bool) -> None:
-        """Switch the incident at the chaos board if its state differs."""
+        """Switch the incident if its state differs."""
         if on != self.incident_on:
             url = f"{options.console_url}/chaos/{options.incident}"
             answer = requests.put(url, json={"on": True}, timeout=10) if on else requests.delete(url, timeout=10)
@@ -277,7 +274,6 @@ def _add_options(parser: LocustArgumentParser, **_: Any) -> None:
 
 @events.init.add_listener
 def _install(environment: Environment, **_: Any) -> None:
-    """Serve the order log at ``/ledger``; give shoppers time to finish their orders."""
     environment.stop_timeout = environment.stop_timeout or 15
     events.report_to_master.add_listener(lambda data, **_: data.update(ledger=ledger.hand_over()))
     events.worker_report.add_listener(lambda data, **_: ledger.take(data.get("ledger", [])))
@@ -307,7 +303,7 @@ def _begin(environment: Environment, **_: Any) -> None:
 
 @events.test_stop.add_listener
 def _end(environment: Environment, **_: Any) -> None:
-    """Release paused shoppers and switch the incident off. A worker sends its last lines before it reports its stop."""
+    """A worker sends its last lines before it reports its stop."""
     paused.set()
     if isinstance(environment.runner, runners.WorkerRunner):
         environment.runner.send_message("ledger", {"lines": ledger.hand_over()})
@@ -316,7 +312,7 @@ def _end(environment: Environment, **_: Any) -> None:
 
 
 def _bound_backlog(environment: Environment, options: Any) -> None:
-    """Pause shoppers while too many accepted orders are unhandled. The items' versions count the handled ones."""
+    """Pause shoppers while too many accepted orders are unhandled, as the items' versions count."""
     run, handled, before = ledger.run, 0, -1
     while ledger.run == run and environment.runner and environment.runner.state not in {"stopping", "stopped", "cleanup"}:
         with contextlib.suppress(requests.RequestException, ValueError, LookupError):

@@ -1,4 +1,4 @@
-"""The shoppers' log: a line for each order's result, read while Locust writes it, and counted."""
+"""The shoppers' log, read while Locust writes it."""
 
 import contextlib
 import json
@@ -19,11 +19,10 @@ _TIMEOUT_S = 10
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="event"):
     at: float
-    """Seconds since the epoch."""
 
 
 class Accepted(_Line, frozen=True, kw_only=True, tag="accepted"):
-    """An order that was answered 202."""
+    """Answered 202."""
 
     order_id: str
     trace_id: str
@@ -31,33 +30,30 @@ class Accepted(_Line, frozen=True, kw_only=True, tag="accepted"):
     quantity: int
     tries: int
     began: float = 0.0
-    """When it was first sent; 0 if it was sent once."""
+    """0 if it was sent once."""
     incident: str | None = None
-    """The incident that was on for this order only."""
     wrong: str | None = None
-    """Why the shop should have refused it."""
 
 
 class Refused(_Line, frozen=True, kw_only=True, tag="refused"):
-    """An order that was finally refused."""
+    """Finally refused."""
 
     status: int
     reason: str
     incident: str | None = None
     wrong: str | None = None
     deserved: int | None = None
-    """The status that an invalid order should get."""
 
 
 class Retried(_Line, frozen=True, kw_only=True, tag="retried"):
-    """A failed try; the order was sent again."""
+    """A failed try."""
 
     status: int
     reason: str
 
 
 class Unanswered(_Line, frozen=True, kw_only=True, tag="unsure"):
-    """An order without an answer. The shop may have accepted it."""
+    """Without an answer; the shop may have accepted it."""
 
     item_id: int
     quantity: int
@@ -71,17 +67,16 @@ _decoder = msgspec.json.Decoder(Line)
 
 
 class FileSource:
-    """The log file of a Locust on this machine."""
+    """The log file of a local Locust."""
 
     silent = False
-    """Whether the last read failed, so that lines may be missing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
 
     def read(self) -> list[Line]:
-        """Return the new complete lines; none if there is no file yet."""
+        """Return the new complete lines."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:
@@ -96,7 +91,7 @@ class LostLinesError(Exception):
 
 
 class PageSource:
-    """The web page of a remote Locust, which may be unreachable for a while."""
+    """The page of a remote Locust, which may be unreachable for a while."""
 
     def __init__(self, url: str, patience_s: float = 30.0) -> None:
         self._url, self._patience_s = url.rstrip("/"), patience_s
@@ -105,11 +100,7 @@ class PageSource:
         self.silent, self.state = False, ""
 
     def read(self) -> list[Line]:
-        """Return the new lines and update `state`. After a failed request, the next call gets the same lines.
-
-        Raises:
-            LostLinesError: lines were evicted, or Locust has not answered for too long.
-        """
+        """Return the new lines; after a failed request, the next call gets them. Raises LostLinesError."""
         asked = time.monotonic()
         try:
             response = requests.get(f"{self._url}/ledger", params={"since": self._next}, timeout=_TIMEOUT_S)
@@ -137,7 +128,7 @@ Source = FileSource | PageSource
 
 
 class OrderCounts:
-    """Counts of accepted, refused, retried and unanswered orders."""
+    """Counts orders by result."""
 
     def __init__(self) -> None:
         self.accepted = 0
@@ -181,17 +172,14 @@ class OrderCounts:
                 self.unsure.append(line)
 
     def of_letter(self, letter: Mapping[str, Any]) -> Accepted | None:
-        """Find the accepted order of a dead letter: by its order id, else by its trace id."""
+        """Find a dead letter's order: by its order id, else its trace id."""
         by_trace = self._by_trace.get(letter["traceId"] or "")
         with contextlib.suppress(ValueError, TypeError, LookupError):
             return self.by_id[json.loads(letter["value"])["orderId"]]
         return by_trace
 
     def most_between_tries(self) -> int:
-        """Return the most orders for one item between an order's first and last try.
-
-        An item remembers its last 100 orders, so below 100 every retry is recognised.
-        """
+        """Return the most orders for one item between an order's first and last try: below 100, every retry is recognised."""
         moments = {item: sorted(at) for item, at in self._moments.items()}
         between = [
             bisect_left(moments[order.item_id], order.at) - bisect_right(moments[order.item_id], order.began)

@@ -1,4 +1,4 @@
-"""Prints the progress, reports and failures of a load test or a measurement."""
+"""Prints progress, reports and failures."""
 
 import sys
 import time
@@ -42,17 +42,17 @@ def run(app: typer.Typer, name: str, *failures: type[Exception]) -> None:
 
 
 def print_json(value: Any, out: TextIO | None = None) -> None:
-    """Print a value as indented JSON, by default to stdout."""
+    """Print indented JSON."""
     (out or sys.stdout).write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
 def stdout(width: int) -> Console:
-    """Return a console on stdout, of this width if stdout is not a terminal."""
+    """Return a console of this width if stdout is not a terminal."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else width)
 
 
 def show(report: Report) -> None:
-    """Print the order counts, the stock, the broken traces, and the problems found."""
+    """Print order counts, stock, broken traces and problems."""
     out = stdout(140)
     rate = report.accepted / report.seconds if report.seconds else 0
     grid = Table.grid(padding=(0, 2))
@@ -117,7 +117,7 @@ def _gaps(report: Report, out: Console) -> None:
 
 
 def show_replicas(measured: Sequence[Measured]) -> None:
-    """Print one line for each number of replicas, then the CPU time of each workload."""
+    """Print one line for each number of replicas, then the CPU time by workload."""
     out = stdout(160)
     heads = ("replicas and partitions", "accepted/s", "p50, p95", "handled/s meanwhile", "waited", "handled/s afterwards", "load")
     table = Table(*heads, box=None, header_style="dim")
@@ -145,10 +145,9 @@ _LINE_EVERY_S = 10.0  # when stderr is not a terminal
 
 
 class Progress:
-    """Prints the progress on stderr: one overwritten line on a terminal, else a line every ten seconds."""
+    """On stderr: one overwritten line on a terminal, else a line every ten seconds."""
 
     def __init__(self, orders: int = 0) -> None:
-        """Show the remaining time for this many orders; 0 means that the number is unknown."""
         self._console = Console(stderr=True, highlight=False)
         self._began = time.monotonic()
         self._printed_at = 0.0
@@ -188,7 +187,7 @@ class Progress:
 
 
 def follow(swarm: Swarm, accounting: Accounting, progress: Progress, done: Callable[[], bool] = lambda: False) -> None:
-    """Read the order log until the load ends, or `done` returns True or raises, or the user interrupts."""
+    """Read the order log until the load ends, `done` returns True or raises, or the user interrupts."""
     try:
         while swarm.running() and not done():
             accounting.take(swarm.source)

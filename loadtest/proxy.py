@@ -25,24 +25,19 @@ class Mode(StrEnum):
     BLACK_HOLE = "black hole"
     """Nothing arrives and nothing is closed. The held bytes arrive when the mode changes, as after TCP's retransmission."""
     HALF_OPEN = "half-open"
-    """Requests arrive; their answers are lost, and the connection is reset when the mode changes."""
+    """Answers are lost, and the connection is reset when the mode changes."""
     RESET = "reset"
-    """The connection is reset after the first bytes of an answer."""
+    """After the first bytes of an answer."""
     FLAPPING = "flapping"
     """Alternately open and reset, for 0.7 s each."""
     ANSWER = "answer"
-    """The proxy itself answers each HTTP request with ``refusal``; nothing arrives."""
+    """The proxy answers each HTTP request with ``refusal``."""
 
 
 class Proxy:
-    """Forwards TCP connections to one port of this machine, from another thread."""
+    """Forwards connections to a port, from another thread."""
 
     def __init__(self, target: int) -> None:
-        """Listen on a free port, in mode ``open``.
-
-        Args:
-            target: port of the part behind the proxy.
-        """
         self.mode = Mode.OPEN
         self.refusal = b""
         self.connections = 0  # accepted so far
@@ -57,16 +52,11 @@ class Proxy:
         self._thread.start()
 
     def advertise_for_kafka(self) -> None:
-        """Replace the broker's address in its answers by the proxy's, which has the same length."""
+        """Replace the broker's address in its answers by the proxy's, of the same length."""
         self._replaced, self._replacement = (b"127.0.0.1" + struct.pack(">i", port) for port in (self._target, self.port))
 
     def set(self, mode: Mode, refusal: bytes = b"") -> None:
-        """Change the mode for open and new connections.
-
-        Args:
-            mode: the new mode.
-            refusal: an HTTP answer, for ``Mode.ANSWER``.
-        """
+        """Change the mode for open and new connections; ``refusal`` is the HTTP answer of ``Mode.ANSWER``."""
         self.refusal, self.mode, self._flipped_at = refusal, mode, time.monotonic()
         self._loop.call_soon_threadsafe(self._notify)
 
@@ -78,11 +68,9 @@ class Proxy:
             self._loop.close()
 
     def __enter__(self) -> Self:
-        """Return the proxy."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Close the proxy."""
         self.close()
 
     def _notify(self) -> None:
@@ -125,7 +113,6 @@ class Proxy:
         to_behind.close()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool) -> None:
-        """Pass bytes on until the source ends. Raises ConnectionResetError to end both directions."""
         while data := await source.read(_CHUNK):
             mode = self._effective()
             if mode is Mode.LATENCY:
@@ -166,7 +153,6 @@ class Proxy:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with RST, so that the other side sees a reset instead of an end."""
     with contextlib.suppress(OSError):
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""Measures a shop in a cluster with different numbers of replicas and partitions."""
+"""Measures a shop in a cluster by replicas and partitions."""
 
 import contextlib
 import json
@@ -32,49 +32,40 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Results with one number of replicas."""
 
     replicas: int
-    """Of orders and of stock-updater, and partitions."""
     accepted: int
     refused: int
-    """Finally, or without an answer."""
     tried_again: int
     handled: int
     accepted_per_s: float
     p50_s: float
-    """Median time from an order's first try until it was accepted."""
+    """From an order's first try until it was accepted."""
     p95_s: float
     handled_per_s: float
-    """Rate while orders came in."""
     backlog: int
-    """Unhandled orders when the last one was accepted."""
+    """When the last order was accepted."""
     afterwards_per_s: float | None
-    """Rate at which the backlog was handled."""
     cpu_ms: dict[str, float]
     """Per accepted order, by workload, idle time included."""
     load_average: float
-    """Of the measuring machine, over one minute."""
+    """Of this machine, over one minute."""
 
 
 class HandledCount(NamedTuple):
-    """Number of handled orders at a time, in seconds since the epoch."""
+    """At a time in seconds since the epoch."""
 
     at: float
     handled: int
 
 
 class Replicas:
-    """Measures a running shop in a cluster, using a new topic, group and table for each load."""
+    """Uses a new topic, group and table for each load."""
 
     def __init__(self, kubectl: Kubectl, client: ShopClient, locust: str, load: Load, log: Callable[[str], None]) -> None:
-        """Store the parts; the cluster is not changed yet. `locust` is Locust's address."""
         self._kubectl, self._client, self._locust, self._load, self._log = kubectl, client, locust, load, log
         self._cpu = PodCpu(kubectl)
 
     def measure(self, counts: Sequence[int]) -> Iterator[Measured]:
-        """Measure each number of replicas, then restore the cluster.
-
-        Raises:
-            ClusterError: an autoscaler would interfere, or a command failed.
-        """
+        """Measure each number of replicas, then restore the cluster. Raises ClusterError."""
         scalers = self._kubectl.run("get", "hpa", "--output=name").stdout.split()
         if scalers:
             raise ClusterError(f"{', '.join(scalers)} would change the number of replicas. Measure on the overlay `local`.")
@@ -116,7 +107,6 @@ class Replicas:
         return summarize(count, lines, polls, used, load_average)
 
     def _drive(self, load: Load) -> tuple[list[Line], list[HandledCount]]:
-        """Run a load, and poll the number of handled orders until all are handled."""
         before = self._handled(_PATIENCE_S)
         swarm, lines, polls = RemoteSwarm(load, self._locust), list[Line](), list[HandledCount]()
 
@@ -140,7 +130,6 @@ class Replicas:
         return lines, polls
 
     def _handled(self, patience_s: float) -> int:
-        """Count the orders in the table: each is one version of its item."""
         deadline = time.monotonic() + patience_s
         while True:
             try:
@@ -163,11 +152,7 @@ def _environment(count: int, name: str) -> dict[str, str]:
 def summarize(
     count: int, lines: Sequence[Line], polls: Sequence[HandledCount], cpu_s: dict[str, float], load_average: float
 ) -> Measured:
-    """Compute the results of a load with `count` replicas. The last poll counts all handled orders.
-
-    Raises:
-        ClusterError: too few orders were accepted.
-    """
+    """Compute the results of one load, of which the last poll counts all handled orders. Raises ClusterError."""
     orders = sorted((line for line in lines if isinstance(line, Accepted)), key=lambda line: line.at)
     if len(orders) < 2 or orders[-1].at <= orders[0].at:
         raise ClusterError(f"{len(orders)} orders were accepted; too few to measure. Increase --time.")
@@ -198,17 +183,13 @@ _COUNTED_S = 60.0
 
 
 class PodCpu:
-    """Reads the CPU counters of pods, which a kubelet updates about every ten seconds."""
+    """Reads pods' CPU counters, which a kubelet updates about every ten seconds."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
 
     def read(self) -> dict[str, float]:
-        """Wait for the next update, and return the CPU seconds of the running pods by workload.
-
-        Raises:
-            ClusterError: a kubelet failed, or did not update its counters in time.
-        """
+        """Wait for the next update; return the pods' CPU seconds by workload. Raises ClusterError."""
         wanted, deadline = time.time(), time.monotonic() + _COUNTED_S
         while True:
             pods = self._kubectl.json("get", "pods", "--field-selector=status.phase=Running")["items"]
@@ -232,12 +213,12 @@ class PodCpu:
 
 
 def counted_at(pod: Mapping[str, Any]) -> float:
-    """Return the earliest time at which a container of the pod was counted, in seconds since the epoch."""
+    """Return when the first container was counted, in seconds since the epoch."""
     return min(datetime.fromisoformat(container["cpu"]["time"]).timestamp() for container in pod["containers"])
 
 
 def by_workload(pods: Iterable[Mapping[str, Any]], workloads: Mapping[str, str]) -> dict[str, float]:
-    """Add up the CPU seconds of a kubelet's pods by workload, given the workload of each pod name."""
+    """Add up a kubelet's CPU seconds by workload, given each pod's."""
     seconds: dict[str, float] = defaultdict(float)
     for pod in pods:
         seconds[workloads[pod["podRef"]["name"]]] += sum(one["cpu"]["usageCoreNanoSeconds"] for one in pod["containers"]) / 1e9

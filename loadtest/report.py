@@ -1,4 +1,4 @@
-"""The report of a load test, and the injected faults that explain its broken traces and dead letters."""
+"""The report, and the injected faults that explain broken traces and dead letters."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ _ROUND_S = 1.0
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An injected fault. Times are in seconds since the epoch; `back_at` is when the part was ready again."""
+    """Times are seconds since the epoch; `back_at` is when the part was ready again."""
 
     part: str
     what: str
@@ -43,9 +43,9 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 def explain(broken: BrokenTrace, faults: Iterable[Fault]) -> Explained:
     """Find the fault that explains a broken trace.
 
-    A killed process loses the spans that it has not exported; the observatory loses all spans. Kafka and DynamoDB have no spans
-    and explain no gap. An order is affected if it was accepted while the part was down, or earlier and its trace was still
-    incomplete (up to 15 s earlier if that is unknown). An incident explains any gap of an order accepted while it was on.
+    A killed process loses the spans that it has not exported; the observatory loses all. Kafka and DynamoDB have none and explain
+    no gap. An order is affected if it was accepted while the part was down, or earlier and its trace was still incomplete (up to
+    15 s earlier if that is unknown). An incident explains any gap of an order accepted while it was on.
     """
     order = broken.order
     cause = f"{order.incident}, on for this order" if order.incident else _cause(order, broken.missing.split(" ", 1)[0], faults)
@@ -53,10 +53,7 @@ def explain(broken: BrokenTrace, faults: Iterable[Fault]) -> Explained:
 
 
 def explain_letter(time_s: float, order: Accepted | None, faults: Iterable[Fault]) -> str | None:
-    """Find the incident, for this order or global, that explains a dead letter of this time.
-
-    A killed process explains none, because Kafka delivers its records again.
-    """
+    """Find the incident that explains a dead letter. A killed process explains none, because Kafka delivers its records again."""
     if order is not None and order.incident:
         return f"{order.incident}, on for this order"
     under = (fault for fault in faults if fault.what.startswith("under ") and fault.at <= time_s <= fault.back_at + _AFTER_S)
@@ -76,12 +73,12 @@ def _cause(order: Accepted, service: str, faults: Iterable[Fault]) -> str | None
 
 
 def is_applied_again(order: Accepted, faults: Iterable[Fault]) -> bool:
-    """Return whether the table was rolled back after the order, which was then rightly applied a second time."""
+    """Return whether the table was rolled back after the order, which was then rightly applied twice."""
     return any(fault.what == "rolled back" and order.at <= fault.back_at for fault in faults)
 
 
 def incident_faults(client: ShopClient, since_s: float) -> list[Fault]:
-    """Return the global incidents of the chaos board's journal that were on after this time, as faults."""
+    """Return the journal's global incidents since a time, as faults."""
     catalogue = load_catalogue()
     found = []
     for run in runs(client.journal(), catalogue, twins=True):
@@ -107,26 +104,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     load: dict[str, Any]
     started: str
     seconds: float
-    """From the first accepted order to the last."""
     settled_seconds: float
-    """From the first accepted order until all were handled."""
+    """Until all were handled."""
     accepted: int
     handled: int
-    """Applied to the stock, or sold out."""
     sold_out: int
     lost: int
     lost_orders: list[str]
     doubled: int
     doubled_orders: list[str]
     of_others: int
-    """Orders that this load test did not place."""
     unseen: int
-    """Upper bound of the orders whose ids were not seen in the stock table."""
+    """Upper bound of ids not seen in the table."""
     dead_letters: list[DeadLetter]
     refused: dict[str, int]
-    """By reason."""
     retried: dict[str, int]
-    """By reason."""
     unsure: int
     most_between_tries: int
     traces_whole: int
@@ -134,12 +126,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     traces_not_judged: int
     traces_doubled: list[str]
     wrongly_answered: list[str]
-    """Invalid orders that were accepted, or refused with an unexpected status."""
+    """Invalid orders with an unexpected answer."""
     telemetry_lost: dict[str, int]
     items: list[ItemBalance]
     faults: list[Fault]
     contradictions: list[str] = []
-    """Between the shoppers' log, the topics and the table: see ``history``."""
 
     @property
     def unexplained(self) -> list[Explained]:
@@ -148,7 +139,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def problems(self) -> list[str]:
-        """Descriptions of the problems found."""
+        """The problems found."""
         uneven = [item for item in self.items if not item.even]
         letters = [letter for letter in self.dead_letters if letter.cause is None]
         counted = [
@@ -172,7 +163,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
-        """Convert the report to plain data with derived values."""
+        """Convert the report to plain data."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         items = [
             found | {"expected": item.expected, "difference": item.difference}

@@ -1,4 +1,4 @@
-"""Compares the stock table with the accepted orders, and finds orders that are lost or were applied twice."""
+"""Compares the stock table with the accepted orders."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -10,14 +10,14 @@ from loadtest.order_log import Accepted, OrderCounts, Unanswered
 
 
 class StockLevel(msgspec.Struct, frozen=True):
-    """An item's stock, and its version, which counts the applied orders."""
+    """An item's stock, and its version, which counts applied orders."""
 
     stock: int
     version: int
 
 
 class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Expected and actual stock of one item, in orders and in pieces."""
+    """Expected and actual stock of one item."""
 
     item: int
     before: int
@@ -25,18 +25,16 @@ class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     accepted_orders: int
     accepted_pieces: int
     sold_out_orders: int = 0
-    """Accepted, but the stock did not suffice."""
     sold_out_pieces: int = 0
     dead_orders: int = 0
     dead_pieces: int = 0
     unsure_orders: int = 0
-    """Unanswered, but applied: the record had reached Kafka."""
     unsure_pieces: int = 0
     handled_orders: int
 
     @property
     def orders_due(self) -> int:
-        """Orders that should have been applied."""
+        """Orders to be applied."""
         return self.accepted_orders - self.sold_out_orders - self.dead_orders + self.unsure_orders
 
     @property
@@ -46,7 +44,7 @@ class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def difference(self) -> int:
-        """Actual minus expected pieces: positive if orders are lost, negative if they were applied twice."""
+        """Positive if orders are lost, negative if they were applied twice."""
         return self.after - self.expected
 
     @property
@@ -61,7 +59,7 @@ class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def even(self) -> bool:
-        """Whether expected and actual agree, in orders and in pieces."""
+        """Whether expected and actual agree."""
         return self.difference == 0 and self.handled_orders == self.orders_due
 
 
@@ -80,13 +78,7 @@ def compare_stock(
 ) -> list[ItemBalance]:
     """Compare expected and actual stock of every item.
 
-    Args:
-        before: levels before the first order.
-        after: levels when all orders were handled.
-        tally: the accepted orders.
-        sold_out: those that were sold out, by their traces.
-        dead: those that are dead letters.
-        unsure: unanswered orders that were applied.
+    ``sold_out`` and ``dead`` are accepted orders; ``unsure`` ones got no answer, but were applied.
     """
     sold_out_pieces, dead_pieces, unsure_pieces = _by_item(sold_out), _by_item(dead), _by_item(unsure)
     return [
@@ -119,17 +111,17 @@ REMEMBERED = 100  # order ids that an item remembers, see `stock_updater.item`
 
 
 class OrderDifferences(NamedTuple):
-    """Order ids in which the stock table and the accepted orders differ."""
+    """Ids in which table and accepted orders differ."""
 
     lost: list[str]
-    """Accepted but not applied. Empty if it is unknown because some orders went unseen."""
+    """Empty if unknown because some orders went unseen."""
     doubled: list[str]
-    """Applied more than once; one that was applied three times is listed twice."""
+    """One that was applied three times is listed twice."""
     of_others: list[str]
 
 
 class AppliedOrders:
-    """Ids of the orders applied from now on, by polling each item's list of recent orders (``GET /stock``)."""
+    """Ids of the orders applied from now on, by polling each item's recent orders."""
 
     def __init__(self, items: Iterable[Mapping[str, Any]]) -> None:
         self.taken: Counter[str] = Counter()  # by order id, how often it was applied
@@ -152,7 +144,7 @@ class AppliedOrders:
             self._last[item["id"]] = (item["version"], now)
 
     def compare(self, accepted: Collection[str], elsewhere: Collection[str], unsure: Collection[str]) -> OrderDifferences:
-        """Compare ids of applied and accepted orders.
+        """Compare applied and accepted ids.
 
         Those `elsewhere` were sold out or are dead letters; those `unsure` got no answer and may have been applied.
         """
@@ -163,7 +155,6 @@ class AppliedOrders:
 
 
 def _new(before: list[str], now: list[str], versions: int) -> list[str]:
-    """Return the entries that were appended to a bounded list: the shortest suffix that explains the new list."""
     for count in range(min(versions, len(now)) + 1):
         grown = before + now[len(now) - count :]
         if len(grown) >= len(now) and grown[len(grown) - len(now) :] == now:

@@ -1,4 +1,4 @@
-"""Runs the shoppers: a local Locust process, or a remote Locust."""
+"""Runs the shoppers, in a local Locust or a remote one."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ _STOP_TRIES = 3
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of a load, named as in the locustfile."""
+    """Named as in the locustfile."""
 
     users: int = 20
     spawn_rate: float = 10.0
@@ -49,14 +49,6 @@ class LocalSwarm:
     """A Locust process on this machine."""
 
     def __init__(self, load: Load, addresses: Addresses, folder: Path, more: list[str]) -> None:
-        """Start Locust.
-
-        Args:
-            load: the load's options.
-            addresses: the shop's addresses.
-            folder: for the order log and Locust's log.
-            more: more Locust options, such as ``--html=FILE``.
-        """
         folder.mkdir(parents=True, exist_ok=True)
         ledger, self._log = folder / "ledger.ndjson", folder / "locust.log"
         ledger.unlink(missing_ok=True)
@@ -76,14 +68,14 @@ class LocalSwarm:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
     def running(self) -> bool:
-        """Return whether the load is running, or raise SwarmError."""
+        """Return whether the load runs, or raise SwarmError."""
         code = self._process.poll()
         if code:
             raise SwarmError(f"Locust ended with exit code {code}. The end of {self._log}:\n{tail(self._log)}")
         return code is None
 
     def stop(self) -> None:
-        """End the load, and wait until the orders in progress are finished."""
+        """End the load and finish the orders in progress."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -93,7 +85,7 @@ class LocalSwarm:
                 self._process.wait()
 
     def summary(self) -> str:
-        """Return Locust's output, which ends with its own report."""
+        """Return Locust's output."""
         return self._log.read_text(errors="replace")
 
 
@@ -101,11 +93,7 @@ class RemoteSwarm:
     """A remote Locust with its workers, in containers or on Kubernetes."""
 
     def __init__(self, load: Load, url: str) -> None:
-        """Start the load. Locust knows the shop's addresses.
-
-        Raises:
-            SwarmError: Locust is unreachable or refuses.
-        """
+        """Start the load. Locust knows the shop's addresses. Raises SwarmError."""
         self._url = url.rstrip("/")
         self.source = PageSource(self._url)
         self._await_worker()
@@ -116,7 +104,6 @@ class RemoteSwarm:
         self._seen_running = False
 
     def _await_worker(self) -> None:
-        """Wait until a worker is ready, which takes a moment after a load."""
         deadline = time.monotonic() + _WORKER_S
         while True:
             workers = self._ask("GET", "/stats/requests").get("workers")
@@ -129,12 +116,12 @@ class RemoteSwarm:
             time.sleep(0.5)
 
     def running(self) -> bool:
-        """Return whether the load is running, as of the last read of the order log."""
+        """Return whether the load runs, as of the last read."""
         self._seen_running = self._seen_running or self.source.state in {"spawning", "running"}
         return not self._seen_running or self.source.state not in {"ready", "stopped", "missing"}
 
     def stop(self) -> None:
-        """End the load, and wait until the orders in progress are finished."""
+        """End the load and finish the orders in progress."""
         for more in reversed(range(_STOP_TRIES)):
             try:
                 self._ask("POST", "/stop", timeout_s=_FINISH_S + 10)

@@ -1,4 +1,4 @@
-"""The shops that torture injects faults into: processes of this machine behind proxies, or containers."""
+"""Shops to inject faults into: processes behind proxies, or containers."""
 
 import contextlib
 import subprocess
@@ -19,7 +19,7 @@ _READY_S = 180
 
 
 def backend_settings(shop: Shop) -> dict[str, str]:
-    """Return the settings that let more services use a shop's Kafka, DynamoDB and observatory."""
+    """Return the settings for more services on a shop's backends."""
     return {
         "SHOP_KAFKA_BOOTSTRAP": shop.addresses["kafka"],
         "SHOP_DYNAMODB_ENDPOINT": shop.addresses["dynamodb"],
@@ -37,14 +37,13 @@ _PROXIED = {
     "telemetry": ("otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:{}"),
 }
 LINKS = tuple(_PROXIED)
-"""What the services reach through a proxy."""
 
 
 class Processes:
-    """A new shop on free ports, with real Kafka and DynamoDB, which keep their data on disk, behind proxies."""
+    """A new shop on free ports, with data on disk, behind proxies."""
 
     def __init__(self, home: Path, updaters: int = 1, dynamodb: Literal["moto", "local"] = "local") -> None:
-        """Start the shop. Several stock-updaters share the partitions; only the first one is killed."""
+        """Start the shop. Several stock-updaters share the partitions; only the first is killed."""
         numbers = dict(zip((port for port, _, _ in _PROXIED.values()), ports.free(len(_PROXIED)), strict=True))
         self.proxies = {link: Proxy(numbers[port]) for link, (port, _, _) in _PROXIED.items()}
         self.proxies["kafka"].advertise_for_kafka()
@@ -62,7 +61,7 @@ class Processes:
             self._more.append(Shop.start(options))
 
     def process(self, part: str) -> psutil.Process:
-        """Return a running part's process."""
+        """Return a part's process."""
         return psutil.Process(self._shop.state.processes[part].pid)
 
     def kill(self, part: str) -> None:
@@ -73,11 +72,11 @@ class Processes:
             process.wait(10)
 
     def start(self, part: str) -> None:
-        """Start a killed part, and wait until it is ready."""
+        """Start a part, and wait until it is ready."""
         self._shop.restart(part)
 
     def restart(self, part: str) -> None:
-        """Stop a part gracefully, start it, and wait until it is ready."""
+        """Stop a part gracefully and start it."""
         self._shop.restart(part)
 
     def close(self) -> None:
@@ -89,7 +88,7 @@ class Processes:
 
 
 class Containers:
-    """The running containers of ``make compose-up``, which are left running."""
+    """The containers of ``make compose-up``, which are left running."""
 
     def __init__(self) -> None:
         self.addresses = Addresses(**compose.addresses())

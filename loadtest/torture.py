@@ -1,4 +1,4 @@
-"""Injects the planned faults into a shop, one after another, while orders come in."""
+"""Injects the planned faults while orders come in."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ class TortureError(Exception):
 
 
 class Torture:
-    """Injects the scheduled faults in a thread."""
+    """Injects faults in a thread."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Torture:
         history: History | None,
         log: Callable[[str], None],
     ) -> None:
-        """Start the thread, which logs each fault. ``history`` is needed for the faults that only processes can have."""
+        """Start the thread. ``history`` is for the faults that only processes can have."""
         self.faults: list[Fault] = []
         self._injection = (
             Injection(target, history, lambda: accounting.tally.accepted) if isinstance(target, Processes) and history else None
@@ -43,7 +43,7 @@ class Torture:
         self._injecting = self._executor.submit(self._inject)
 
     def done(self) -> bool:
-        """Return whether all faults were injected; raise the error that ended the thread, if any."""
+        """Return whether all faults were injected; raise the thread's error, if any."""
         if self._injecting.done():
             self._injecting.result()
         return self._injecting.done()
@@ -54,14 +54,12 @@ class Torture:
         self._executor.shutdown()
 
     def _inject(self) -> None:
-        """Inject each fault after the shop has recovered from the previous one."""
         for after, action in self._actions:
             if not self._wait_for(after):
                 return
             self.faults.append(self._do(action))
 
     def _wait_for(self, after: int) -> bool:
-        """Wait for this many accepted orders and until the shop has caught up; False if the run ends first."""
         for _ in self._waiting():
             if self._accounting.tally.accepted >= after:
                 break

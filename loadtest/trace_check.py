@@ -1,4 +1,4 @@
-"""Checks the trace of every accepted order while it is fresh, because the observatory evicts old traces."""
+"""Checks every accepted order's trace while it is fresh, because the observatory evicts old ones."""
 
 import heapq
 import itertools
@@ -23,12 +23,12 @@ PUT_ITEM = "stock-updater CLIENT DynamoDB.PutItem"
 
 
 class TraceCheck(NamedTuple):
-    """Result of checking one trace."""
+    """One checked trace."""
 
     missing: str | None
-    """The first missing span, beginning with its service."""
+    """Beginning with its service."""
     outcomes: tuple[str, ...] = ()
-    """Of each delivery from Kafka: applied, duplicate, sold_out, dead_lettered, or unanswered (DynamoDB did not answer)."""
+    """Of each delivery: applied, duplicate, sold_out, dead_lettered, or unanswered (DynamoDB did not answer)."""
 
     @property
     def whole(self) -> bool:
@@ -37,9 +37,9 @@ class TraceCheck(NamedTuple):
 
 
 def check_trace(trace: Trace) -> TraceCheck:
-    """Check that an accepted order's trace, in link mode with its linked trace, holds every span of a clean order.
+    """Check that an order's trace, with linked ones, holds every span of a clean order.
 
-    Failed tries may be in the trace too; one complete try is enough.
+    One complete try is enough; failed tries may be in it too.
     """
     taken = [span for span in trace.spans if span.service == "stock-updater" and span.kind == "CONSUMER"]
     outcomes = tuple(outcome for span in taken if (outcome := _outcome(trace, span)))
@@ -102,9 +102,8 @@ class TraceChecker:
     """Polls each order's trace until it is complete or counts as broken.
 
     It counts as broken once a later order for the same item (>= 10 s) has a complete trace, because one item's orders are handled
-    and exported in order; otherwise 10 s after all orders were handled.
-
-    The first read comes at the age at which recent traces were complete: a read costs the shop as much as an order.
+    and exported in order; otherwise 10 s after all orders were handled. The first read comes at the age at which recent traces
+    were complete: a read costs the shop as much as an order.
     """
 
     def __init__(self, readers: Sequence[TraceReader], patience_s: float) -> None:
@@ -131,12 +130,12 @@ class TraceChecker:
             self._changed.notify()
 
     def pending(self) -> list[Accepted]:
-        """Return the orders whose traces are not decided yet."""
+        """Return the undecided orders."""
         with self._changed:
             return [*(order for _, _, order, _ in self._due), *self._busy]
 
     def close(self, timeout_s: float) -> None:
-        """Finish the remaining checks. Call it when all orders were handled."""
+        """Finish the remaining checks, when all orders were handled."""
         with self._changed:
             self._closed_at = time.time()
             self._changed.notify_all()
@@ -207,12 +206,10 @@ class TraceChecker:
 
 
 def _with_linked(reader: TraceReader, order: Accepted) -> Trace:
-    """Return the order's trace together with its linked traces."""
     ids = {order.trace_id, *reader.of_order(order.order_id)}
     return Trace(order.trace_id, [span for trace_id in ids for span in reader.get(trace_id).spans])
 
 
 def _applied_elsewhere(reader: TraceReader, order: Accepted) -> bool:
-    """Return whether an earlier, unanswered try of the same order was applied."""
     others = (check_trace(reader.get(trace_id)) for trace_id in reader.of_order(order.order_id))
     return any({"applied", "sold_out"}.intersection(other.outcomes) for other in others)

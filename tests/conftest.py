@@ -1,5 +1,3 @@
-"""What all tests share: a clean environment, a home folder, and shops that are started once for many files."""
-
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of a folder before ``-m`` selects, and sort the files as tests/scheduling.py says."""
     for item in items:
         if marker := tiers.FOLDER_MARKERS.get(folder_of(item)):
             item.add_marker(marker)
@@ -41,24 +38,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note which files use a kept shop, now that ``-m`` and ``-k`` have selected."""
     session.config.stash[USERS] = kept_shops.users(session.items)
 
 
 def folder_of(item: pytest.Item) -> str:
-    """Return the folder of tests/ that a test is in, such as ``unit``."""
     return item.path.relative_to(ROOT).parts[1]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Deal out the files as tests/scheduling.py says."""
     return scheduling.scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
 def proxies(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The user's proxy variables, for tests that download something."""
     return request.config.stash[PROXIES]
 
 
@@ -76,7 +69,6 @@ def own_home(request: pytest.FixtureRequest, proxies: dict[str, str], tmp_path_f
 
 @pytest.fixture(scope="session")
 def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptShops]:
-    """The shops that run now."""
     shops = KeptShops(tmp_path_factory.mktemp)
     request.config.stash[KEPT] = shops
     yield shops
@@ -85,7 +77,6 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Any:
-    """Stop a shop once the next test file does not use it."""
     result = yield
     if KEPT in item.config.stash:
         needed = item.config.stash[USERS][nextitem.path] if nextitem else frozenset[str]()
@@ -107,7 +98,6 @@ def breakable_shop(kept: KeptShops) -> Shop:
 
 @pytest.fixture(scope="session")
 def eventually() -> Eventually:
-    """Wait until a condition holds, 60 s by default, and return its value."""
     return wait_until
 
 
@@ -125,7 +115,6 @@ REQUIRED = {"engine": "VSHOP_REQUIRE_DOCKER", "browser": "VSHOP_REQUIRE_BROWSER"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Fail a skipped test where the variable of its marker requires that it runs."""
     report = yield
     for marker, variable in REQUIRED.items():
         if report.skipped and os.environ.get(variable) and item.get_closest_marker(marker):

@@ -1,5 +1,3 @@
-"""Keeps the settings of the user's shell away from the tests."""
-
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,14 +43,7 @@ def _names_a_shop(name: str) -> bool:
 
 
 def clean(patch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Delete the unwanted variables.
-
-    Args:
-        patch: restores them when it is undone.
-
-    Returns:
-        The proxy variables among them: a test that downloads something needs them.
-    """
+    """Delete the unwanted variables. Returns the proxy variables among them, which downloads need."""
     removed = {name: os.environ[name] for name in unwanted(os.environ)}
     for name in removed:
         patch.delenv(name)
@@ -61,7 +52,6 @@ def clean(patch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @contextmanager
 def with_proxies(proxies: Mapping[str, str]) -> Iterator[None]:
-    """Set the user's proxy variables inside the block."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in proxies.items():
             patch.setenv(name, value)

@@ -1,5 +1,3 @@
-"""Shops that many tests use one after another."""
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,23 +10,15 @@ from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.operations import reset
 
 FIXTURES = frozenset({"shared_shop", "breakable_shop"})
-"""Fixtures that hand out a kept shop, each its own."""
 
 
 class KeptShops:
-    """Starts a shop for the first test file that needs it, and keeps it for the files that follow."""
-
     def __init__(self, make_home: Callable[[str], Path]) -> None:
-        """Args: make_home: makes a folder for the state of a shop of this name."""
         self._make_home = make_home
         self._running: dict[str, Shop] = {}
 
     def take(self, name: str) -> Shop:
-        """Return a shop in its initial state: a new one, or the one of the previous file after a reset.
-
-        Args:
-            name: the fixture that hands it out.
-        """
+        """Return a shop in its initial state: a new one, or the one of the previous file after a reset."""
         if name in self._running and not _is_reset(self._running[name]):
             self._running.pop(name).stop()
         if name not in self._running:
@@ -38,11 +28,6 @@ class KeptShops:
         return self._running[name]
 
     def stop_all_but(self, needed: frozenset[str]) -> None:
-        """Stop the shops that the next test file does not use.
-
-        Args:
-            needed: names of the shops that it uses.
-        """
         for name in self._running.keys() - needed:
             self._running.pop(name).stop()
 
@@ -59,7 +44,6 @@ def _is_reset(shop: Shop) -> bool:
 
 
 def users(items: list[pytest.Item]) -> dict[Path, frozenset[str]]:
-    """Return the kept shops that each test file uses, by its path."""
     found: dict[Path, frozenset[str]] = {}
     for item in items:
         found[item.path] = found.get(item.path, frozenset()) | (FIXTURES & set(getattr(item, "fixturenames", ())))

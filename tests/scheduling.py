@@ -41,22 +41,14 @@ _ORDER = (
 
 
 def place(file: Path) -> tuple[int, str]:
-    """Return the sort key of a test file.
-
-    Args:
-        file: its path below the checkout, such as ``tests/embedded/test_trace.py``.
-    """
+    """Return the sort key of a test file, whose path is relative to the checkout."""
     ways = [str(file), *(str(parent) for parent in file.parents)]
     index = next((_ORDER.index(way) for way in ways if way in _ORDER), len(_ORDER))
     return index, str(file)
 
 
 def unit_of(file: Path) -> str:
-    """Return the name of the unit that a worker runs as a whole: a file, or files that share something costly.
-
-    Args:
-        file: its path below the checkout.
-    """
+    """Return the name of the unit that one worker runs: a file, or files that share something costly."""
     folder = file.parts[1]
     if folder in _NOT_AT_ONE_TIME:
         return "browser and containers"
@@ -66,7 +58,6 @@ def unit_of(file: Path) -> str:
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:
-    """Make the scheduler that deals out units in the order of the collected tests."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only the process that distributes tests needs it
 
     class ByUnit(LoadScopeScheduling):  # `--dist loadgroup` does not group with pytest 9.2 and xdist 3.8

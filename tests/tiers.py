@@ -26,20 +26,13 @@ TIERS = {
     # What is measured by the clock runs alone, with nothing beside it.
     "all": [(*WORKERS, "-m", "not timing"), ("-n", "0", "-m", "timing")],
 }
-"""The runs of pytest of each tier, by their options."""
-
 PASSED, NO_TESTS = 0, 5
 
 
 def main(tier: str, *options: str) -> int:
-    """Run a tier.
+    """Run a tier; return the exit status of the first failed run.
 
-    Args:
-        tier: ``quick``, ``test`` or ``all``.
-        options: more options for pytest, such as a file; they win over those of the tier.
-
-    Returns:
-        The exit status: the first failure of a run. No selected test is a failure only when no run of the tier has one.
+    A run without a selected test fails only if no run of the tier selects one.
     """
     command = [sys.executable, "-m", "pytest"]
     statuses = [subprocess.run([*command, *arguments, *options], check=False).returncode for arguments in TIERS[tier]]

@@ -1,5 +1,3 @@
-"""Limits in seconds that also hold on a slow or busy machine."""
-
 import time
 
 from bench.machine import spin
@@ -16,15 +14,9 @@ def slowdown() -> float:
 
 
 class Budget:
-    """Scales limits by the speed of the machine, measured before and after the measured work."""
-
     def __init__(self) -> None:
         self._before = slowdown()
 
     def __call__(self, seconds: float) -> float:
-        """Return a limit for this machine.
-
-        Args:
-            seconds: the limit on the reference machine, with nothing else to do.
-        """
+        """Return what takes so many seconds on the idle reference machine, in seconds on this one."""
         return seconds * max(self._before, slowdown())

@@ -1,5 +1,3 @@
-"""Waiting for a condition that nothing signals."""
-
 from collections.abc import Callable
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""Builds auth-stub and runs it until SIGTERM or SIGINT."""
+"""Builds and runs auth-stub."""
 
 from auth_stub.app import create_app
 from auth_stub.tokens import Tokens

@@ -1,4 +1,4 @@
-"""The HTTP API of auth-stub, in the shapes of Auth0's Authentication and Management APIs."""
+"""The HTTP API, in the shapes of Auth0's Authentication and Management APIs."""
 
 import logging
 import time
@@ -20,7 +20,7 @@ _LOGIN_PAGE = "<!doctype html><title>Log in</title><h1>Please log in</h1>"  # ma
 
 
 def issue_token(tokens: Tokens) -> ResponseReturnValue:
-    """Log a user in by the resource owner password grant (RFC 6749, 4.3), sent as JSON or as a form."""
+    """Log a user in by password (RFC 6749, 4.3), sent as JSON or as a form."""
     login = _json_body() if request.is_json else request.form.to_dict()
     if not isinstance(login, dict):
         return _oauth_error(400, "invalid_request", "The body must be a JSON object or a form.")
@@ -105,12 +105,10 @@ def _json_body() -> Any:
 
 
 def _oauth_error(status: int, error: str, description: str) -> tuple[Response, int]:
-    """Build an error response of the token endpoint (RFC 6749, 5.2)."""
     return jsonify(error=error, error_description=description), status
 
 
 def _api_error(status: int, message: str) -> tuple[Response, int]:
-    """Build an error response in the shape of Auth0's Management API."""
     log.warning("refusing: %s", message)
     error = HTTPStatus(status).phrase
     return jsonify(message=message, statusCode=status, error=error, attributes={"error": message}), status

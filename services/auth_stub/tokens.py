@@ -18,14 +18,13 @@ from vshop.kit.settings import Settings, SettingsError
 
 
 class InvalidTokenError(Exception):
-    """The token is not accepted; the message is worded as Auth0's."""
+    """The message is worded as Auth0's."""
 
 
 class Tokens:
     """Issues and validates tokens with one signing key."""
 
     def __init__(self, settings: Settings, chaos: Switches = NO_CHAOS) -> None:
-        """Args: settings: the ``token_*`` settings are read. chaos: the incident switches."""
         self._chaos = chaos
         self.issuer = settings.token_issuer
         self.audience = settings.token_audience
@@ -37,7 +36,7 @@ class Tokens:
         self._kid = hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def issue(self, subject: str) -> str:
-        """Return a signed access token for a user id, valid for ``lifetime_s`` seconds."""
+        """Return a token for a user id."""
         now = int(time.time())
         expires = now - 60 if self._chaos.on("auth-token-expired") else now + self.lifetime_s
         claims = {
@@ -51,11 +50,7 @@ class Tokens:
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid})
 
     def validate(self, token: str) -> str:
-        """Check a token's signature, algorithm, issuer, audience and lifetime, and return the user id in ``sub``.
-
-        Raises:
-            InvalidTokenError: the token is expired or invalid.
-        """
+        """Check signature, algorithm, issuer, audience and lifetime; return the user id. Raises InvalidTokenError."""
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -77,12 +72,9 @@ class Tokens:
 
 
 def load_signing_key(file: str) -> rsa.RSAPrivateKey:
-    """Read the RSA key from a PEM file, so that tokens stay valid after a restart and for every replica.
+    """Read the RSA key from a PEM file, so that tokens stay valid after a restart and for every replica. Raises SettingsError.
 
     A missing file is created, readable by its owner only. Without a file, each start generates a key.
-
-    Raises:
-        SettingsError: the file cannot be read or created, or holds no RSA key.
     """
     if not file:
         return _generate_key()
@@ -105,7 +97,7 @@ def _generate_key() -> rsa.RSAPrivateKey:
 
 
 def _store_key(key: rsa.RSAPrivateKey, path: Path) -> None:
-    """Write the key atomically. If another replica was faster, its key stays."""
+    """If another replica was faster, its key stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:

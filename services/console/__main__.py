@@ -1,4 +1,4 @@
-"""Builds the console and runs it until it receives a stop signal."""
+"""Builds and runs the console."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,11 +18,11 @@ from vshop.kit.settings import load
 from vshop.kit.telemetry import logs
 
 THREADS = 64
-"""A follower's poll holds a thread; ``held_polls`` keeps some free for other requests."""
+"""A follower's poll holds a thread; ``held_polls`` keeps some free."""
 
 
 def main() -> None:
-    """Run the console. It exports no telemetry, because that would reveal the incidents."""
+    """Run it. It exports no telemetry, which would reveal the incidents."""
     settings = load()
     logs.install("console")
     stop = stop_event()

@@ -1,4 +1,4 @@
-"""Builds the console's Flask application: the board, the API for programs, and the web page."""
+"""Builds the console's Flask application."""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -48,13 +48,13 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-"""Allows no inline scripts, so that no payload can run."""
+"""No inline scripts, so that no payload can run."""
 
 
 def create_app(board: Board, journal: Journal, names: Iterable[str] = (), cors_origins: str = "") -> Flask:
-    """Make the application with the board's endpoints.
+    """Make the application with the board.
 
-    ``names`` are the host names that browsers may use; pages of ``cors_origins`` may evaluate flags.
+    ``names`` are the host names for browsers; pages of ``cors_origins`` may evaluate flags.
     """
     app = Flask("console", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
@@ -120,7 +120,7 @@ def install_page(
 
 
 def shop_addresses(settings: Settings) -> Addresses:
-    """Return the addresses of the shop's parts. The console reads traces from the observatory, in every mode."""
+    """Return the addresses. Traces come from the observatory, in every mode."""
     return Addresses(
         orders=settings.orders_url.rstrip("/"),
         auth=settings.auth_url.rstrip("/"),
@@ -133,7 +133,6 @@ def shop_addresses(settings: Settings) -> Addresses:
 
 
 def _document() -> Blueprint:
-    """Serve one document for all pages, and the static files."""
     pages = Blueprint("pages", __name__)
 
     def document(_rest: str = "") -> Response:
@@ -163,7 +162,7 @@ def _document() -> Blueprint:
 
 
 def _protect(app: Flask, names: Iterable[str]) -> None:
-    """Add security headers, and refuse to read ``/api/``, which has payloads, under a foreign host name (DNS rebinding)."""
+    """Refuse to read ``/api/``, which has payloads, under a foreign host name (DNS rebinding)."""
     known = frozenset(name.lower() for name in names if name)
 
     @app.before_request
@@ -181,7 +180,6 @@ def _protect(app: Flask, names: Iterable[str]) -> None:
 
 
 def _check(board: Board) -> str:
-    """Evaluate a test switch and read the board."""
     if not ofrep_api.evaluate(State(Switch(on=True, items=(1,))), {"item": 1}, random.SystemRandom()):
         raise RuntimeError("A switch that is on was evaluated as off.")
     now = board.snapshot()

@@ -1,4 +1,4 @@
-"""Builds the observatory and runs it until it is stopped."""
+"""Builds and runs the observatory."""
 
 import contextlib
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger("observatory")
 
 
 def main() -> None:
-    """Run the observatory. It exports no telemetry, because it would send it to itself."""
+    """Run it. It exports no telemetry, because it would send it to itself."""
     json_logs.install("observatory")
     stop = stop_event()
     settings = load()

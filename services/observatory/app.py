@@ -1,4 +1,4 @@
-"""Build the observatory's Flask application."""
+"""Builds the observatory's Flask application."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -27,11 +27,9 @@ def create_app(
     receiver: Receiver | None = None,
     cors_origins: str = "",
 ) -> Flask:
-    """Build the application. It serves both OTLP and queries; ``__main__`` runs it on two ports.
+    """Build the application, with OTLP and queries; ``__main__`` serves it on two ports.
 
-    ``now_ns`` is the clock, in nanoseconds since the epoch; ``console_url`` is the base URL of the console;
-    ``allowed_hosts`` are further host names under which changes are accepted;
-    pages of ``cors_origins`` may send telemetry.
+    Changes are accepted under ``allowed_hosts`` too; pages of ``cors_origins`` may send telemetry.
     """
     forwarding = forwarding or Forwarding()
     receiver = receiver or Receiver(stores, forwarding, now_ns)
@@ -54,7 +52,6 @@ def create_app(
 
 
 def _index() -> Blueprint:
-    """Build ``GET /``, which names the endpoints."""
     api = Blueprint("index", __name__)
 
     @api.get("/")
@@ -70,7 +67,6 @@ def _index() -> Blueprint:
 
 
 def _check(stores: Stores) -> str:
-    """Write a span to a temporary store and read it back."""
     span = Span(trace_id=b"\x01" * 16, span_id=b"\x02" * 8, name="check", start_time_unix_nano=1, end_time_unix_nano=2)
     sent = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])])
     store = TraceStore(max_spans=1, max_bytes=10_000)

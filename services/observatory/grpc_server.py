@@ -1,4 +1,4 @@
-"""Receive OTLP/gRPC (https://opentelemetry.io/docs/specs/otlp/#otlpgrpc), if the extra ``virtual-shop[grpc]`` is installed."""
+"""Receives OTLP/gRPC (https://opentelemetry.io/docs/specs/otlp/#otlpgrpc), if ``virtual-shop[grpc]`` is installed."""
 
 import contextlib
 import importlib.util
@@ -26,11 +26,7 @@ def installed() -> bool:
 
 @contextlib.contextmanager
 def serving(receiver: Receiver, host: str, port: int, max_bytes: int) -> Iterator[int]:
-    """Serve inside the block; yield the port.
-
-    Raises:
-        SettingsError: the port is in use.
-    """
+    """Serve inside the block; yield the port. Raises SettingsError if it is in use."""
     import grpc  # noqa: PLC0415 - an optional dependency
 
     options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", max_bytes)]

@@ -1,4 +1,4 @@
-"""Receive telemetry over HTTP: OTLP and Zipkin. Decodes and checks requests.
+"""Receives OTLP/HTTP and Zipkin, and checks requests.
 
 https://opentelemetry.io/docs/specs/otlp/#otlphttp
 """
@@ -22,10 +22,10 @@ ZSTD: Any = importlib.import_module("zstandard") if importlib.util.find_spec("zs
 """The optional package zstandard."""
 
 MAX_BODY_BYTES = 20 * 1024 * 1024
-"""Maximum size of a body, both as sent and decompressed: the OpenTelemetry Collector's default."""
+"""Of a body, both as sent and decompressed: the OpenTelemetry Collector's default."""
 
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
-"""google.rpc.Status codes (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto)."""
+"""google.rpc.Status (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto)."""
 
 _MAX_MEMBERS = 1_000  # of a gzip body: 20 MiB can hold a million empty ones
 _PIECE_BYTES = 64 * 1024
@@ -39,7 +39,7 @@ _Request = TypeVar("_Request")
 
 
 class OtlpError(Exception):
-    """A request that is refused: HTTP status, and google.rpc.Status code."""
+    """A refused request: HTTP status, and google.rpc.Status code."""
 
     def __init__(self, status: int, message: str, code: int = INVALID_ARGUMENT) -> None:
         super().__init__(message)
@@ -113,7 +113,7 @@ def _refusal(error: OtlpError) -> Response:
 
 
 def decompress(body: bytes, encoding: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Decompress a body by its ``Content-Encoding``, without ever allocating more than the limit."""
+    """Decompress a body without ever allocating more than the limit."""
     if encoding in {"", "identity"}:
         return body
     if encoding == "zstd" and ZSTD:

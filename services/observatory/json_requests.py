@@ -1,4 +1,4 @@
-"""Read OTLP's JSON. One bad item does not spoil its request: the rest is kept, and the sender is told what was left out.
+"""Reads OTLP's JSON. One bad item does not spoil its request: the sender is told what was left out.
 
 https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
@@ -21,20 +21,14 @@ _GROUPS = frozenset(
         *("resource", "scope", "attributes", "gauge", "sum", "histogram", "exponential_histogram", "summary"),
     }
 )
-"""Fields that are read part by part. An item is read as a whole."""
+"""Fields that are read part by part."""
 
 # ParseDict raises AttributeError for a list in place of an object.
 _ERRORS = (ValueError, TypeError, AttributeError, RecursionError, ParseError)
 
 
 class JsonRequest(Generic[_Request]):
-    """A request that was read from JSON.
-
-    Attributes:
-        message: all that could be read.
-        rejected: number of spans, log records or data points that could not.
-        errors: the first reasons, also of a bad attribute of a resource.
-    """
+    """``message`` is all that could be read; ``rejected`` counts the other items; ``errors`` are the first reasons."""
 
     def __init__(self, body: bytes, kind: type[_Request]) -> None:
         """Read a body, or raise ValueError if it is not a JSON object, or nothing in it can be read."""
@@ -114,7 +108,7 @@ def _with_base64_ids(value: Any) -> Any:
 
 
 def base64_ids(item: dict[str, Any]) -> dict[str, Any]:
-    """Convert the ids of an object from hex to protobuf's base64, or raise ValueError."""
+    """Convert ids from hex to protobuf's base64, or raise ValueError."""
     for key in _ID_KEYS:
         value = item.get(key)
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Add received requests to the stores, and forward them. OTLP over HTTP and gRPC, and Zipkin, end here."""
+"""Stores and forwards the requests of all protocols."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,21 +29,13 @@ class Receiver:
     """Takes requests of all protocols."""
 
     def __init__(self, stores: Stores, forwarding: Forwarding, now_ns: Callable[[], int] = time.time_ns) -> None:
-        """Args: now_ns: the clock, for log records without times."""
         self._stores, self._forwarding, self._now_ns = stores, forwarding, now_ns
         self.faults = TelemetryFaults(self._deliver, now_ns)
 
     def receive(self, signal: Signal, message: Any, rejected: int = 0, errors: Sequence[str] = ()) -> Any:
-        """Store and forward a request.
+        """Store and forward an ``Export…ServiceRequest``; return the response, whose partial success names everything rejected.
 
-        Args:
-            signal: what the request holds.
-            message: an ``Export…ServiceRequest``.
-            rejected: number of its items that could not be read.
-            errors: why.
-
-        Returns:
-            The ``Export…ServiceResponse``. Its partial success names everything that was rejected.
+        ``rejected`` items could not be read, for the reasons in ``errors``.
         """
         reasons = list(errors)
         if signal == "logs":
@@ -60,7 +52,6 @@ class Receiver:
         return response
 
     def _deliver(self, signal: Signal, message: Any) -> int:
-        """Add a request to its store and forward it; return how many spans the store refused."""
         stores = self._stores
         add: Callable[[Any], int] = {"traces": stores.traces.add, "logs": stores.logs.add, "metrics": stores.metrics.add}[signal]
         refused = add(message)
@@ -68,7 +59,6 @@ class Receiver:
         return refused if signal == "traces" else 0
 
     def _stamp(self, message: ExportLogsServiceRequest) -> None:
-        """Set the time of receipt of log records without any time, as a collector of logs must (its observed time)."""
         now_ns = self._now_ns()
         for of_resource in message.resource_logs:
             for of_scope in of_resource.scope_logs:

@@ -1,4 +1,4 @@
-"""Convert Zipkin's v2 JSON to OTLP, as the OpenTelemetry Collector's zipkin receiver does.
+"""Converts Zipkin's v2 JSON to OTLP, as the OpenTelemetry Collector's receiver does.
 
 https://github.com/openzipkin/zipkin-api/blob/master/zipkin2-api.yaml;
 https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/v0.165.0/pkg/translator/zipkin/zipkinv2/to_translator.go
@@ -77,7 +77,7 @@ class _ZipkinSpan(msgspec.Struct, rename="camel"):
 
 
 class ZipkinRequest(msgspec.Struct):
-    """The spans of a request as OTLP, and those that could not be read."""
+    """The spans as OTLP, and those that could not be read."""
 
     message: ExportTraceServiceRequest
     total: int
@@ -86,11 +86,7 @@ class ZipkinRequest(msgspec.Struct):
 
 
 def requests(body: bytes) -> ZipkinRequest:
-    """Convert a list of spans. A span that cannot be read is left out.
-
-    Raises:
-        ValueError: the body is not a JSON list.
-    """
+    """Convert a list of spans, without those that cannot be read. Raises ValueError if the body is no JSON list."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:

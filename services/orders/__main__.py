@@ -1,4 +1,4 @@
-"""Builds orders and runs it until SIGTERM or SIGINT."""
+"""Builds and runs orders."""
 
 from orders.app import OrderMetrics, create_app
 from orders.auth import AuthClient

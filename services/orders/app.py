@@ -45,11 +45,7 @@ def place_order(
 ) -> dict[str, str]:
     """Authenticate the shopper, price the order and publish it. An order's walk through the shop starts here.
 
-    Returns:
-        The body of the 202, sent once Kafka has acknowledged the record.
-
-    Raises:
-        Problem: the order was not accepted; the detail says why.
+    Returns the body of the 202, sent once Kafka has acknowledged the record. Raises Problem, whose detail says why.
     """
     order = _read_order()
     span = trace.get_current_span()
@@ -81,16 +77,7 @@ def create_app(
     trace_url: str,
     chaos: Switches = NO_CHAOS,
 ) -> Flask:
-    """Build the application.
-
-    Args:
-        auth: authenticates the shopper.
-        publisher: sends the order to Kafka.
-        counts: the business metrics.
-        checks: readiness checks by name.
-        trace_url: URL of a trace's page, with the placeholder ``{traceId}``.
-        chaos: the incident switches.
-    """
+    """Build the application. ``checks`` are the readiness checks by name; ``trace_url`` has the placeholder ``{traceId}``."""
     app = Flask("orders")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     problems.install(app)
@@ -123,7 +110,6 @@ def _read_order() -> OrderRequest:
 
 
 def _invalid_field(message: str) -> str | None:
-    """Return the field that msgspec's message names: as ``$.quantity``, or in backquotes at the end."""
     if "`$." in message:
         return message.rsplit("`$.", 1)[1].rstrip("`")
     return message.rsplit("`", 2)[1] if "field `" in message else None

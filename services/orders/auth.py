@@ -37,11 +37,11 @@ class AuthClient:
         self._session.mount("https://", adapter)
 
     def authenticate(self, authorization: str | None, username: str) -> dict[str, Any]:
-        """Check that the token in the ``Authorization`` header belongs to the user who orders, and return the user's profile.
+        """Check that the token belongs to the user who orders, and return the user's profile.
 
         Raises:
-            Problem: 401 the token is missing, malformed or refused, or the user does not exist; 403 the token belongs to another
-                user; 503 auth did not answer, or returned the profile of another user.
+            Problem: 401 the token is missing, malformed or refused, or the user does not exist; 403 it belongs to another user; 503
+                auth did not answer, or returned another user's profile.
             json.JSONDecodeError: auth answered 200 with something that is not JSON.
         """
         scheme, _, token = (authorization or "").partition(" ")
@@ -90,7 +90,6 @@ def _unavailable(reason: str) -> Problem:
 
 
 def _refusal(response: requests.Response) -> Problem:
-    """Convert an error response of auth to the problem that the shopper gets."""
     try:
         message = str(response.json()["message"])
     except (ValueError, LookupError, TypeError):
@@ -105,7 +104,7 @@ def _refusal(response: requests.Response) -> Problem:
 
 
 def _challenge(error: str | None = None, description: str = "") -> dict[str, str]:
-    """Build the ``WWW-Authenticate`` header (RFC 6750, 3). Its quoted strings may not contain quotes or backslashes."""
+    """RFC 6750, 3. Its quoted strings may not contain quotes or backslashes."""
     value = 'Bearer realm="virtual-shop"'
     if error:
         plain = re.sub(r"[^ !#-\[\]-~]", " ", description)

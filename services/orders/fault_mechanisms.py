@@ -6,10 +6,7 @@ import threading
 
 
 class UnreachableAddress:
-    """An address that never accepts a connection, like a host behind a firewall that drops packets.
-
-    It is a listening socket with a full backlog, opened on first use.
-    """
+    """Never accepts a connection, like a host behind a firewall that drops packets: a listening socket with a full backlog."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

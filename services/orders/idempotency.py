@@ -13,10 +13,7 @@ MAX_KEY_LENGTH = 255
 
 
 class IdempotencyStore:
-    """The latest responses, by shopper and key.
-
-    After an entry is evicted, stock-updater still recognises a retry by its order id.
-    """
+    """The latest responses. After an eviction, stock-updater still recognises a retry by its order id."""
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._capacity = capacity
@@ -24,10 +21,9 @@ class IdempotencyStore:
         self._lock = threading.Lock()
 
     def find(self, key: str, order: OrderRequest) -> dict[str, str] | None:
-        """Return the first response to this key, or None if the key is new.
+        """Return the first response to this key, or None.
 
-        Raises:
-            Problem: 422, the key was used for another order; 400, the key is empty or longer than 255 characters.
+        Raises Problem: 422, the key was used for another order; 400, it is empty or longer than 255 characters.
         """
         if not key or len(key) > MAX_KEY_LENGTH:
             raise Problem(400, f"Idempotency-Key must have 1 to {MAX_KEY_LENGTH} characters.", field="Idempotency-Key")

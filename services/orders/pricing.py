@@ -11,7 +11,7 @@ DISCOUNTS: Mapping[str, float] = {"DEL15": 1.15, "XMASSAVE30": 1.30}
 
 
 def active_discounts(chaos: Switches, item_id: int) -> Mapping[str, float]:
-    """Return the discount table for an order of this item, with the faults that are switched on."""
+    """Return the discount table for an item, with the faults that are on."""
     table = dict(DISCOUNTS)
     if chaos.on("pricing-division-by-zero", item=item_id):
         table["DEL15"] = 0
@@ -21,11 +21,7 @@ def active_discounts(chaos: Switches, item_id: int) -> Mapping[str, float]:
 
 
 def total_cents(item_id: int, quantity: int, discount_code: str | None, table: Mapping[str, float] = DISCOUNTS) -> int:
-    """Return the price of all pieces, in cents. A fault may have changed the discount table.
-
-    Raises:
-        Problem: 400, the item or the code does not exist; ``field`` names it.
-    """
+    """Return the price in cents. Raises Problem 400 if item or code does not exist; ``field`` names it."""
     if item_id not in ITEMS:
         raise Problem(400, f"itemId: there is no item {item_id}; the shop sells {min(ITEMS)} to {max(ITEMS)}.", field="itemId")
     full_price = ITEMS[item_id].price_cents * quantity

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Converts an order request to a record on the topic of new orders."""
+    """Sends an order request as a record."""
 
     def __init__(self, sender: Sender, topic: str, chaos: Switches = NO_CHAOS) -> None:
         self._chaos = chaos
@@ -20,11 +20,7 @@ class Publisher:
         self._topic = topic
 
     def publish(self, order_id: str, order: OrderRequest) -> NewOrder:
-        """Send the order, wait for Kafka's acknowledgement, and return the value of the record on the topic.
-
-        Raises:
-            Problem: 503, Kafka refused the record or did not acknowledge it.
-        """
+        """Send the order and return the record's value once Kafka has it. Raises Problem 503."""
         record = NewOrder(
             order_id=order_id,
             item_id=order.item_id,

@@ -1,4 +1,4 @@
-"""Builds stock-updater and runs it until SIGTERM or SIGINT."""
+"""Builds and runs stock-updater."""
 
 from stock_updater.app import create_app
 from stock_updater.consumer import OrderConsumer

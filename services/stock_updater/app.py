@@ -1,4 +1,4 @@
-"""The HTTP API of stock-updater: the stock, the dead letters, and the reset."""
+"""The HTTP API: stock, dead letters, reset."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ from vshop.kit.order import InvalidRecordError
 from vshop.kit.telemetry import errors
 
 RESET_TIMEOUT_S = 10.0
-"""How long ``POST /reset`` waits for unprocessed orders."""
+"""For unprocessed orders."""
 
 
 def show_item(item_id: int, table: StockTable) -> dict[str, Any]:
@@ -33,11 +33,7 @@ def show_item(item_id: int, table: StockTable) -> dict[str, Any]:
 
 
 def reset(table: StockTable, dead_letters: DeadLetters, lag: ConsumerLag) -> dict[str, int]:
-    """Wait until all orders on the topic are processed, then restock the items and delete the dead letters.
-
-    Raises:
-        Problem: 409, orders were left at the timeout; nothing was reset.
-    """
+    """Wait until all orders are processed, then restock and delete the dead letters. Raises Problem 409, with nothing reset."""
     waiting = lag.wait_processed(None, time.monotonic() + RESET_TIMEOUT_S)
     if waiting:
         raise Problem(
@@ -56,7 +52,7 @@ def create_app(
     checks: Mapping[str, health.Check],
     allowed_hosts: Sequence[str] = (),
 ) -> Flask:
-    """Build the application. ``checks`` are the readiness checks by name, ``allowed_hosts`` further names of this service."""
+    """Build the application. ``checks`` are the readiness checks by name."""
     app = Flask("stock_updater")
     app.config["MAX_CONTENT_LENGTH"] = 1024
     problems.install(app)

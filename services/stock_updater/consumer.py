@@ -1,4 +1,4 @@
-"""The consumer loop: processes one record at a time. A record is retried, applied or dead-lettered, and then committed."""
+"""The consumer loop: one record at a time is retried, applied or dead-lettered, and then committed."""
 
 import contextlib
 import logging
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _OUT_OF_GROUP_S = 1.5
 
 _TURN_S = 20.0
-"""How long one record is retried before the consumer polls again, so that it stays in its group and learns what was revoked."""
+"""For one record, before the consumer polls again to stay in its group and learn what was revoked."""
 
 
 class OrderConsumer:
@@ -49,7 +49,6 @@ class OrderConsumer:
         stop: threading.Event,
         chaos: Switches = NO_CHAOS,
     ) -> None:
-        """Make the consumer; it joins its group in :meth:`run`. ``stop`` is set when the process stops."""
         self._processing = processing
         self._stock = stock
         self._dead_letters = dead_letters
@@ -85,7 +84,6 @@ class OrderConsumer:
 
     @property
     def _consumer(self) -> Consumer:
-        """The client; there is another one after each :meth:`_rejoin`."""
         return self._membership.consumer
 
     def _take(self, message: Message) -> None:
@@ -100,7 +98,6 @@ class OrderConsumer:
             self._take_record(to_record(message))
 
     def _reach_end(self, message: Message) -> None:
-        """Count control records and aborted records before the end as processed."""
         partition, end = message.partition(), message.offset()
         if partition is not None and end is not None and self._lag.skip_to(partition, end):
             with contextlib.suppress(KafkaException):  # the next record is committed anyway
@@ -123,12 +120,12 @@ class OrderConsumer:
             self._rejoin()
 
     def _rejoin(self) -> None:
-        """Get the partitions assigned again, each with a new start. What is not stored yet may be missing from the table, too."""
+        """Get the partitions assigned again. What is not stored yet may be missing from the table, too."""
         self._positions.forget()
         self._membership.rejoin()
 
     def _is_in_table(self, record: Record) -> bool:
-        """Compare a committed record with the table, without spans. If the table lacks it, the table was rolled back."""
+        """Without spans. If the table lacks a committed record, it was rolled back."""
         try:
             found = self._is_included(record, if_invalid=True)  # it became a dead letter before it was committed
         except (BotoCoreError, ClientError) as error:
@@ -139,14 +136,12 @@ class OrderConsumer:
         return found
 
     def _is_included(self, record: Record, *, if_invalid: bool) -> bool:
-        """Return whether the stock includes the record, or ``if_invalid`` for one that can never be included."""
         try:
             return self._stock.includes(decode_record(record.value), self._positions.of(record, replay_of(record)))
         except (InvalidRecordError, UnknownItemError):
             return if_invalid
 
     def _process(self, record: Record) -> bool:
-        """Process one record, with retries. Returns False if it is not done: ``stop`` was set, or its turn is over."""
         turn_ends = time.monotonic() + _TURN_S
         while not self._stop.is_set():
             self._only_on_topic = False
@@ -169,7 +164,6 @@ class OrderConsumer:
         return False
 
     def _poll_again(self, record: Record) -> None:
-        """Make the next poll return the record again, unless its partition was revoked."""
         try:
             self._consumer.seek(TopicPartition(record.topic, record.partition, record.offset))
         except KafkaException as error:
@@ -177,7 +171,7 @@ class OrderConsumer:
             self._waiting.remove([record.partition])
 
     def _try_once(self, record: Record, span: Span) -> None:
-        """Apply the record or dead-letter it. A retryable error is raised, so that the span shows it."""
+        """A retryable error is raised, so that the span shows it."""
         position = self._positions.of(record, replay_of(record))
         try:
             order = decode_record(record.value)
@@ -206,7 +200,7 @@ class OrderConsumer:
             self._counts.count_dead_lettered(error)
 
     def _is_written(self, record: Record) -> bool:
-        """Return whether an earlier try whose response was lost, or another consumer during a pause, has applied the record."""
+        """By an earlier try whose response was lost, or by another consumer during a pause."""
         try:
             return self._is_included(record, if_invalid=False)
         except (BotoCoreError, ClientError) as error:
@@ -228,19 +222,18 @@ class OrderConsumer:
             log.warning("commit failed: %s", error)
 
     def _redeliver_once(self, record: Record) -> None:
-        """Seek back by one record, like a consumer that lost its commit."""
+        """Like a consumer that lost its commit."""
         if record.offset > self._redelivered.get(record.partition, -1):
             self._redelivered[record.partition] = record.offset
             self._redelivery_pending = True
             self._consumer.seek(TopicPartition(record.topic, record.partition, record.offset))
 
     def _stall_while_switched_on(self) -> None:
-        """Stop polling and processing while the incident is on."""
         while self._chaos.on("stock-consumer-stalled") and not self._stop.is_set():
             self._stop.wait(0.05)
 
     def _rebalance_once(self) -> bool:
-        """Leave the group and join it again, once while the incident is on. Kafka redelivers the polled record."""
+        """Leave and join the group, once. Kafka redelivers the polled record."""
         if not self._chaos.on("stock-rebalance"):
             self._rebalanced = False
         elif not self._rebalanced:

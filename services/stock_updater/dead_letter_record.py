@@ -18,18 +18,18 @@ _SUMMARY_BYTES = 8192
 
 
 def replay_of(record: Record) -> str | None:
-    """Return the id of the record that this one replays, or None. A malformed id is ignored: the item would keep it."""
+    """Return the id of the record that this one replays, or None. The item would keep a malformed id, so it is ignored."""
     found = record.header(REPLAY_OF)
     return found if found and RECORD_ID.fullmatch(found) else None
 
 
 def record_id(record: Record) -> str:
-    """Return a record's id on its topic: ``partition-offset``."""
+    """Return ``partition-offset``."""
     return f"{record.partition}-{record.offset}"
 
 
 def original_record_id(dead_letter: Record) -> str:
-    """Return the id of the record that failed first. Dead letters of its redeliveries and of its replays share it."""
+    """Return the id of the record that failed first; its redeliveries and replays share it."""
     failed = f"{dead_letter.header('dlq.partition')}-{dead_letter.header('dlq.offset')}"
     return replay_of(dead_letter) or (failed if RECORD_ID.fullmatch(failed) else record_id(dead_letter))
 
@@ -53,12 +53,12 @@ def to_dead_letter(record: Record, error: BaseException) -> Record:
 
 
 def replay_headers(dead_letter: Record) -> Headers:
-    """Return the headers of a replay: the producer's, and the id of the original record."""
+    """Return a replay's headers: the producer's, and the original record's id."""
     return [*_producer_headers(dead_letter.headers), (REPLAY_OF, original_record_id(dead_letter).encode())]
 
 
 def original_context(dead_letter: Record) -> Headers:
-    """Return the order's own trace context and baggage."""
+    """Return the order's trace context and baggage."""
     moved = [(name.removeprefix(_MOVED), value) for name, value in dead_letter.headers if name.startswith(_MOVED)]
     return [(name, value) for name, value in moved if is_context_header(name)]
 
@@ -68,19 +68,18 @@ def _without_incidents(name: str, value: bytes) -> bytes:
 
 
 def _producer_headers(headers: Headers) -> Headers:
-    """Return the headers without trace context, incidents and ``dlq.*``."""
     kept = [(name, value) for name, value in headers if not (is_context_header(name) or name.lower() in HEADERS)]
     return [(name, value) for name, value in kept if not name.startswith(_MOVED)]
 
 
 def halve_value(dead_letter: Record) -> Record:
-    """Cut the value to half its size; ``dlq.value.cut`` holds its original size."""
+    """Cut the value; ``dlq.value.cut`` holds its original size."""
     value = dead_letter.value or b""
     return dead_letter._replace(value=value[: len(value) // 2] or None, headers=[*dead_letter.headers, _cut("value", len(value))])
 
 
 def keep_summary(dead_letter: Record) -> Record:
-    """Keep 8 KiB of value and key, and the headers that describe the error."""
+    """Keep 8 KiB of value and key, and the error's headers."""
     value, key = dead_letter.value or b"", dead_letter.key or b""
     own = [(name, content) for name, content in dead_letter.headers if not name.startswith("dlq.")]
     described = [(name, content[:_SUMMARY_BYTES]) for name, content in dead_letter.headers if name.startswith("dlq.")]
@@ -98,7 +97,7 @@ def _number(text: str | None) -> int:
 
 
 def describe(dead_letter: Record) -> dict[str, Any]:
-    """Return a dead letter as JSON. A record without its own trace belongs to the trace in which it failed."""
+    """Return a dead letter as JSON. A record without a trace belongs to the trace in which it failed."""
     contexts = map(extract_span_context, (original_context(dead_letter), dead_letter.headers))
     found = next((context for context in contexts if context.is_valid), None)
     return {

@@ -1,4 +1,4 @@
-"""The dead-letter topic: records that could not be processed, ready to be replayed."""
+"""The dead-letter topic."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -46,11 +46,7 @@ class DeadLetters:
         self._consumer: Consumer | None = None
 
     def write(self, record: Record, error: BaseException) -> None:
-        """Send a record to the dead-letter topic, with its error in ``dlq.*`` headers. A record that gets too large is cut.
-
-        Raises:
-            DeliveryError: Kafka did not acknowledge the dead letter; do not commit the record.
-        """
+        """Send a record to the dead-letter topic, cut if it gets too large. Raises DeliveryError: do not commit the record."""
         dead_letter = to_dead_letter(record, error)
         smallest = keep_summary(dead_letter)
         for smaller in (dead_letter, halve_value(dead_letter), smallest):
@@ -64,27 +60,21 @@ class DeadLetters:
                 return
 
     def all(self) -> list[dict[str, Any]]:
-        """Return all dead letters, oldest first. ``handled`` is true once the order is in the stock."""
+        """Return all dead letters, oldest first; ``handled``: the order is in the stock."""
         dead_letters = self._read()
         items = {item.id: item for item in self._table.all()} if dead_letters else {}
         return [{**describe(dead_letter), "handled": _is_handled(dead_letter, items.get)} for dead_letter in dead_letters]
 
     def show(self, dead_letter_id: str) -> dict[str, Any]:
-        """Return one dead letter with all its headers. Raises DeadLetterNotFoundError."""
+        """Return one with all its headers. Raises DeadLetterNotFoundError."""
         dead_letter = self._find(dead_letter_id)
         headers = {name: dead_letter.header(name) for name, _ in dead_letter.headers}
         return {**describe(dead_letter), "handled": _is_handled(dead_letter, self._table.get), "headers": headers}
 
     def replay(self, dead_letter_id: str) -> dict[str, Any]:
-        """Send a dead letter back to the topic of new orders, in the order's own trace.
+        """Send a dead letter back to the topic of new orders, in the order's trace; return its place.
 
-        Returns:
-            ``{"id", "replayed", "partition", "offset"}``; ``replayed`` is False if the order is in the stock already.
-
-        Raises:
-            DeadLetterNotFoundError: no dead letter has this id.
-            InvalidRecordError: the record is not an order.
-            DeliveryError: Kafka did not acknowledge the record.
+        ``replayed`` is False if it is in the stock already. Raises DeadLetterNotFoundError, InvalidRecordError or DeliveryError.
         """
         dead_letter = self._find(dead_letter_id)
         decode_record(dead_letter.value)
@@ -95,7 +85,7 @@ class DeadLetters:
         return {"id": dead_letter_id, "replayed": True, "partition": sent.partition, "offset": sent.offset}
 
     def remove_all(self) -> int:
-        """Delete all dead letters and return their number. Raises KafkaException if Kafka is away."""
+        """Delete all and return their number. Raises KafkaException."""
         dead_letters = self._read()
         ends = {dead_letter.partition: dead_letter.offset + 1 for dead_letter in dead_letters}
         if ends:
@@ -113,7 +103,6 @@ class DeadLetters:
         return found[0]
 
     def _read(self, only: tuple[int, int] | None = None) -> list[Record]:
-        """Read the topic up to its current end, or one record only."""
         with self._reading:
             consumer = self._consumer = self._consumer or self._connect()
             try:
@@ -126,7 +115,7 @@ class DeadLetters:
                 consumer.poll(0)  # an agent ends the span of the last record here, in the thread that began it
 
     def _connect(self) -> Consumer:
-        """Make the consumer, which is kept: connecting takes 60 ms, reading a few records 3 ms."""
+        """Kept: connecting takes 60 ms, reading a few records 3 ms."""
         return Consumer(
             {
                 **client_properties(self._settings),

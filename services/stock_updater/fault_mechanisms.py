@@ -13,14 +13,14 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 
 class CompetingWriter:
-    """Writes to the table a moment before stock-updater does, without spans, as another program would."""
+    """Writes a moment before stock-updater does, without spans, as another program would."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def write(self, item_id: str) -> None:
-        """Increment the item's version, so that a write on the old version is refused."""
+        """Increment the item's version, so that a write on the old one is refused."""
         with suppress_instrumentation():
             self._client.update_item(
                 TableName=self._table,
@@ -31,7 +31,7 @@ class CompetingWriter:
 
 
 class SlowClients:
-    """DynamoDB clients with delayed responses, made on first use."""
+    """DynamoDB clients with delayed responses."""
 
     def __init__(self, endpoint: str, make_client: Callable[[str], Any]) -> None:
         self._endpoint = endpoint
@@ -53,10 +53,10 @@ class SlowClients:
 
 
 class DelayingProxy:
-    """A TCP proxy on loopback that delays responses, like a slow network."""
+    """A TCP proxy on loopback that delays responses."""
 
     def __init__(self, endpoint: str, delay_s: float) -> None:
-        """Prepare the proxy; it starts to listen on the first use of ``url``."""
+        """It listens on the first use of ``url``."""
         target = urlsplit(endpoint)
         self._target = (target.hostname or "127.0.0.1", target.port or 80)
         self._delay_s = delay_s

@@ -1,4 +1,4 @@
-"""The exactly-once rule: how an order changes an item, and how the item recognises the order. No I/O."""
+"""The exactly-once rule: how an order changes an item, and how the item recognises it. No I/O."""
 
 import base64
 import hashlib
@@ -15,12 +15,12 @@ _DIGEST = 8  # characters
 
 
 def digest(order_id: str) -> str:
-    """Return 48 bits of an order id as text: a new order has the digest of one of 300 others once in 10^12 orders."""
+    """Return 48 bits of an order id: a new order has the digest of one of 300 others once in 10^12 orders."""
     return base64.b64encode(hashlib.sha256(order_id.encode()).digest()[:6]).decode()
 
 
 class OrderOutcome(StrEnum):
-    """The result of processing an order: the value of ``shop.order.outcome``."""
+    """Value of ``shop.order.outcome``."""
 
     APPLIED = "applied"
     DUPLICATE = "duplicate"
@@ -28,9 +28,9 @@ class OrderOutcome(StrEnum):
 
 
 class RecordPosition(NamedTuple):
-    """A record's partition and offset. For a replay, ``replay_of`` is the id of the original record.
+    """A record's place. ``replay_of``: the id of the original record.
 
-    ``log_id`` tells apart partitions of the same number: it is empty for the first topic that the table knew.
+    ``log_id`` tells apart partitions of the same number: empty for the first topic that the table knew.
     """
 
     partition: int
@@ -73,7 +73,7 @@ class StockItem(msgspec.Struct, frozen=True, kw_only=True):
     earlier: str = ""
 
     def remembers(self, order_id: str) -> bool:
-        """Return whether the order is among the last 400 of the item, or among all replayed dead letters."""
+        """Return whether the order is among the item's last 400, or all replayed dead letters."""
         if order_id in self.recent or order_id in self.replayed:
             return True
         if not self.earlier:
@@ -82,11 +82,11 @@ class StockItem(msgspec.Struct, frozen=True, kw_only=True):
         return any(self.earlier.startswith(wanted, start) for start in range(0, len(self.earlier), _DIGEST))
 
     def includes(self, order: NewOrder, position: RecordPosition) -> bool:
-        """Return whether the stock includes the order already: it was redelivered, replayed before, or sent twice by its client."""
+        """Return whether the stock includes the order: it was redelivered, replayed before, or sent twice by its client."""
         return position.offset <= self.applied.get(position.key, -1) or self.remembers(order.order_id)
 
     def after(self, order: NewOrder, position: RecordPosition) -> "StockItem":
-        """Return the item after the order: stock, version and the order's position change in one write."""
+        """Return the item after the order: stock, version and position change in one write."""
         evicted = self.recent[: max(0, len(self.recent) + 1 - RECENT)]
         others = {key: offset for key, offset in self.applied.items() if key.partition("@")[0] != str(position.partition)}
         return msgspec.structs.replace(

@@ -1,6 +1,6 @@
-"""The consumer lag: how many records of the topic are not processed yet.
+"""The consumer lag: how many records are not processed yet.
 
-It is read on a separate connection, because a consumer that has stopped polling must still show its lag.
+A separate connection reads it: a consumer that has stopped polling must still show its lag.
 """
 
 import threading
@@ -16,14 +16,14 @@ from vshop.kit.settings import Settings
 
 _TIMEOUT_S = 1.0
 _OTHERS_EVERY_S = 0.02
-"""How often to read the commits of other replicas."""
+"""To read other replicas' commits."""
 
 
 class ConsumerLag:
-    """Compares the next offset of each partition with the end of the topic. Methods raise KafkaException."""
+    """Compares each partition's next offset with its end. Methods raise KafkaException."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
-        """Make the connection; it never joins the group. ``stop`` ends every wait when it is set."""
+        """The connection never joins the group. ``stop`` ends every wait."""
         self._stop = stop
         self._topic = settings.kafka_topic
         self._group = settings.kafka_group
@@ -60,7 +60,7 @@ class ConsumerLag:
         return [Observation(count, {**attributes, "messaging.destination.partition.id": str(part)}) for part, count in lags.items()]
 
     def add_assigned(self, partitions: list[TopicPartition]) -> None:
-        """Add partitions that are assigned to this process, each with the offset at which it starts."""
+        """Add partitions with the offsets at which they start."""
         self._next = self._next | {part.partition: part.offset if part.offset >= 0 else None for part in partitions}
 
     def remove_revoked(self, partitions: list[TopicPartition]) -> None:
@@ -75,7 +75,7 @@ class ConsumerLag:
             self._processed.notify_all()
 
     def skip_to(self, partition: int, end: int) -> bool:
-        """Note that nothing is left before the end of a partition. Returns whether more than records were skipped."""
+        """Note that nothing is left before a partition's end. Returns whether more than records were skipped."""
         skipped = (self._next.get(partition) or 0) < end
         if skipped and partition in self._next:
             self.mark_processed(partition, end - 1)
@@ -89,12 +89,7 @@ class ConsumerLag:
         return {number: high - max(reached[number], low) for number, (low, high) in bounds.items()}
 
     def wait_processed(self, offsets: Mapping[int, int] | None, deadline: float) -> int:
-        """Wait until the group has processed records of the topic; return how many are unprocessed at the deadline.
-
-        Args:
-            offsets: by partition, the next offset to reach; None for everything on the topic now.
-            deadline: on the monotonic clock.
-        """
+        """Wait until the group has reached the offsets by partition, or the topic's end; return how many are missing then."""
         ends = dict(offsets) if offsets is not None else self._ends()
         begins: dict[int, int] = {}
         while True:
@@ -122,7 +117,6 @@ class ConsumerLag:
             return low, high
 
     def _reached(self, own: Mapping[int, int | None]) -> dict[int, int]:
-        """Return the next offset of each partition, from the group's commits if no record was processed here."""
         unknown = [TopicPartition(self._topic, number) for number, offset in own.items() if offset is None]
         known = {number: offset for number, offset in own.items() if offset is not None}
         if not unknown:

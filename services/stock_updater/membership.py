@@ -1,4 +1,4 @@
-"""The consumer's membership in its group: where it starts on an assigned partition, and what it stores at a revoked one."""
+"""The consumer's membership in its group."""
 
 import logging
 import threading
@@ -23,7 +23,7 @@ class Membership:
     """Joins and leaves the group."""
 
     def __init__(self, settings: Settings, positions: Positions, lag: ConsumerLag, stop: threading.Event) -> None:
-        """Make the client; it joins the group in :meth:`subscribe`."""
+        """The client joins in :meth:`subscribe`."""
         self._topic = settings.kafka_topic
         self._positions = positions
         self._lag = lag
@@ -45,13 +45,13 @@ class Membership:
         self.consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
 
     def rejoin(self) -> None:
-        """Leave the group, and join it with a new client: the old one may get nothing from a topic that was created again."""
+        """Join again with a new client: the old one may get nothing from a topic that was created again."""
         self.consumer.close()
         self.consumer = self._make_client()
         self.subscribe()
 
     def check(self) -> str:
-        """Return the assigned partitions: the readiness check. Raises LookupError before the consumer has joined its group."""
+        """Return the assigned partitions: a readiness check. Raises LookupError before the consumer has joined."""
         if not self.joined.is_set():
             raise LookupError("not in its consumer group yet")
         return f"partitions {self._lag.partitions}"
@@ -67,7 +67,6 @@ class Membership:
         self.joined.set()
 
     def _read_starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Return where to start, once Kafka and DynamoDB have answered; nothing if ``stop`` was set before."""
         attempt = 0
         while partitions and not self._stop.is_set():
             try:

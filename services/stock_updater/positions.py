@@ -1,6 +1,6 @@
-"""The table's own position on each partition: where the consumer starts, and when it has to start again.
+"""The table's position on each partition: where the consumer starts, and when it must start again (docs/delivery.md).
 
-docs/delivery.md explains the rules; tests/unit/stock_updater/test_delivery_model.py checks them exhaustively.
+tests/unit/stock_updater/test_delivery_model.py checks the rules exhaustively.
 """
 
 import logging
@@ -28,31 +28,27 @@ class PositionTable(Protocol):
     """The part of StockTable that stores positions."""
 
     def read_position(self, partition: int) -> TablePosition | None:
-        """Return how far the table is on a partition."""
+        """Return how far the table is."""
 
     def has_order_of(self, partition: int) -> bool:
         """Return whether an item includes an order of a partition."""
 
     def write_position(self, partition: int, position: TablePosition, *, seen: TablePosition | None) -> bool:
-        """Store how far the table is on a partition, if its position is still ``seen``; return whether it was."""
+        """Store a position if it is still ``seen``; return whether it was."""
 
 
 class Start(NamedTuple):
-    """Where to start on a partition, and what an operator has to know."""
+    """Where to start, and what an operator has to know."""
 
     position: TablePosition
     error: str = ""
 
 
 def choose_start(stored: TablePosition | None, topic_id: str, committed: int | None, low: int, high: int) -> Start:
-    """Return where to start on a partition: the smaller of the table's position and the group's committed offset.
+    """Return where to start: the smaller of the table's position and the group's committed offset.
 
-    Args:
-        stored: the table's position; None for a new table, or one of an older version of the shop.
-        topic_id: the topic's id, or an empty string if it is unknown.
-        committed: the group's offset; None if there is none, or if it does not count, because the table is empty.
-        low: the first offset of the partition.
-        high: its end.
+    ``stored`` is None for a new table, or an older version's. ``topic_id`` may be empty: unknown. ``committed`` is None if there is
+    none, or if it does not count, because the table is empty. ``low`` and ``high`` are the partition's first offset and end.
     """
     if stored is None:
         offset = low if committed is None else max(committed, low)
@@ -79,10 +75,9 @@ class _Progress(msgspec.Struct):
 
 
 class Positions:
-    """Follows the assigned partitions. Only the consumer's thread calls it."""
+    """Follows the assigned partitions, from the consumer's thread."""
 
     def __init__(self, table: PositionTable, topic_id: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
-        """Args: table: stores the positions. topic_id: reads the topic's id from Kafka. clock: in seconds."""
         self._table = table
         self._read_topic_id = topic_id
         self._clock = clock
@@ -92,11 +87,7 @@ class Positions:
         self._forgotten = set[int]()
 
     def start(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Return the assigned partitions with the offsets at which to start.
-
-        Raises:
-            KafkaException, BotoCoreError, ClientError: Kafka or DynamoDB did not answer.
-        """
+        """Return the partitions with the offsets at which to start. Raises KafkaException, BotoCoreError or ClientError."""
         left = list(partitions)
         while left:
             # The table first: a position that another consumer stores meanwhile would be above an old end, as if records were lost.
@@ -115,7 +106,6 @@ class Positions:
         return low, high
 
     def _begin(self, part: TopicPartition, low: int, high: int, stored: TablePosition | None, topic_id: str) -> bool:
-        """Choose a partition's start, and store it; return False if the table's position is not ``stored`` any more."""
         committed = part.offset if part.offset >= 0 else None
         is_empty = stored is None and not self._table.has_order_of(part.partition)
         chosen = choose_start(stored, topic_id, None if is_empty else committed, low, high)
@@ -146,14 +136,14 @@ class Positions:
         return progress is not None and record.offset < progress.reread_below
 
     def advance(self, record: Record, *, at_once: bool = False) -> None:
-        """Note that a record is done. ``at_once`` if the items do not show that, so that a restart does not process it again."""
+        """Note that a record is done. ``at_once`` if no item shows that, so that a restart does not process it again."""
         progress = self._partitions.get(record.partition)
         if progress is not None:
             progress.position = progress.position._replace(offset=record.offset + 1)
             self._next_save = 0 if at_once else self._next_save
 
     def is_topic_replaced(self) -> bool:
-        """Return whether the topic has another id than at the assignment. False while Kafka does not answer."""
+        """Return whether the topic has another id. False while Kafka does not answer."""
         known = {progress.position.topic_id for progress in self._partitions.values()} - {""}
         if not known:
             return False
@@ -165,16 +155,16 @@ class Positions:
         return bool(topic_id) and topic_id not in known
 
     def is_due(self) -> bool:
-        """Return whether to look at the topic and to save again: a second after the last time, even if nothing was read since.
+        """Return whether to look and save again: each second, even if nothing was read.
 
         A consumer that was ahead of a topic which is created again gets no records and no error from librdkafka.
         """
         return bool(self._partitions) and self._clock() >= self._next_save
 
     def save(self) -> bool:
-        """Store what has changed; return False if the table is not as it was left: it was rolled back, or the partition moved.
+        """Store what has changed; return False if the table was rolled back, or the partition moved.
 
-        After a failure, it is tried again later: an old position costs only reading again.
+        A failure is tried again later: an old position costs only reading again.
         """
         self._next_save = self._clock() + _SAVE_EVERY_S
         for partition, progress in self._partitions.items():
@@ -191,7 +181,7 @@ class Positions:
         return self._is_one_as_it_was_left()
 
     def _is_one_as_it_was_left(self) -> bool:
-        """Read one partition's position, each time another one's: without new records, nothing else notices a rollback."""
+        """Another one's each time: without new records, nothing else notices a rollback."""
         if not self._partitions:
             return True
         self._looks += 1
@@ -218,12 +208,12 @@ class Positions:
             self._partitions.pop(part.partition, None)
 
     def forget(self) -> None:
-        """Forget all partitions without storing them: the table was rolled back, or the topic is another one."""
+        """Forget all without storing: the table was rolled back, or the topic is another one."""
         self._forgotten |= self._partitions.keys()
         self._partitions.clear()
 
     def is_forgotten(self, record: Record) -> bool:
-        """Return whether the record's partition was forgotten and not assigned again: the record will be delivered again."""
+        """Return whether the record's partition was forgotten and not assigned again: it will be delivered again."""
         return record.partition in self._forgotten
 
 

@@ -1,4 +1,4 @@
-"""Classifies errors as botocore and AWS document them. Only what can never succeed becomes a dead letter at once.
+"""Classifies errors. Only what can never succeed becomes a dead letter at once.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html, botocore's ``retries/standard.py`` and
 ``data/_retry.json``.
@@ -23,7 +23,7 @@ _random = secrets.SystemRandom()
 
 
 class ErrorClass(StrEnum):
-    """What a retry can do. TRANSIENT, THROTTLING and CLOCK wait without a limit, OPERATOR for ``SHOP_OUTAGE_PATIENCE_S``."""
+    """TRANSIENT, THROTTLING and CLOCK wait without a limit, OPERATOR for ``SHOP_OUTAGE_PATIENCE_S``."""
 
     TRANSIENT = "transient"
     THROTTLING = "throttling"
@@ -102,7 +102,7 @@ _NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError, PartialCredenti
 
 
 def classify(error: BaseException) -> ErrorClass:
-    """Return an error's class: by DynamoDB's code, else by the HTTP status, else by the exception."""
+    """Return the class: by DynamoDB's code, else the HTTP status, else the exception."""
     if isinstance(error, ClientError):
         return _classify_refusal(error)
     if isinstance(error, _NO_CREDENTIALS):
@@ -122,7 +122,7 @@ def _classify_refusal(error: ClientError) -> ErrorClass:
 
 
 def _classify_reasons(message: str) -> ErrorClass:
-    """Classify "Transaction cancelled, … specific reasons [TransactionConflict, None]": each reason has to be retryable."""
+    """Each of "specific reasons [TransactionConflict, None]" has to be retryable."""
     listed = _REASONS.search(message)
     reasons = set(listed[1].split(", ")) - {"None", ""} if listed else set()
     kinds = [_BY_CODE.get(reason, ErrorClass.PERMANENT) for reason in reasons]
@@ -135,5 +135,5 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def backoff_s(attempt: int) -> float:
-    """Return the pause after a failed attempt, from 0, with full jitter, so that consumers do not retry in step."""
+    """Return the pause in seconds, from 0, with full jitter, so that consumers do not retry in step."""
     return _random.uniform(0, min(_LONGEST_S, _FIRST_S * 2.0 ** min(attempt, 10)))

@@ -1,4 +1,4 @@
-"""Applies an order to the stock: read, decide, one conditional write. A write that loses a race is repeated."""
+"""Applies an order: read, decide, one conditional write, repeated if it loses a race."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ class UnknownItemError(LookupError):
 
 
 class TableRolledBackError(Exception):
-    """An item is older than this process has seen it: the table was restored, so orders that were committed are missing."""
+    """An item is older than this process has seen it: the table was restored, and lacks committed orders."""
 
 
 class Stock:
@@ -31,12 +31,10 @@ class Stock:
         self._versions: dict[str, int] = {}  # by item, the last one that was read or written
 
     def apply(self, order: NewOrder, position: RecordPosition, *, skip_duplicate_check: bool = False) -> OrderOutcome:
-        """Take an order's pieces from the stock, once, however often it is called.
+        """Take an order's pieces, once, however often it is called.
 
-        Raises:
-            UnknownItemError: the table does not contain the item.
-            TableRolledBackError: start again at the table's position.
-            ClientError, BotoCoreError: DynamoDB refused or did not answer, or every try lost its race.
+        Raises UnknownItemError; TableRolledBackError: start again at the table's position; ClientError or BotoCoreError if DynamoDB
+        refused or did not answer, or every try lost its race.
         """
         outcome = self._apply(order, position, skip_duplicate_check=skip_duplicate_check)
         trace.get_current_span().set_attribute("shop.order.outcome", outcome)
@@ -44,7 +42,7 @@ class Stock:
         return outcome
 
     def includes(self, order: NewOrder, position: RecordPosition) -> bool:
-        """Read the item, without spans, and return whether it includes the order. Raises UnknownItemError."""
+        """Return whether the stock includes the order, without spans. Raises UnknownItemError."""
         with suppress_instrumentation():
             item = self._table.get(str(order.item_id))
         if item is None:
@@ -77,7 +75,7 @@ class Stock:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _check_version(self, item: StockItem) -> None:
-        """Compare an item with the last one that was read: its offsets must not grow while the table lacks earlier orders."""
+        """An item's offsets must not grow while the table lacks earlier orders."""
         if item.version < self._versions.get(item.id, 0):
             self._versions.clear()
             raise TableRolledBackError(f"item {item.id} is at version {item.version}: the table was restored")

@@ -1,4 +1,4 @@
-"""The DynamoDB table ``item-stock``: created if it is missing, read and written one item at a time."""
+"""The DynamoDB table ``item-stock``."""
 
 import contextlib
 import logging
@@ -21,13 +21,11 @@ from vshop.kit.settings import Settings
 
 log = logging.getLogger(__name__)
 _POSITION = "position-"
-"""Prefix of the keys under which the table keeps its own position on each partition."""
+"""Keys of the table's positions."""
 _Answer = TypeVar("_Answer")
 
 
 class _WholeNumbers(TypeDeserializer):  # type: ignore[misc]
-    """Reads numbers as int."""
-
     def _deserialize_n(self, value: str) -> int:
         return int(value)
 
@@ -36,7 +34,7 @@ _serialize, _deserialize = TypeSerializer().serialize, _WholeNumbers().deseriali
 
 
 class WriteRefusedError(Exception):
-    """The conditional write was refused. ``current`` is the item in the table, ``refusal`` is botocore's exception."""
+    """The conditional write was refused. ``current`` is the item now, ``refusal`` botocore's exception."""
 
     def __init__(self, current: StockItem, refusal: ClientError) -> None:
         super().__init__(f"item {current.id} is at version {current.version} with {current.stock} in stock")
@@ -50,7 +48,7 @@ class StockTable:
     """The table, through one thread-safe client. Methods raise botocore's exceptions."""
 
     def __init__(self, settings: Settings, chaos: Switches = NO_CHAOS) -> None:
-        """Make the client; it connects on first use. Credentials and region come from the ``AWS_*`` variables."""
+        """The client connects on first use, with credentials and region of the ``AWS_*`` variables."""
         self.name = settings.dynamodb_table
         self._created = False  # or found
         self._chaos = chaos
@@ -87,17 +85,13 @@ class StockTable:
         self._created = True
 
     def get(self, item_id: str) -> StockItem | None:
-        """Read one item with strong consistency. Returns None if it does not exist."""
+        """Read one item with strong consistency, or None."""
         key = {"id": {"S": item_id}}
         found = self._read(lambda: self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)).get("Item")
         return None if found is None else _item(found)
 
     def put(self, item: StockItem, *, seen: StockItem) -> None:
-        """Write the whole item if its version is still that of the item ``seen``, and the stock is large enough.
-
-        Raises:
-            WriteRefusedError: another writer was faster, or the stock is too small.
-        """
+        """Write the item if its version is still that of ``seen``, and the stock is large enough. Raises WriteRefusedError."""
         request = {
             "TableName": self.name,
             "Item": _attributes(item),
@@ -114,7 +108,7 @@ class StockTable:
             raise WriteRefusedError(_item(error.response["Item"]), error) from error
 
     def _inject_faults(self, item_id: int, request: dict[str, Any]) -> Callable[..., Any]:
-        """Return the client method that sends the write. Each incident changes the request or the client."""
+        """Each incident changes the request or the client."""
         client = self._client
         if self._chaos.on("stock-put-missing-key", item=item_id):
             del request["Item"]["id"]
@@ -144,7 +138,7 @@ class StockTable:
         return sorted(found, key=lambda item: int(item.id))
 
     def read_position(self, partition: int) -> TablePosition | None:
-        """Return how far the table is on a partition, without spans; None if it has no position yet."""
+        """Return the table's position, without spans, or None."""
         key = {"id": {"S": f"{_POSITION}{partition}"}}
         with suppress_instrumentation():
             answer = self._read(lambda: self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True))
@@ -159,9 +153,9 @@ class StockTable:
             return any(key.partition("@")[0] == str(partition) for item in self.all() for key in item.applied)
 
     def write_position(self, partition: int, position: TablePosition, *, seen: TablePosition | None) -> bool:
-        """Store how far the table is on a partition, without spans, if its position is still ``seen``; return whether it was.
+        """Store a position, without spans, if it is still ``seen``; return whether it was.
 
-        If it is not, the table was rolled back, or another consumer has the partition.
+        If not, the table was rolled back, or another consumer has the partition.
         """
         plain = {"id": f"{_POSITION}{partition}", "topicId": position.topic_id, "logId": position.log_id, "offset": position.offset}
         request: dict[str, Any] = {"TableName": self.name, "Item": {name: _serialize(value) for name, value in plain.items()}}
@@ -181,9 +175,9 @@ class StockTable:
         return True
 
     def restock(self) -> int:
-        """Give every item its initial stock, without spans, and return how many items changed.
+        """Give every item its initial stock, without spans; return how many changed.
 
-        The items keep their offsets and order ids, so that a redelivered record does not count twice.
+        They keep offsets and order ids, so that a redelivered record does not count twice.
         """
         with suppress_instrumentation():
             return sum(self._restock(item) for item in self.all())
@@ -206,7 +200,7 @@ class StockTable:
         return True
 
     def check(self) -> str:
-        """Read the table's description, without spans: the readiness check. Raises LookupError before :meth:`ensure` is done."""
+        """Read the table's description, without spans: a readiness check. Raises LookupError before :meth:`ensure` is done."""
         if not self._created:
             raise LookupError(f"table {self.name} is not created yet")
         with suppress_instrumentation():
@@ -214,7 +208,7 @@ class StockTable:
         return f"table {self.name} is {table['TableStatus']}"
 
     def _read(self, read: Callable[[], _Answer]) -> _Answer:
-        """Call ``read``. If the table is gone, create it first: a restarted in-memory DynamoDB has lost its tables."""
+        """If the table is gone, create it first: a restarted in-memory DynamoDB has lost its tables."""
         if not self._created:
             self._create()  # a request that arrives before `ensure` has finished: no table was lost
         try:
@@ -231,7 +225,6 @@ def _client(endpoint: str) -> Any:
 
 
 def _attributes(item: StockItem) -> dict[str, Any]:
-    """Convert an item to attributes; its order ids become one string (docs/adr/0006-order-ids-in-one-attribute.md)."""
     plain = msgspec.to_builtins(item) | {"recent": " ".join(item.recent)}
     return {name: _serialize(value) for name, value in plain.items()}
 

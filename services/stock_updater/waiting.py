@@ -1,4 +1,4 @@
-"""The records that DynamoDB or Kafka keeps from being processed: at most one on each partition."""
+"""The records that DynamoDB or Kafka keeps waiting, one on each partition."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from vshop.kit.http.health import DegradedError
 from vshop.kit.kafka.record import Record
 
 _LONGEST_TRY_S = 20.0
-"""No try and the pause before it take longer. A longer gap means that the process was paused, which uses up no patience."""
+"""With its pause. A longer gap means that the process was paused, which uses up no patience."""
 
 
 class _Waiting(NamedTuple):
@@ -22,16 +22,16 @@ class _Waiting(NamedTuple):
 
 
 class WaitingRecords:
-    """Decides how long a record waits. The consumer's thread calls it, and the readiness check."""
+    """Decides how long a record waits, for the consumer and the readiness check."""
 
     def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Args: patience_s: how long a record waits for an operator. clock: in seconds."""
+        """``patience_s``: how long a record waits for an operator."""
         self._patience_s = patience_s
         self._clock = clock
         self._by_partition: dict[int, _Waiting] = {}
 
     def add(self, record: Record, error: BaseException) -> float:
-        """Note a failed try, and return the pause before the next one, in seconds."""
+        """Note a failed try, and return the pause in seconds."""
         now, last = self._clock(), self._of(record)
         refused_s = 0.0 if classify(error) is ErrorClass.OPERATOR else None
         if refused_s is not None and last is not None and last.refused_s is not None:
@@ -41,7 +41,7 @@ class WaitingRecords:
         return backoff_s(attempts)
 
     def must_wait(self, record: Record, error: BaseException) -> bool:
-        """Return whether a retry may succeed. Only what an operator has to repair waits no longer than the patience."""
+        """Return whether a retry may succeed. Only what an operator has to repair is limited by the patience."""
         kind, last = classify(error), self._of(record)
         if kind is ErrorClass.OPERATOR and last is not None:
             return (last.refused_s or 0.0) <= self._patience_s

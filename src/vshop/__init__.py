@@ -1,4 +1,4 @@
-"""The virtual shop: real microservices, every order in one distributed trace, every fault with its cause written down."""
+"""The virtual shop: real microservices, each order one trace, each fault with its cause."""
 
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,7 @@ __version__ = "0.1.0"
 
 
 def load_corpus(path: "Path | str | None" = None) -> "Corpus":
-    """Load a corpus: every incident as it was recorded, with its ground truth. Nothing is started.
-
-    Args:
-        path: a folder or zip that ``vshop export`` wrote; the golden corpus of this version when not given.
-
-    Raises:
-        CorpusError: there is none.
-    """
+    """Load a folder or zip that ``vshop export`` wrote, or the golden corpus of this version. Raises CorpusError."""
     from vshop.corpus import load_corpus as load  # noqa: PLC0415 - importing vshop stays cheap
 
     return load(path)

@@ -1,7 +1,6 @@
-"""The pytest plugin: ``virtual_shop_process`` (session) is a running shop, ``virtual_shop`` (function) one test's view of it.
+"""The pytest plugin (docs/fixture.md).
 
-Every pytest run of the environment loads the plugin, so it imports nothing of the shop until a test uses it. ``-p no:vshop``
-disables it. docs/fixture.md is its manual.
+Every pytest run of the environment loads it, so it imports nothing of the shop until a test uses it.
 """
 
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from vshop.fixture import ShopProcess, VirtualShop
 
 _FAILED = pytest.StashKey[bool]()
-"""Whether the shop did not start: one test fails with the reason, and the others are skipped."""
+"""One test fails with the reason, the others are skipped."""
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "url",
@@ -62,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def virtual_shop_options() -> dict[str, Any]:
-    """Options of the shop in addition to the command line; override this fixture in a conftest.py.
+    """Options of the shop beside the command line; override it in a conftest.py.
 
     The keys are those of ``vshop.fixture.Wanted``, such as ``{"env": {"SHOP_KAFKA_TRACE": "link"}}``.
     """
@@ -73,7 +72,7 @@ def virtual_shop_options() -> dict[str, Any]:
 def virtual_shop_process(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, virtual_shop_options: dict[str, Any]
 ) -> "Iterator[ShopProcess]":
-    """A running shop for the whole session: started as processes or containers, shared with other workers, or attached to."""
+    """A running shop for the whole session."""
     from vshop.fixture import START_ERRORS, Wanted, open_shop  # noqa: PLC0415 - loaded only by tests that use it
 
     given = {name.replace("-", "_"): request.config.getoption(f"vshop_{name.replace('-', '_')}") for name, _ in _OPTIONS}
@@ -99,7 +98,7 @@ def virtual_shop_process(
 
 @pytest.fixture
 def virtual_shop(request: pytest.FixtureRequest) -> "Iterator[VirtualShop]":
-    """One test's view of the shop; incidents that the test switches on are off after the test."""
+    """One test's view of the shop; its incidents are off after the test."""
     from vshop.fixture import VirtualShop  # noqa: PLC0415 - as above
 
     if request.config.stash.get(_FAILED, False):
@@ -110,13 +109,12 @@ def virtual_shop(request: pytest.FixtureRequest) -> "Iterator[VirtualShop]":
 
 
 def _fail_once(config: pytest.Config, error: Exception) -> NoReturn:
-    """Fail the first test with the message alone, because a stack trace would hide it."""
+    """Without a stack trace, which would hide the message."""
     config.stash[_FAILED] = True
     raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def _merged(given: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Merge the options; the command line takes precedence over conftest.py, and variables are combined."""
     options = {name: value for name, value in given.items() if value}
     env = {"env": {**overrides.get("env", {}), **options.get("env", {})}}
     return {**overrides, **options, **env}

@@ -1,5 +1,3 @@
-"""A browser on the shared shop. A page fails its test on script errors and on requests to other origins."""
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +28,6 @@ LAPTOP = {"width": 1280, "height": 720}
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The installed Chromium."""
     path = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if path is None:
         pytest.skip("Install Chromium (on Debian: apt-get install chromium-headless-shell) to run this test.")
@@ -43,27 +40,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def addresses(browser: Browser, shared_shop: Shop) -> Addresses:
-    """The addresses of the shared shop, which is not started without a browser."""
     return find(shared_shop.state.home, {})
 
 
 @pytest.fixture(scope="module")
 def client(addresses: Addresses) -> ShopClient:
-    """A client without a browser."""
     return ShopClient(addresses)
 
 
 @pytest.fixture(autouse=True)
 def _reset(client: ShopClient) -> Iterator[None]:
-    """End the exercise and switch all incidents off after each test."""
     yield
     requests.delete(f"{client.addresses.console}/api/exercise", timeout=30)
     client.switch_all_off()
 
 
 class PageErrors:
-    """Collects script errors, console warnings and requests to other origins."""
-
     def __init__(self, context: BrowserContext, own: str, tolerated: list[str]) -> None:
         self.found: list[str] = []
         self._tolerated = tolerated
@@ -83,13 +75,11 @@ class PageErrors:
 
 @pytest.fixture
 def tolerated() -> list[str]:
-    """Parts of console messages that a test expects."""
     return []
 
 
 @pytest.fixture
 def settings_of_context() -> dict[str, Any]:
-    """Options of the browser context; a test module may override them."""
     return {"viewport": LAPTOP}
 
 

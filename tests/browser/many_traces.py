@@ -1,5 +1,3 @@
-"""Sends thousands of traces like the shop's to the observatory."""
-
 import os
 import time
 from collections import defaultdict

@@ -1,5 +1,3 @@
-"""Map, self time, insights, alerts and classic monitoring."""
-
 import itertools
 import re
 

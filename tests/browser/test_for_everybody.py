@@ -1,5 +1,3 @@
-"""Accessibility, small screens and keyboard use."""
-
 from typing import Any
 
 import pytest
@@ -28,7 +26,6 @@ PHONE = {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module")
 def orders(client: ShopClient) -> dict[str, Placed]:
-    """A clean and a broken order with complete traces."""
     reader = TraceReader(client.addresses.traces)
     clean = client.place_order(item_id=3)
     broken = client.place_order(item_id=3, headers={"baggage": "shop.chaos=stock-put-missing-key"})

@@ -1,5 +1,3 @@
-"""Foreign and very large traces in the console."""
-
 import re
 import time
 from typing import Any

@@ -1,5 +1,3 @@
-"""The incidents page and the blind exercise."""
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -85,7 +83,6 @@ def test_a_telemetry_fault_is_switched_on_and_off(page: Page, client: ShopClient
 
 @pytest.fixture
 def blind(page: Page, client: ShopClient) -> str:
-    """Start an exercise and return its incident."""
     page.goto("/exercise")
     page.get_by_role("button", name="Start exercise").click()
     expect(page.get_by_role("heading", name="Users complain")).to_be_visible()

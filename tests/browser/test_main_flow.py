@@ -1,5 +1,3 @@
-"""The workshop's first exercise, on the page alone."""
-
 import re
 import time
 

@@ -1,5 +1,3 @@
-"""The page says which part is down, since when and what to do, and recovers by itself."""
-
 import re
 
 import pytest
@@ -23,13 +21,11 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def addresses(browser: Browser, breakable_shop: Shop) -> Addresses:
-    """The addresses of a shop whose parts can be stopped."""
     return find(breakable_shop.state.home, {})
 
 
 @pytest.fixture
 def tolerated() -> list[str]:
-    """The browser's messages about failed requests."""
     return ["Failed to load resource"]
 
 

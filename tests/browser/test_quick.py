@@ -27,7 +27,6 @@ TRIES = 15
 
 @pytest.fixture(scope="module")
 def many(client: ShopClient) -> str:
-    """Fill the observatory and return the id of a trace."""
     many_traces.send(client.addresses.observatory, TRACES)
     answer = requests.get(f"{client.addresses.console}/api/traces?order=made-5000", timeout=60).json()
     return str(answer["traces"][0]["traceId"])

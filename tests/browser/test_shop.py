@@ -1,5 +1,3 @@
-"""The shop page."""
-
 import pytest
 from playwright.sync_api import Page, expect
 

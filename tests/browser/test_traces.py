@@ -1,5 +1,3 @@
-"""Searching, reading and comparing traces."""
-
 import re
 
 import pytest
@@ -11,7 +9,6 @@ from vshop.shop.traces import TraceReader
 
 @pytest.fixture(scope="module")
 def orders(client: ShopClient) -> dict[str, Placed]:
-    """A clean order and a broken one of the same item."""
     reader = TraceReader(client.addresses.traces)
     clean = client.place_order(item_id=5, quantity=4, username=USERS[2])
     broken = client.place_order(item_id=5, quantity=4, username=USERS[1], headers={"baggage": "shop.chaos=stock-put-missing-key"})

@@ -1,5 +1,3 @@
-"""The sources, parsed once."""
-
 import ast
 from pathlib import Path
 
@@ -9,8 +7,6 @@ ROOT = Path(__file__).parents[2]
 
 
 class Module:
-    """A source file, parsed."""
-
     def __init__(self, path: Path, root: Path) -> None:
         self.path = path.relative_to(ROOT)
         parts = path.relative_to(root).with_suffix("").parts
@@ -21,15 +17,10 @@ class Module:
 
     @property
     def top(self) -> str:
-        """The top package: a service, or vshop."""
         return self.name.split(".")[0]
 
     def imports(self, known: set[str]) -> set[str]:
-        """Return the imported dotted names, without those for the type checker only.
-
-        Args:
-            known: names of modules, to tell ``from package import module`` from a name in the package.
-        """
+        """Return the imported dotted names, without those for the type checker only."""
         found: set[str] = set()
         unseen = {id(node) for part in ast.walk(self.tree) if _is_for_types(part) for node in ast.walk(part)}
         for node in ast.walk(self.tree):
@@ -56,26 +47,22 @@ def _is_for_types(node: ast.AST) -> bool:
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The checkout."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def modules() -> dict[str, Module]:
-    """Every module of src and services, by dotted name."""
     found = [Module(path, ROOT / base) for base in ("src", "services") for path in sorted((ROOT / base).rglob("*.py"))]
     return {module.name: module for module in found}
 
 
 @pytest.fixture(scope="session")
 def programs() -> dict[str, Module]:
-    """Every module of ``bench`` and ``loadtest``, by dotted name."""
     found = [Module(path, ROOT) for base in ("bench", "loadtest") for path in sorted((ROOT / base).rglob("*.py"))]
     return {module.name: module for module in found}
 
 
 @pytest.fixture(scope="session")
 def graph(modules: dict[str, Module]) -> dict[str, set[str]]:
-    """The project's modules that each module imports."""
     known = set(modules)
     return {name: {target for target in module.imports(known) if target in known} for name, module in modules.items()}

@@ -1,5 +1,3 @@
-"""The compose file and the manifests use the ports of the table in ``vshop.runtime.model.parts``."""
-
 import re
 
 import msgspec
@@ -10,7 +8,6 @@ from vshop.runtime.model.parts import PARTS, PUBLISHED
 from vshop.shop.addresses import Addresses
 
 PORTS = {part.name: set(part.ports.values()) for part in PARTS} | {"observatory": {PUBLISHED["observatory"][1]}}
-"""Ports by container. Beside a real Jaeger the observatory has one port."""
 
 
 def test_clients_use_the_published_ports():

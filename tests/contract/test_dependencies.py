@@ -1,5 +1,3 @@
-"""Any pip can install the wheel."""
-
 import tomllib
 from pathlib import Path
 

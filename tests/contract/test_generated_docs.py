@@ -1,5 +1,3 @@
-"""The generated pages are what the code would write now."""
-
 import importlib.util
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Who may import what."""
-
 import sys
 
 import pytest
@@ -14,7 +12,6 @@ def _is_within(name, package):
 
 
 def _wrong(modules, whose, allowed):
-    """List the project's imports in modules selected by ``whose`` that ``allowed`` rejects."""
     known = set(modules)
     ours = {"vshop", *SERVICES, *PROGRAMS}
     return sorted(
@@ -58,8 +55,6 @@ def test_nothing_imports_an_edge(modules, edge):
 
 
 def test_bench_and_loadtest_import_neither_services_nor_the_command_line(modules, programs):
-    """``bench`` may use ``loadtest``; nothing else imports either of them."""
-
     def allowed(module, target):
         is_edge = any(_is_within(target, edge) for edge in ("vshop.cli", "vshop._pytest_plugin"))
         return target.split(".")[0] in {"vshop", "loadtest", module.top} and not is_edge
@@ -78,7 +73,6 @@ def test_locustfile_imports_nothing_of_the_project(modules, programs):
 
 
 def test_the_runtime_needs_no_library_of_the_services(modules, graph):
-    """Neither directly nor through another module."""
     reached = {name for name in modules if _is_within(name, "vshop.runtime")}
     todo = list(reached)
     while todo:

@@ -1,5 +1,3 @@
-"""The catalogue, the code and the documents agree: each incident has its file, its site, its page."""
-
 import json
 import re
 import subprocess
@@ -50,12 +48,10 @@ def test_the_schema_is_made_from_the_types():
 
 
 def culprit(incident):
-    """Return the pattern of a fault's culprit span."""
     return next(span for span in [*incident.expect.spans, *incident.expect.absent] if span.root_cause)
 
 
 def test_faults_of_the_same_kind_accept_the_same_components():
-    """A request that DynamoDB rejects is of stock-updater's table module, and of the table."""
     rejected = [
         one for one in CATALOGUE.values() if one.fault and str(culprit(one).name).startswith("DynamoDB.") and culprit(one).status
     ]
@@ -88,7 +84,6 @@ def test_a_fault_whose_orders_can_be_recovered_has_a_recovery():
 
 @pytest.mark.parametrize("incident", [one for one in CATALOGUE.values() if one.switch], ids=lambda one: one.id)
 def test_an_incident_has_one_site_in_its_services(incident):
-    """A fault's site is in the file that its root cause names."""
     places = {place for name, place in SITES if name == incident.id}
 
     assert len(places) == 1

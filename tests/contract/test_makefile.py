@@ -1,5 +1,3 @@
-"""The Makefile's help, and the variables of a nested make."""
-
 import os
 import re
 import subprocess
@@ -45,7 +43,6 @@ def test_help_fits_in_100_columns(root):
 
 @pytest.mark.parametrize("target", ["doctor", "up"])
 def test_an_old_python_is_refused_in_one_sentence(root, tmp_path, target):
-    """Where the system's python3 is 3.9, for example."""
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\ntest "$1" = --version && echo Python 3.9.18\nexit 1\n')
     old.chmod(0o755)

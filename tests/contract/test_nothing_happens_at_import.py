@@ -1,5 +1,3 @@
-"""Nothing connects, reads the environment or starts a thread at import."""
-
 import ast
 import json
 import os
@@ -41,7 +39,6 @@ def test_an_import_leaves_neither_thread_nor_socket_nor_process(root, modules):
 
 
 def _at_import(tree):
-    """Yield the nodes that run at import."""
     todo = list(tree.body)
     while todo:
         node = todo.pop()

@@ -1,5 +1,3 @@
-"""Every service's openapi.yaml describes its HTTP API, and nothing that is not there."""
-
 import re
 from pathlib import Path
 
@@ -41,7 +39,6 @@ def _console():
 
 
 def _with_flush(app):
-    """Add what __main__ adds once the application is instrumented."""
     flush.install(app, app.name, lambda **_: 0)
     return app
 
@@ -58,7 +55,6 @@ APPS = {
 
 @pytest.fixture(params=sorted(APPS))
 def service(request):
-    """A service's application and its description."""
     path = Path(__file__).parents[2] / "services" / request.param / "openapi.yaml"
     return APPS[request.param](), yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -88,7 +84,6 @@ def test_a_description_is_served_as_it_is(service):
 
 
 def test_a_description_is_valid(service):
-    """OpenAPI 3.1, with JSON Schema, known references and unique operation ids."""
     _, described = service
     references = set(re.findall(r"'\$ref': '#/components/(\w+)/(\w+)'", str(described)))
     operations = [item[method] for item in described["paths"].values() for method in METHODS & item.keys()]

@@ -1,5 +1,3 @@
-"""docs/contract.md agrees with the code, and no promised name is gone."""
-
 import re
 from pathlib import Path
 
@@ -26,23 +24,19 @@ CORPUS = vshop.load_corpus()
 
 
 def section(title):
-    """Return a section of the page."""
     return re.split(r"^## ", PAGE.partition(f"## {title}\n")[2], flags=re.MULTILINE)[0]
 
 
 def names(text):
-    """Return the inline code."""
     return re.findall(r"`([^`]+)`", text)
 
 
 def table(title):
-    """Return the rows of a section's table, each a list of its cells."""
     lines = [line for line in section(title).splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def emitted(signal):
-    """Yield a signal's rows in the golden corpus."""
     for case in CORPUS.values():
         yield from rows(case.otlp(signal), signal)
 
@@ -54,7 +48,6 @@ def test_the_services_are_those_that_emit():
 
 
 def test_every_span_is_on_the_page_and_every_one_on_the_page_is_emitted():
-    """Except a login's span, which is in a separate trace."""
     promised = {
         (names(row[0])[0], row[1], names(row[2])[0].replace("{topic}", topic))
         for row in table("Spans")

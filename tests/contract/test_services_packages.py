@@ -1,5 +1,3 @@
-"""The packages that a shop installs for its services are those of constraints.txt, and complete."""
-
 import re
 import tomllib
 from contextlib import suppress
@@ -14,7 +12,6 @@ PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 
 
 def closure(requirements: list[str]) -> set[str]:
-    """Return the names of the distributions that these requirements install here."""
     names: set[str] = set()
     waiting = list(requirements)
     while waiting:

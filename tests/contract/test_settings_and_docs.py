@@ -1,5 +1,3 @@
-"""Every setting is documented; each service's README lists its settings and chaos sites."""
-
 import ast
 import re
 
@@ -14,13 +12,11 @@ HOLDERS = {"settings", "_settings", "wanted", "load()"}  # names of Settings in 
 
 
 def _settings_read(module):
-    """Return the fields of Settings that a module reads."""
     holders = (node for node in ast.walk(module.tree) if isinstance(node, ast.Attribute) and node.attr in FIELDS)
     return {node.attr for node in holders if (ast.unparse(node.value).split(".")[-1]) in HOLDERS}
 
 
 def _reached(graph, service):
-    """Return a service's modules and all that they import."""
     reached, todo = set(), [name for name in graph if name.split(".")[0] == service]
     while todo:
         name = todo.pop()
@@ -36,7 +32,6 @@ def _table_column(text, pattern):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_readme_lists_the_settings_its_service_reads(root, modules, graph, service):
-    """Including those that the kit reads for it."""
     readme = (root / "services" / service / "README.md").read_text(encoding="utf-8")
     read = {f"SHOP_{field.upper()}" for name in _reached(graph, service) for field in _settings_read(modules[name])}
 

@@ -11,7 +11,6 @@ from vshop.kit.demo_data import PASSWORD, SHOPPERS
 
 
 def literal(text, name):
-    """Return the value of a constant in a module's text."""
     return ast.literal_eval(re.search(rf"^{name} = (.+)$", text, re.MULTILINE)[1])
 
 

@@ -1,5 +1,3 @@
-"""Files and functions are short."""
-
 import ast
 
 import pytest
@@ -15,7 +13,6 @@ LONGER = {
 
 @pytest.fixture(scope="session")
 def sources(root):
-    """The text of every Python file, by path."""
     return {
         str(path.relative_to(root)): path.read_text(encoding="utf-8")
         for base in ("src", "services", "tests", "examples", "loadtest", "bench")

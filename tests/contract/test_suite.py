@@ -1,5 +1,3 @@
-"""Every test file has a place in the order, and every marker a description."""
-
 import re
 import subprocess
 import tomllib
@@ -13,7 +11,6 @@ from tests import scheduling, tiers
 
 @pytest.fixture(scope="module")
 def files(root):
-    """Every test file."""
     return sorted(path.relative_to(root) for path in (root / "tests").rglob("test_*.py"))
 
 
@@ -57,7 +54,6 @@ def test_every_marker_is_described(root):
     ids=str,
 )
 def test_a_tier_passes_when_its_runs_pass(monkeypatch, statuses, status):
-    """A run without a selected test passes, if another run has one."""
     commands = []
 
     def run(command, **_options):

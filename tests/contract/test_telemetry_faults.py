@@ -1,5 +1,3 @@
-"""The files of telemetry faults agree with the model, the shop's names and the documents."""
-
 import msgspec
 import pytest
 

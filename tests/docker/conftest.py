@@ -1,5 +1,3 @@
-"""The engine, the real servers as containers, and a shop of processes on them."""
-
 import secrets
 import threading
 from collections import Counter
@@ -29,7 +27,6 @@ SERVICES = ("observatory", "auth-stub", "orders", "stock-updater", "console")
 
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> Iterator[docker.DockerClient]:
-    """The container engine at DOCKER_HOST or the default socket."""
     if problem := engine_problem():
         pytest.skip(f"Start Docker, or set DOCKER_HOST, to run this test: {problem}.")
     with closing(docker.from_env()) as client:
@@ -37,13 +34,10 @@ def engine() -> Iterator[docker.DockerClient]:
 
 
 class Server(NamedTuple):
-    """A running container, and its loopback ports, which stay the same after a restart."""
-
     container: Any
     ports: tuple[int, ...]
 
     def kill_and_start(self) -> None:
-        """Kill the container, and start it again with its data."""
         self.container.kill()
         self.container.start()
 
@@ -100,7 +94,6 @@ def dynamodb(engine) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def jaeger(engine) -> Iterator[Server]:
-    """A real Jaeger."""
     page, otlp = ports.free(2)
     with _running(JAEGER, {16686: page, 4318: otlp}, [], {"OTEL_TRACES_SAMPLER": "always_off"}) as server:
         wait_until(lambda: requests.get(f"http://127.0.0.1:{page}/api/services", timeout=2).ok)
@@ -112,7 +105,6 @@ Started = Callable[..., Shop]
 
 @pytest.fixture(scope="session")
 def on_servers(kafka: Server, dynamodb: Server, jaeger: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """Run the services as processes on the containers, with their own topic, group and table."""
     begun: list[Shop] = []
 
     def start(**env: str) -> Shop:
@@ -160,10 +152,7 @@ def reader(jaeger: Server) -> TraceReader:
 
 
 class Shoppers:
-    """Place orders, each until it is accepted, and count them."""
-
     def __init__(self, addresses: Addresses) -> None:
-        """Args: addresses: where to order."""
         self._client = ShopClient(addresses)
         self._stop = threading.Event()
         self.accepted: Counter[int] = Counter()

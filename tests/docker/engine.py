@@ -15,12 +15,7 @@ _MOST_BYTES = 4096
 
 
 def problem(env: Mapping[str, str] = os.environ, timeout_s: float = 5.0) -> str | None:
-    """Return why no engine can be used, or None when one answers.
-
-    Args:
-        env: the variables that docker-py reads, DOCKER_HOST and DOCKER_TLS_VERIFY.
-        timeout_s: how long the engine may take to answer.
-    """
+    """Return why no engine can be used, or None when one answers."""
     host = env.get("DOCKER_HOST") or DEFAULT
     scheme = urlsplit(host).scheme
     if scheme not in {"unix", "tcp", "http", "https"}:

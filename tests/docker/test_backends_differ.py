@@ -1,5 +1,3 @@
-"""Where the servers of embedded mode and the real ones differ: exactly as docs/backends.md says."""
-
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,7 +66,6 @@ CASES: dict[str, Case] = {
 
 
 def connected(url: str) -> Any:
-    """Connect to a server that holds only item 1."""
     db = boto3.client(
         "dynamodb",
         endpoint_url=url,
@@ -85,7 +82,6 @@ def connected(url: str) -> Any:
 
 
 def answer(case: Case, db: Any) -> str:
-    """Format a server's answer as the page does."""
     try:
         case(db)
     except ClientError as error:
@@ -110,13 +106,11 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def servers(embedded: Shop, local: Shop, dynamodb) -> dict[str, Any]:
-    """A client of each DynamoDB server."""
     urls = {"moto": embedded.addresses["dynamodb"], "process": local.addresses["dynamodb"]}
     return {name: connected(url) for name, url in (urls | {"container": f"http://127.0.0.1:{dynamodb.ports[0]}"}).items()}
 
 
 def row(case: str) -> tuple[str, str]:
-    """Read both answers from the page."""
     found = re.search(rf"^\| {re.escape(case)} \| (.*?) \| (.*?) \|", PAGE, re.MULTILINE)
     assert found, f"docs/backends.md has no row {case!r}"
     moto, local = (cell.replace("`", "") for cell in found.groups())
@@ -136,7 +130,6 @@ def test_the_page_has_no_case_that_is_not_tested():
 
 
 def joins(bootstrap: str, protocol: str) -> bool:
-    """Return whether a consumer with this group protocol gets its partitions."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": protocol, "group.protocol": protocol, "log_level": 0})
     assigned: list[Any] = []
     consumer.subscribe(["joined"], on_assign=lambda _, partitions: assigned.extend(partitions))

@@ -1,5 +1,3 @@
-"""The whole shop in containers, started by ``vshop up --mode compose``."""
-
 import json
 import os
 import subprocess
@@ -37,14 +35,12 @@ def env(engine) -> dict[str, str]:
 
 
 def compose(env: dict[str, str], *arguments: str) -> str:
-    """Run ``docker compose`` and return its output."""
     return subprocess.run(
         ["docker", "compose", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=240, check=True
     ).stdout
 
 
 def vshop(env: dict[str, str], *arguments: str) -> Any:
-    """Run ``vshop`` and return its JSON."""
     ran = subprocess.run([VSHOP, *arguments, "--json"], env=env, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, f"{arguments}: {ran.stdout}\n{ran.stderr}"
     return json.loads(ran.stdout)
@@ -52,7 +48,6 @@ def vshop(env: dict[str, str], *arguments: str) -> Any:
 
 @pytest.fixture(scope="module")
 def up(env) -> Iterator[dict[str, Any]]:
-    """What ``vshop up --mode compose`` printed, the shop running."""
     try:
         yield vshop(env, "up", "--mode", "compose", "--timeout", "180")
     finally:
@@ -71,12 +66,10 @@ def client(addresses: Addresses) -> ShopClient:
 
 @pytest.fixture(scope="module")
 def attached(env, addresses: Addresses) -> dict[str, str]:
-    """Variables with which every command finds this shop."""
     return env | {f"VSHOP_{name.upper()}_URL": getattr(addresses, name) for name in Addresses.__struct_fields__}
 
 
 def shape(trace: Trace) -> list[tuple[Any, ...]]:
-    """Describe every span by its name, kind and place."""
     return [(span.span_id, span.parent_id, span.service, span.kind, span.name, span.status) for span in trace.spans]
 
 

@@ -1,5 +1,3 @@
-"""The shop in containers with another telemetry mode than ``sdk``."""
-
 import json
 import os
 import subprocess
@@ -24,8 +22,6 @@ SHOP = ("orders", "auth-stub", "stock-updater")
 
 
 class Running(NamedTuple):
-    """A shop in containers."""
-
     mode: str
     client: ShopClient
     printed: str

@@ -1,5 +1,3 @@
-"""The services' image: small, without secrets or development files."""
-
 import re
 import subprocess
 import tarfile
@@ -33,7 +31,6 @@ def image(engine) -> Any:
 
 @pytest.fixture(scope="module")
 def files(image, engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tarfile.TarFile]:
-    """Return every file of a container of the image."""
     container = engine.containers.create(image.id)
     path = tmp_path_factory.mktemp("image") / "files.tar"
     try:
@@ -47,7 +44,6 @@ def files(image, engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 
 
 def ours(files: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield the files that the Dockerfile adds."""
     for member in files:
         if member.isfile() and member.name.startswith(("opt/shop/", "var/lib/shop", "src/")):
             content = files.extractfile(member)

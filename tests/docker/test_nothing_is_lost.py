@@ -1,5 +1,3 @@
-"""Kafka, DynamoDB Local and stock-updater are killed under load: no order is lost, none is counted twice."""
-
 import os
 import signal
 
@@ -43,7 +41,6 @@ def test_a_server_is_killed_and_comes_back(
 
 
 def test_stock_updater_is_killed_twice(shoppers, client: ShopClient, reader: TraceReader, shop: Shop):
-    """Between write and commit as often as not: a record that is delivered again is recognized."""
     before = stocks(client)
     with shoppers.ordering():
         for _ in range(2):

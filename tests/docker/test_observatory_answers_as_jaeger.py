@@ -43,8 +43,6 @@ NOT_SHOWN = "Jaeger's memory store does not find some of the tags that it shows;
 
 
 class Better(NamedTuple):
-    """A request with a different response on purpose: the status or traces of each, and why."""
-
     question: str
     jaeger: int | list[str]
     observatory: int | list[str]
@@ -136,7 +134,6 @@ Content types are not compared: Jaeger sends the JSON of its errors, and all of 
 
 @pytest.fixture(scope="module")
 def jaeger(engine) -> Iterator[str]:
-    """Start a real Jaeger with the corpus; return the address of its query API."""
     container = DockerContainer("jaegertracing/jaeger:2.13.0").with_env("OTEL_TRACES_SAMPLER", "always_off")
     container.ports = {"4318/tcp": ("127.0.0.1", None), "16686/tcp": ("127.0.0.1", None)}
     with container:
@@ -147,7 +144,6 @@ def jaeger(engine) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def observatory() -> Iterator[str]:
-    """Start the observatory as a process with the corpus; return the address of its query API."""
     otlp, query = ports.free(2)
     variables = {
         "PYTHONPATH": str(ROOT / "services"),
@@ -226,7 +222,6 @@ def _normal(question: str, body: Any) -> str:
 
 
 def _shape(value: Any) -> Any:
-    """Replace the texts and numbers of an error, except status codes, by their types."""
     if isinstance(value, list):
         return [_shape(item) for item in value]
     if isinstance(value, dict):

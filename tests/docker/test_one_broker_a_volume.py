@@ -1,5 +1,3 @@
-"""The cluster's broker, started as its manifest says, waits while another one still uses its volume."""
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +32,6 @@ def _environment(port: int) -> dict[str, str]:
 
 @pytest.fixture
 def start(engine: docker.DockerClient) -> Iterator[Callable[[int], Any]]:
-    """Start a broker at a loopback port; all share one volume."""
     volume, begun = engine.volumes.create(), list[Any]()
     mount = {volume.name: {"bind": VOLUME, "mode": "rw"}}
     engine.containers.run(KAFKA, ["-R", "1000:1000", VOLUME], entrypoint="chown", user="0", volumes=mount, remove=True)

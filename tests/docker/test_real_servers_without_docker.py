@@ -27,7 +27,6 @@ CATALOGUE = load_catalogue()
 
 @pytest.fixture(scope="module")
 def program(engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Jaeger's program, copied from its image."""
     container = engine.containers.create(JAEGER)
     try:
         packed = b"".join(container.get_archive("/cmd/jaeger/jaeger-linux")[0])

@@ -1,5 +1,3 @@
-"""The trace of an order, read from the real Jaeger, with real Kafka and DynamoDB Local behind it."""
-
 import json
 
 import pytest
@@ -32,7 +30,6 @@ def trace(placed, reader: TraceReader) -> Trace:
 
 
 def tree(trace: Trace) -> list[tuple[str, str, str, str | None]]:
-    """Describe a trace's spans in the order of a waterfall."""
     names = {span.span_id: span.name for span in trace.spans}
     return [(span.service, span.kind, span.name, names.get(span.parent_id or "")) for _, span in trace.walk()]
 

@@ -30,8 +30,6 @@ PAGE = (Path(__file__).parents[2] / "docs" / "backends.md").read_text(encoding="
 
 
 class Recipe(NamedTuple):
-    """A recipe's commands: ``docker run`` for each server, the target of ``--forward``, and the address of a query."""
-
     servers: list[list[str]]
     target: str
     query: str
@@ -39,7 +37,6 @@ class Recipe(NamedTuple):
 
 
 def recipe(title: str) -> Recipe:
-    """Read a recipe from the page."""
     text = PAGE.partition(f"### {title}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
     lines = [shlex.split(line) for line in re.findall(r"^\$ (.+)$", text, re.MULTILINE)]
     query = next((line[1] for line in lines if line[0] == "curl"), "")
@@ -49,7 +46,6 @@ def recipe(title: str) -> Recipe:
 
 
 def send(target: str, signal: str, content: Any) -> None:
-    """Have an observatory receive a request, and wait until it has forwarded it."""
     with from_settings(Settings(forward=target)) as forwarding:
         app = create_app(Stores(TraceStore(999, 10**7), LogStore(9, 9999), MetricStore()), [], forwarding=forwarding)
         assert app.test_client().post(f"/v1/{signal}", json=content).status_code == 200
@@ -60,7 +56,6 @@ def send(target: str, signal: str, content: Any) -> None:
 
 @contextmanager
 def running(engine: Any, arguments: list[str], port: int) -> Iterator[Any]:
-    """Run the server of a recipe at another port; yield its container."""
     image = next(one for one in arguments if re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", one))
     if not engine.images.list(image):
         pytest.skip(f"Run `docker pull {image}` to run this test.")
@@ -74,7 +69,6 @@ def running(engine: Any, arguments: list[str], port: int) -> Iterator[Any]:
 
 
 def at(url: str, port: int) -> str:
-    """Return an address at another port."""
     return url.replace(f":{urlsplit(url.partition(';')[0]).port}", f":{port}", 1)
 
 
@@ -99,14 +93,11 @@ def test_metrics_arrive_under_the_name_of_the_page(engine: Any, title: str) -> N
 
 
 def exporters(engine: Any, image: str) -> set[str]:
-    """Return the names of a Collector's exporters."""
     printed = yaml.safe_load(engine.containers.run(image, ["components"], remove=True))
     return {one["name"] for one in printed["exporters"]}
 
 
 class Zipkin(ThreadingHTTPServer):
-    """Takes spans as Zipkin does."""
-
     def __init__(self) -> None:
         super().__init__(("0.0.0.0", 0), _Spans)
         self.spans: list[dict[str, Any]] = []

@@ -16,16 +16,12 @@ from vshop.shop.client import ShopClient, ShopError
 
 
 class Network:
-    """Forwards a loopback port until its connections are cut."""
-
     def __init__(self, near: int, far: int) -> None:
-        """Args: near, far: the ports."""
         self._listener, self._far = socket.create_server(("127.0.0.1", near)), far
         self._stop, self._cut = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
 
     def run(self) -> None:
-        """Forward each connection in a thread, until ``close``."""
         while True:
             near, _ = self._listener.accept()
             if self._stop.is_set():
@@ -45,7 +41,6 @@ class Network:
             self._stop.wait()  # open to the end: nobody is told that nothing comes any more
 
     def cut(self) -> None:
-        """Stop forwarding on the present connections; later ones work."""
         self._cut.set()
         self._cut = threading.Event()
 
@@ -60,7 +55,6 @@ class Network:
 
 @pytest.fixture
 def network(engine) -> Iterator[tuple[int, Network]]:
-    """A broker behind a network that can be cut, and the port to connect to."""
     near, far = ports.free(2)
     with broker(published=far, advertised=near):
         made = Network(near, far)

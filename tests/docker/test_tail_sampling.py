@@ -28,7 +28,6 @@ ERROR, MS = Status(code=Status.STATUS_CODE_ERROR), 1_000_000
 
 
 def span(trace: bytes, service: str, *, ms: int = 5, status: Status | None = None, outcome: str = "") -> Span:
-    """Return a span of a trace, whose id is the service's name. All begin together: only their arrival differs."""
     attributes = [KeyValue(key="shop.order.outcome", value=AnyValue(string_value=outcome))] if outcome else []
     made = Span(trace_id=trace, span_id=service.ljust(8)[:8].encode(), name=service, kind=Span.SPAN_KIND_SERVER, status=status)
     made.parent_span_id = b"" if service == "orders" else b"orders  "
@@ -38,13 +37,10 @@ def span(trace: bytes, service: str, *, ms: int = 5, status: Status | None = Non
 
 
 class Pipeline(NamedTuple):
-    """The addresses of a Collector, which samples, and of the Jaeger behind it."""
-
     collector: str
     jaeger: str
 
     def send(self, service: str, spans: Sequence[Span]) -> None:
-        """Send the spans of a service, a thousand a request."""
         for first in range(0, len(spans), 1000):
             message = ExportTraceServiceRequest()
             of_resource = message.resource_spans.add()
@@ -56,7 +52,6 @@ class Pipeline(NamedTuple):
             ).raise_for_status()
 
     def stored(self) -> dict[str, int]:
-        """Return the number of spans of each stored trace."""
         query = {"service": "orders", "limit": "100000", "lookback": "1h"}
         found = requests.get(f"{self.jaeger}/api/traces", query, timeout=30).json()["data"] or ()
         return {one["traceID"]: len(one["spans"]) for one in found}
@@ -64,7 +59,6 @@ class Pipeline(NamedTuple):
 
 @pytest.fixture(scope="module")
 def pipeline(engine) -> Iterator[Pipeline]:
-    """The Collector and Jaeger of the profile, without the shop."""
     if not engine.images.list(IMAGE):
         pytest.skip(f"Run `docker pull {IMAGE}` to run this test.")
     names = ("COLLECTOR", "JAEGER", "OTLP", "OTLP_GRPC")
@@ -83,8 +77,6 @@ def pipeline(engine) -> Iterator[Pipeline]:
 
 
 class Sent(NamedTuple):
-    """The trace ids of each kind, and the number of spans stored of each trace after the decision."""
-
     ordinary: list[str]
     errors: list[str]
     slow: list[str]
@@ -94,7 +86,6 @@ class Sent(NamedTuple):
 
 @pytest.fixture(scope="module")
 def sent(pipeline: Pipeline) -> Sent:
-    """Traces of two spans. stock-updater's, which has the error, arrives 3 s after that of orders."""
     ids = [secrets.token_bytes(16) for _ in range(ORDINARY + 3 * OF_A_KIND)]
     ordinary, errors, slow, sold_out = ids[3 * OF_A_KIND :], *(ids[n * OF_A_KIND : (n + 1) * OF_A_KIND] for n in range(3))
     pipeline.send("orders", [span(one, "orders") for one in ids])

@@ -23,8 +23,6 @@ PRELUDE = 'make() { command make --old-file="$VENV/.run" --old-file="$VENV/.dev"
 
 
 class Reader:
-    """Runs a page's commands, and fills in the last trace id."""
-
     def __init__(self, shop: Shop, folder: Path) -> None:
         self._ports = {DEFAULTS[name]: number for name, number in shop.state.ports.items() if name in DEFAULTS}
         self._folder = folder
@@ -41,7 +39,6 @@ class Reader:
         }
 
     def type(self, commands: list[str]) -> list[tuple[int, str]]:
-        """Run commands in order; return each one's exit status and output, with the default ports in addresses."""
         said = []
         for command in commands:
             typed = self._own_ports(command)
@@ -80,7 +77,6 @@ class Reader:
         return ran.returncode, ran.stdout
 
     def run_python(self, text: str) -> subprocess.CompletedProcess[str]:
-        """Run a block of Python; a test runs under pytest, attached to the shop."""
         file = self._folder / "test_block.py"
         file.write_text(text, encoding="utf-8")
         attached = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--vshop-home={self.env['VSHOP_HOME']}", "--rootdir=."]
@@ -100,7 +96,6 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(shared_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    """A reader with a clean shop."""
     folder = tmp_path_factory.mktemp("blocks")
     (folder / "my_tool.py").write_text((Path(__file__).with_name("my_tool.py")).read_text(encoding="utf-8"), encoding="utf-8")
     return Reader(shared_shop, folder)

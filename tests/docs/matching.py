@@ -1,5 +1,3 @@
-"""Compares the output on a page with printed output, without ids, times and bars."""
-
 import re
 
 _DIFFERS = (
@@ -14,7 +12,6 @@ _DIFFERS = (
 
 
 def normalised(text: str) -> list[str]:
-    """Return a text's lines, with placeholders for ids and times."""
     for pattern, instead in _DIFFERS:
         text = pattern.sub(instead, text)
     return [line.strip() for line in text.splitlines() if line.strip()]
@@ -30,5 +27,4 @@ def pattern(shown: str) -> re.Pattern[str]:
 
 
 def matches(shown: str, printed: str) -> bool:
-    """Return whether the printed output matches the page."""
     return bool(pattern(shown).fullmatch("".join(f"{line}\n" for line in normalised(printed))))

@@ -1,5 +1,3 @@
-"""Extracts fenced blocks and inline commands from the pages."""
-
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -11,25 +9,18 @@ _COMMENT = re.compile(r"<!--\s*(not run|before):\s*(.+?)\s*-->", re.DOTALL)
 
 
 class Block(NamedTuple):
-    """A fenced block of a page."""
-
     page: str
     line: int
     language: str
     text: str
     not_run: str
-    """The reason in the comment before it; empty if it is run."""
     before: str
-    """A command to run first, from a comment."""
 
     def __str__(self) -> str:
-        """Return page and line."""
         return f"{self.page}:{self.line}"
 
 
 class Step(NamedTuple):
-    """A command of a console block, and its output on the page."""
-
     command: str
     shown: str
 
@@ -42,7 +33,6 @@ def pages() -> list[str]:
 
 
 def blocks(page: str) -> list[Block]:
-    """Return the fenced blocks of a page, in order."""
     found: list[Block] = []
     said: dict[str, str] = {}
     for token in MarkdownIt().parse((ROOT / page).read_text(encoding="utf-8")):
@@ -56,14 +46,12 @@ def blocks(page: str) -> list[Block]:
 
 
 def inline_commands(page: str) -> list[str]:
-    """Return the vshop and make commands in a page's inline code."""
     tokens = MarkdownIt().enable("table").parse((ROOT / page).read_text(encoding="utf-8"))
     codes = [child.content for token in tokens for child in token.children or () if child.type == "code_inline"]
     return [code for code in codes if re.match(r"(vshop|make) \w", code)]
 
 
 def steps(block: Block) -> list[Step]:
-    """Split a console block at its prompts, without comments."""
     found: list[Step] = []
     for line in block.text.splitlines():
         if line.startswith("$ "):

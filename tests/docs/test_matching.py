@@ -1,5 +1,3 @@
-"""Which outputs match a page."""
-
 import importlib.util
 from pathlib import Path
 

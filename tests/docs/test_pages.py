@@ -1,5 +1,3 @@
-"""Every command on a page runs, and prints the output on the page."""
-
 import ast
 import importlib.util
 import re
@@ -14,7 +12,6 @@ pytestmark = pytest.mark.timeout(300)  # seconds, on a busy machine
 
 
 def _beside(name):
-    """Import a module of this folder, which is not a package."""
     spec = importlib.util.spec_from_file_location(f"docs_{name}", Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -41,7 +38,6 @@ NOT_RUN = {
 
 @pytest.mark.parametrize("block", [one for one in RUN if one.language == "console"], ids=str)
 def test_a_page_shows_what_happens(reader, block):
-    """A command without output on the page must succeed."""
     steps = pages.steps(block)
     if block.before:
         reader.type(block.before.split("; "))

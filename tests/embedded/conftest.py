@@ -1,5 +1,3 @@
-"""The real shop, and clients of it."""
-
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -21,26 +19,20 @@ Ordered = Callable[..., tuple[Placed, Trace]]
 
 
 class Observatory:
-    """Reads the observatory."""
-
     def __init__(self, url: str) -> None:
-        """Args: url: its base address."""
         self._url = url
         self._session = requests.Session()
         self._session.trust_env = False
 
     def text(self, path: str, **query: str | int) -> str:
-        """Return the body of an answer."""
         response = self._session.get(self._url + path, params=query, timeout=30)
         assert response.status_code == 200, f"{response.url}: {response.text[:300]}"
         return response.text
 
     def json(self, path: str, **query: str | int) -> Any:
-        """Return the JSON of an answer."""
         return json.loads(self.text(path, **query))
 
     def trace(self, trace_id: str) -> dict[str, Any]:
-        """Return a trace as Jaeger's JSON."""
         return self.json(f"/api/traces/{trace_id}")["data"][0]
 
     def total(self, name: str, **attributes: Any) -> float:
@@ -58,7 +50,6 @@ def shop(shared_shop: Shop) -> Shop:
 
 @pytest.fixture(scope="module")
 def breakable(breakable_shop: Shop) -> Shop:
-    """A shop whose parts a test may stop, freeze and kill."""
     return breakable_shop
 
 
@@ -84,8 +75,6 @@ def observatory(addresses: Addresses) -> Observatory:
 
 @pytest.fixture(scope="module")
 def ordered(client: ShopClient, reader: TraceReader) -> Ordered:
-    """Place an order as ``ShopClient.place_order`` does, and wait until its trace is whole."""
-
     def place(*args: Any, **options: Any) -> tuple[Placed, Trace]:
         placed = client.place_order(*args, **options)
         return placed, reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=30)

@@ -1,5 +1,3 @@
-"""A switch is on once every service concerned has acknowledged it."""
-
 import pytest
 import requests
 

@@ -1,5 +1,3 @@
-"""Kafka and moto as a shop starts and stops them."""
-
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +38,6 @@ def shop(options: Options) -> Iterator[Shop]:
 
 
 def client(shop: Shop):
-    """A client of DynamoDB that does not retry."""
     return boto3.client(
         "dynamodb",
         endpoint_url=shop.addresses["dynamodb"],
@@ -52,7 +49,6 @@ def client(shop: Shop):
 
 
 def produce(shop: Shop, count: int) -> None:
-    """Create the topic if it is missing, and send records."""
     admin = AdminClient({"bootstrap.servers": shop.addresses["kafka"]})
     if TOPIC not in admin.list_topics(timeout=10).topics:
         admin.create_topics([NewTopic(TOPIC, 4, 1)])[TOPIC].result(10)
@@ -114,7 +110,6 @@ def test_one_conditional_write_wins(shop: Shop):
 
 
 def test_keep(options: Options):
-    """Only with keep does the next shop have the orders and the stock."""
     with Shop.start(options) as shop:
         produce(shop, 5)
         db = client(shop)
@@ -135,7 +130,6 @@ def test_keep(options: Options):
 
 @pytest.mark.slow
 def test_keep_after_a_crash(options: Options):
-    """Orders and stock are kept; without its file, a message says that the stock is missing."""
     crashed = Shop.start(options)
     produce(crashed, 5)
     client(crashed).create_table(**TABLE)
@@ -156,7 +150,6 @@ def test_keep_after_a_crash(options: Options):
 
 
 def test_a_saved_stock_that_cannot_be_read(options: Options):
-    """The start fails and names the file."""
     saved = Path(options.home) / "dynamodb.json"
     saved.write_text('[{"definition"')
     kept = Options(home=options.home, free_ports=True, parts=("dynamodb",), aot=False, keep=True)
@@ -173,7 +166,6 @@ def test_restart_of_dynamodb(shop: Shop):
 
 
 def test_restart_of_dynamodb_keeps_every_write_it_acknowledged(shop: Shop, eventually):
-    """No writer meets a server without its table."""
     client(shop).create_table(**TABLE)
     written: list[str] = []
     refusals: list[ClientError] = []
@@ -219,7 +211,6 @@ def test_restart_of_kafka(shop: Shop):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_start_cache(options: Options):
-    """Once the cache is made, Kafka starts with it, without a complaint in its log."""
     assert aot.make() == aot.cache_file()
     assert aot.make_in_background({}) is False
     with Shop.start(options) as shop:

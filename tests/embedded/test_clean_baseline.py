@@ -19,8 +19,6 @@ WARN = 13  # https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-sev
 
 
 class Exported:
-    """Everything that the observatory of a shop receives, from its first byte, also what a reset deletes."""
-
     def __init__(self, shop: ShopProcess, folder: Path) -> None:
         self.shop = shop
         self._folder = folder
@@ -37,7 +35,6 @@ class Exported:
                     yield from ((attributes["service.name"]["stringValue"], item) for item in scope[items])
 
     def check_clean(self) -> tuple[Counter[int], Counter[str]]:
-        """Check every span and log record since the last check; return the spans by status and the logs by service."""
         wait_until(lambda: self.shop.client.flush().complete)  # a stopped instance stays on the board for a few seconds
         assert self.shop.client.flush_forwarding()
         spans = list(self._new_items("traces", "scopeSpans", "spans"))
@@ -50,7 +47,6 @@ class Exported:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
-    """A new shop, started as the pytest fixture and ``vshop up`` start it."""
     folder = tmp_path_factory.mktemp("exported")
     with open_shop(Wanted(export_dir=str(folder)), tmp_path_factory.mktemp("home")) as shop:
         yield Exported(shop, folder)
@@ -89,7 +85,6 @@ def test_a_reset_is_clean(exported: Exported):
     ],
 )
 def test_the_restart_of_an_idle_part_is_clean(exported: Exported, part: str):
-    """DynamoDB keeps its table when it is stopped in order."""
     before = exported.shop.client.item(1)
     assert exported.shop.shop is not None
 

@@ -1,5 +1,3 @@
-"""``vshop`` as its own process, against a running shop."""
-
 import json
 import os
 import subprocess
@@ -20,7 +18,6 @@ Vshop = Callable[..., Ran]
 
 
 def run(*arguments: str, home: str, **env: str) -> Ran:
-    """Run the command with a new home folder and without settings of this process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "VSHOP_HOME", "OTEL_"))}
     if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
         kept["PYTHONPYCACHEPREFIX"] = str(folders.cache() / "bytecode")  # where that of the services is
@@ -65,7 +62,6 @@ def test_order_draws_its_trace_for_a_person(vshop: Vshop):
     ],
 )
 def test_a_refused_order_exits_with_1_and_the_shops_own_words(vshop: Vshop, arguments: list[str], told: str):
-    """The message goes to stderr, and the trace is still drawn."""
     done = vshop("order", *arguments)
     assert done.returncode == 1
     assert told in done.stderr
@@ -111,7 +107,6 @@ def test_dlq_lists_shows_and_replays(vshop: Vshop, shop, client, eventually):
 
 
 def test_a_replay_ends_when_the_order_is_in_the_stock(vshop: Vshop, client):
-    """It fails while the cause is there, then succeeds; a third replay sends nothing."""
     before = client.item(6)["stock"]
     assert vshop("chaos", "on", "stock-put-missing-key").returncode == 0
     try:
@@ -168,7 +163,6 @@ def test_without_a_shop_each_command_says_so(tmp_path: Path, arguments: list[str
 
 
 def alive(run_id: str) -> list[int]:
-    """Return the processes of a run."""
     found = []
     for process in psutil.process_iter():
         try:

@@ -1,5 +1,3 @@
-"""Trace context and baggage of the caller across HTTP and Kafka."""
-
 import json
 import secrets
 

@@ -11,7 +11,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def end_transactions(shop: Shop, topic: str, partitions: int) -> None:
-    """Abort a transaction with one record on every partition, and commit one with a record that is no order."""
     producer = Producer({"bootstrap.servers": shop.addresses["kafka"], "transactional.id": f"test-{topic}", "linger.ms": 0})
     producer.init_transactions(30)
     for commits in (True, False):

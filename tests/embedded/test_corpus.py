@@ -1,5 +1,3 @@
-"""The corpus on real processes."""
-
 import filecmp
 
 import pytest
@@ -27,7 +25,6 @@ def test_every_case_verifies_in_a_fresh_observatory(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_two_exports_with_one_seed_are_equal_byte_for_byte(tmp_path):
-    """A failed call, a failed processing, and two traces without a link."""
     incidents = [load_incident(name) for name in ("auth-token-expired", "stock-put-missing-key", "orders-context-lost")]
     for name in ("one", "two"):
         export(incidents, tmp_path / name, seed=7)
@@ -61,7 +58,6 @@ def test_telemetry_faults_are_recorded_with_what_they_alter(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("dialect", "exceptions"), [("stable", "event"), ("old", "log")])
 def test_what_a_shop_emits_violates_no_convention(monkeypatch, dialect, exceptions):
-    """With every incident that can be on for single requests."""
     monkeypatch.setenv("SHOP_EXCEPTIONS", exceptions)
 
     report = check(from_new_shop(dialect), dialect)

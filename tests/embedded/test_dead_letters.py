@@ -1,5 +1,3 @@
-"""Records that cannot be handled: dead-lettered with their error, headers and trace, while good orders go on."""
-
 import json
 import secrets
 import threading
@@ -18,7 +16,6 @@ Letter = dict[str, Any]
 
 
 def order(item_id: int = 1, **changes: Any) -> dict[str, Any]:
-    """Make an order as it lies on the topic."""
     made = {
         "schemaVersion": 1,
         "orderId": secrets.token_hex(8),
@@ -54,7 +51,6 @@ BAD: dict[str, tuple[bytes | None, str]] = {
 
 @pytest.fixture
 def put(shop) -> Callable[..., str]:
-    """Put a record on the topic of new orders, past the service; returns the id of the trace it carries."""
     producer = Producer({"bootstrap.servers": shop.addresses["kafka"], "message.max.bytes": 2_000_000, "log_level": 0})
 
     def produce(value: bytes | None, key: bytes | None = b"1", **headers: Any) -> str:
@@ -71,8 +67,6 @@ def put(shop) -> Callable[..., str]:
 
 @pytest.fixture
 def letter_of(client, eventually) -> Callable[[str], Letter]:
-    """Wait for the one dead letter of a trace."""
-
     def find(trace_id: str) -> Letter:
         (found,) = eventually(lambda: [letter for letter in client.dead_letters() if letter["traceId"] == trace_id])
         return client.dead_letter(found["id"])
@@ -82,7 +76,6 @@ def letter_of(client, eventually) -> Callable[[str], Letter]:
 
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_record_is_dead_lettered_and_the_next_order_handled(what, put, letter_of, client, reader, ordered):
-    """With its error, its own headers, key, value and place; its trace shows the failure and the dead letter's sending."""
     value, error = BAD[what]
     before = client.item(1)["ordered"]
     trace_id = put(value, colour="blue")
@@ -105,7 +98,6 @@ def test_a_bad_record_is_dead_lettered_and_the_next_order_handled(what, put, let
 
 
 def test_a_good_order_without_a_key_is_handled(put, client, reader, eventually):
-    """The key only chooses the partition."""
     before = client.item(1)["ordered"]
     trace_id = put(text(quantity=4), None)
     eventually(lambda: client.item(1)["ordered"] == before + 4)
@@ -115,7 +107,6 @@ def test_a_good_order_without_a_key_is_handled(put, client, reader, eventually):
 
 @pytest.mark.parametrize("broken", ["garbage", "00-zz-zz-00", "", b"\xff\xfe", None])
 def test_a_good_order_with_a_broken_traceparent_is_handled_in_a_new_trace(put, client, reader, eventually, broken):
-    """Nobody knows where it came from, but it is handled and traced."""
     order_id, before = secrets.token_hex(8), client.item(2)["ordered"]
     put(text(2, orderId=order_id), traceparent=broken)
     eventually(lambda: client.item(2)["ordered"] == before + 1)
@@ -125,7 +116,6 @@ def test_a_good_order_with_a_broken_traceparent_is_handled_in_a_new_trace(put, c
 
 @pytest.mark.parametrize("broken", ["garbage", "00-zz-zz-00", b"\xff\xfe"])
 def test_a_bad_record_with_a_broken_traceparent_leads_to_the_trace_that_found_it(put, client, reader, eventually, broken):
-    """The letter leads to the trace in which it was made, and still holds the header as it was."""
     mark = secrets.token_hex(8)
     put(mark.encode(), traceparent=broken)
     (letter,) = eventually(lambda: [found for found in client.dead_letters() if found["value"] == mark])
@@ -137,7 +127,6 @@ def test_a_bad_record_with_a_broken_traceparent_leads_to_the_trace_that_found_it
 
 @pytest.fixture
 def missing_item(shop, client) -> Iterator[Callable[[], None]]:
-    """Item 8 is not in the table, until it is called."""
     table = boto3.client(
         "dynamodb",
         endpoint_url=shop.addresses["dynamodb"],
@@ -160,7 +149,6 @@ def missing_item(shop, client) -> Iterator[Callable[[], None]]:
 
 
 def test_a_dead_lettered_order_is_replayed_in_its_own_trace_and_counts_once(missing_item, client, reader, letter_of, eventually):
-    """Accepted, dead-lettered, replayed twice at once and once more later: in the stock once, in the order's trace."""
     placed = client.place_order(8, 3)
     letter = letter_of(placed.trace_id)
     assert (letter["errorType"], letter["handled"]) == ("UnknownItemError", False)
@@ -189,7 +177,6 @@ def test_a_dead_lettered_order_is_replayed_in_its_own_trace_and_counts_once(miss
 
 
 def test_what_can_never_be_handled_is_not_replayed(put, letter_of, client):
-    """422, with the reason; and an id that is none is 404."""
     letter = letter_of(put(b"hello"))
     with pytest.raises(ShopError, match="This can never be handled: the record is no order") as caught:
         client.replay(letter["id"])

@@ -1,5 +1,3 @@
-"""A switch needs the acknowledgement of a service that is dead."""
-
 import requests
 
 from vshop.runtime.local.processes import terminate

@@ -39,8 +39,6 @@ def dynamodb(breakable: Shop) -> Any:
 
 
 class Orders:
-    """Places orders, and compares their pieces with the stock."""
-
     def __init__(self, client: ShopClient) -> None:
         self.client = client
         self.wanted = self.read()
@@ -72,7 +70,6 @@ def log_of(shop: Shop) -> str:
 
 
 def recreate_topic(shop: Shop, partitions: int) -> None:
-    """Delete the topic, and create it again with the same name and another id."""
     admin = AdminClient({"bootstrap.servers": shop.addresses["kafka"], "log_level": 0})
     admin.delete_topics([TOPIC])[TOPIC].result(30)
 
@@ -116,7 +113,6 @@ def test_orders_that_a_restored_table_lacks_are_applied_again(
 
 
 def read_offsets(items: list[dict[str, Any]]) -> int:
-    """Return how many records the table has read, by its positions."""
     return sum(int(item["offset"]["N"]) for item in items if item["id"]["S"].startswith("position-"))
 
 
@@ -191,7 +187,6 @@ def test_a_topic_that_was_created_again_starts_anew(
 
 
 def moves_group(shop: Shop, where: str) -> bool:
-    """Do to the group what an admin tool can do; False while Kafka takes the killed member for a living one."""
     servers: dict[str, Any] = {"bootstrap.servers": shop.addresses["kafka"], "log_level": 0}
     admin = AdminClient(servers)
     tool = Consumer({**servers, "group.id": GROUP, "enable.auto.commit": False})

@@ -1,5 +1,3 @@
-"""One incident file serves every dialect: the spelling of attributes, and where exceptions are recorded."""
-
 import pytest
 import requests
 
@@ -14,12 +12,9 @@ from vshop.shop.client import ShopClient
 from vshop.shop.traces import TraceReader
 
 TWO = ("auth-connect-timeout", "stock-put-missing-key")
-"""They fail in an HTTP call and in a database call."""
 
 
 class Quiet:
-    """Progress that nobody reads."""
-
     def begin(self, incident: str) -> None: ...
 
     def phase(self, incident: str, phase: Phase, checks: list[Check]) -> None: ...

@@ -1,5 +1,3 @@
-"""``/healthz`` and ``/readyz``: alive as long as it can answer, ready only while its dependencies do their work."""
-
 import os
 import signal
 from collections.abc import Iterator
@@ -17,7 +15,6 @@ SERVICES = ("auth-stub", "orders", "stock-updater")
 
 
 def ask(shop: Shop, part: str, path: str) -> tuple[int, dict[str, Any]]:
-    """Ask a service how it is."""
     response = requests.get(f"{shop.addresses[part]}{path}", timeout=30)
     return response.status_code, response.json()
 
@@ -35,7 +32,6 @@ def frozen(shop: Shop, part: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("part", SERVICES)
 def test_a_service_is_alive_and_ready_and_says_why(shop: Shop, part: str):
-    """Each check tells what it saw and how long that took."""
     assert ask(shop, part, "/healthz") == (200, {"service": part, "status": "alive"})
     status, ready = ask(shop, part, "/readyz")
     assert (status, ready["service"], ready["status"]) == (200, part, "ready")
@@ -45,7 +41,6 @@ def test_a_service_is_alive_and_ready_and_says_why(shop: Shop, part: str):
 
 
 def test_health_checks_leave_no_trace(shop: Shop, observatory):
-    """Neither the checks nor what they ask of Kafka and DynamoDB are spans."""
     for part in SERVICES:
         ask(shop, part, "/healthz")
         ask(shop, part, "/readyz")
@@ -56,7 +51,6 @@ def test_health_checks_leave_no_trace(shop: Shop, observatory):
 
 @pytest.mark.parametrize("how", [pytest.param("frozen", marks=pytest.mark.slow), "killed"])
 def test_orders_and_stock_updater_are_not_ready_without_kafka_and_ready_again_with_it(breakable: Shop, eventually, how: str):
-    """Alive all the time, by the same processes; an order is refused with 503 meanwhile, and accepted afterwards."""
     client = ShopClient(find(breakable.state.home, {}))
     pids = {part: breakable.state.processes[part].pid for part in SERVICES}
 
@@ -86,7 +80,6 @@ def test_orders_and_stock_updater_are_not_ready_without_kafka_and_ready_again_wi
 
 
 def test_stock_updater_is_not_ready_without_dynamodb_and_handles_what_waited(breakable: Shop, eventually):
-    """Orders are accepted meanwhile, since Kafka has them; they are handled once DynamoDB is back, none dead-lettered."""
     client = ShopClient(find(breakable.state.home, {}))
     before, letters = client.item(5)["ordered"], client.dead_letters()
     with frozen(breakable, "dynamodb"):
@@ -100,7 +93,6 @@ def test_stock_updater_is_not_ready_without_dynamodb_and_handles_what_waited(bre
 
 
 def test_an_order_is_refused_while_auth_is_away(breakable: Shop):
-    """503 with Retry-After, naming the hop; orders itself stays ready."""
     client = ShopClient(find(breakable.state.home, {}))
     token = client.token()
     with frozen(breakable, "auth-stub"):

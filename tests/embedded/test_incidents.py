@@ -1,5 +1,3 @@
-"""Every incident does what its file says, and nothing exported reveals its name."""
-
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -68,8 +66,6 @@ def test_every_incident_has_its_number_of_checks() -> None:
 
 
 class Quiet:
-    """Progress that nobody reads."""
-
     def begin(self, incident: str) -> None: ...
 
     def phase(self, incident: str, phase: Phase, checks: list[Check]) -> None: ...
@@ -112,7 +108,6 @@ def test_nothing_exported_names_an_incident(shop: Shop, addresses: Addresses, cl
 
 
 def _everything(addresses: Addresses) -> str:
-    """Return all telemetry in the observatory as text."""
     url = addresses.observatory
     services = requests.get(f"{url}/api/services", timeout=10).json()["data"]
     texts = [requests.get(f"{url}/api/traces", params={"service": name, "limit": 100_000}, timeout=60).text for name in services]

@@ -27,8 +27,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(420 + 60 * ROUNDS)]
 
 
 class Shopper(threading.Thread):
-    """Sends orders, and each again with its key until it is accepted, also across the shop's restart."""
-
     def __init__(self, client: ShopClient, user: str) -> None:
         super().__init__(daemon=True)
         self.accepted, self.orders = Counter[int](), 0

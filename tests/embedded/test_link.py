@@ -1,5 +1,3 @@
-"""``SHOP_KAFKA_TRACE=link``: processing is a separate trace that links to the order."""
-
 import pytest
 
 from vshop.shop.addresses import find
@@ -9,7 +7,6 @@ from vshop.shop.traces import Trace, TraceReader, missing_hop
 
 @pytest.fixture(scope="module")
 def linked(beside) -> ShopClient:
-    """A client of orders and stock-updater in link mode."""
     own = beside("orders", "stock-updater", SHOP_KAFKA_TRACE="link")
     return ShopClient(find(own.state.home, {}))
 
@@ -21,14 +18,12 @@ def placed(linked: ShopClient, client: ShopClient) -> Placed:
 
 @pytest.fixture(scope="module")
 def both(placed: Placed, reader: TraceReader) -> list[Trace]:
-    """The order's trace, and the trace of its processing."""
     reader.wait_whole(placed.trace_id, placed.order_id, timeout_s=30)
     ids = [placed.trace_id, *(found for found in reader.of_order(placed.order_id) if found != placed.trace_id)]
     return [reader.get(trace_id) for trace_id in ids]
 
 
 def shape(trace: Trace) -> list[tuple[int, str, str, str]]:
-    """Return a trace's spans in the order of a waterfall."""
     return [(depth, span.service, span.kind, span.name) for depth, span in trace.walk()]
 
 

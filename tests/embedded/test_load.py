@@ -1,5 +1,3 @@
-"""A short load on a real shop: the report is right, and finds lost and doubled orders."""
-
 import contextlib
 import json
 import os
@@ -30,7 +28,6 @@ def begin(shop: Shop, *options: str) -> subprocess.Popen[str]:
 
 
 def end(load: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
-    """Wait for the load; return exit status and report."""
     out, err = load.communicate(timeout=200)
     assert out, err
     return load.returncode, json.loads(out)
@@ -56,7 +53,6 @@ def test_report_of_a_load_without_losses(shop: Shop, tmp_path: Path):
 
 
 def test_an_order_that_counts_twice_is_found(shop: Shop):
-    """Each order is delivered twice while the check for it is off."""
     status, report = end(begin(shop, "--rate=4", "--wrong-share=0", "--chaos-share=1", "--chaos=stock-double-decrement"))
 
     assert (status, report["ok"]) == (1, False)
@@ -75,7 +71,6 @@ def test_dead_letters_are_neither_lost_nor_handled(shop: Shop):
 
 
 def test_a_stock_that_changed_behind_its_back_is_found(shop: Shop, client: ShopClient, eventually):
-    """Another client's write takes five pieces."""
     before = client.item(1)["version"]
     load = begin(shop, "--rate=8")
     eventually(lambda: client.item(1)["version"] > before, 60)
@@ -104,7 +99,6 @@ def test_shape_incident_switches_it_on_and_off(shop: Shop, client: ShopClient):
 
 @contextlib.contextmanager
 def distributed(shop: Shop, folder: Path) -> Iterator[str]:
-    """Run Locust's master, with its page, and a worker; yield the page's address."""
     at, (page, talk) = find(shop.state.home, {}), ports.free(2)
     env = os.environ | {"LOCUST_HOST": at.orders, "VSHOP_AUTH_URL": at.auth, "VSHOP_STOCK_URL": at.stock}
     locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtest" / "locustfile.py")]

@@ -1,5 +1,3 @@
-"""What a newcomer types, against a running shop."""
-
 import os
 import re
 import subprocess
@@ -89,7 +87,6 @@ def test_a_running_shop_refuses_options_that_it_cannot_take(vshop):
 
 
 def test_the_loyalty_service_follows_the_shops_ports(env, vshop, client, eventually):
-    """Exercise 10: ``eval "$(vshop env)"`` is all that it needs."""
     exports = vshop("env").stdout
     script = f"{exports}\nexec {sys.executable} docs/workshop/loyalty_solved.py"
     process = subprocess.Popen(["bash", "-c", script], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -38,12 +38,10 @@ CONTEXTS = {
     "jaeger": {"uber-trace-id"},
     "xray": {"x-amzn-trace-id"},
 }
-"""Headers of a record, by propagators."""
 PLANTED = "plantedsecret" * 20
 
 
 def vshop(*arguments: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with these variables only."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "OTEL_"))}
     command = [sys.executable, "-c", "from vshop.cli import main; main()", *arguments]
     own = {"VSHOP_HOME": str(home), "COLUMNS": "400"}
@@ -51,8 +49,6 @@ def vshop(*arguments: str, home: Path, **env: str) -> subprocess.CompletedProces
 
 
 class Tried(NamedTuple):
-    """A shop that ``vshop up`` has started with the variables of some rows."""
-
     name: str
     home: Path
     variables: dict[str, str]
@@ -64,7 +60,6 @@ class Tried(NamedTuple):
     called: set[str]
 
     def log(self, service: str) -> str:
-        """Return what a service has written."""
         return (self.home / "logs" / f"{service}.log").read_text(errors="replace")
 
 
@@ -101,7 +96,6 @@ def test_a_value_that_cannot_work_is_refused_with_a_sentence(row, tmp_path, requ
 
 
 def test_each_row_does_what_it_says(tried):
-    """``vshop up`` says what the row says, and the row's check holds."""
     for row in [row for row in TRIED if row["shop"] == tried.name]:
         for note in row.get("notes", []):
             port = tried.variables.get("OTEL_EXPORTER_PROMETHEUS_PORT", "")
@@ -236,7 +230,6 @@ def xray_ids(tried: Tried) -> None:
 
 
 def one_context_on_each_record(tried: Tried) -> None:
-    """The record, and its replay from a dead letter, carry the order's trace, in the format of the propagators, once."""
     broken = tried.client.place_order(3, headers={"baggage": "tenant=7,shop.chaos=stock-put-missing-key"})
     letter = wait_until(lambda: [one for one in tried.client.dead_letters() if str(broken.order_id) in one["value"]])[0]
     assert letter["errorType"] == "ValidationException"
@@ -260,7 +253,6 @@ def order_is_reported(tried: Tried) -> None:
 
 
 def _records(tried: Tried) -> list[tuple[str, list[tuple[str, bytes]]]]:
-    """Return the values and headers of all records of the topic, oldest first."""
     address = json.loads((tried.home / "state.json").read_text())["ports"]["kafka"]
     consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{address}", "group.id": "reader", "enable.partition.eof": False})
     partitions = consumer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions

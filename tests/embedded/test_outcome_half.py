@@ -30,8 +30,6 @@ HOPS_OF_AN_ORDER = 7
 
 
 class Quiet:
-    """Progress that nobody reads."""
-
     def begin(self, incident: str) -> None: ...
 
     def phase(self, incident: str, phase: Phase, checks: list[Check]) -> None: ...
@@ -41,7 +39,6 @@ class Quiet:
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory, request) -> Iterator[ShopProcess]:
-    """A shop in the mode of the parameter."""
     options = Options(
         free_ports=True,
         home=str(tmp_path_factory.mktemp("home")),
@@ -187,7 +184,6 @@ def test_the_page_shows_the_hops_of_zero_code(process):
 
 
 def table(report: InstrumentationReport) -> str:
-    """Return the report as a table of the page."""
     rows = [("service", "hop", "span", "parent", "kind", "missing attributes", "payload", "error"), ("---",) * 8]
     for hop in report.hops:
         span = f"`{hop.span}`" if hop.span else "missing"

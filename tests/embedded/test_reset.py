@@ -1,5 +1,3 @@
-"""``vshop reset`` cleans a running shop."""
-
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +20,6 @@ def client(breakable: Shop) -> ShopClient:
 
 
 def dirty(client: ShopClient) -> None:
-    """Leave orders, a dead letter, and an order that waits for a stalled consumer."""
     client.place_order(item_id=2, quantity=3)
     client.switch_on("stock-put-missing-key")
     client.place_order(item_id=1)
@@ -49,7 +46,6 @@ def test_a_dirty_shop_is_clean_again(breakable: Shop, client: ShopClient, eventu
 
 @pytest.mark.timing
 def test_a_reset_takes_less_than_a_second(client: ShopClient, budget: Budget):
-    """The fastest of three."""
     seconds = []
     for _ in range(3):
         dirty(client)

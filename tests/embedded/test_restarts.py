@@ -1,5 +1,3 @@
-"""Parts are restarted and killed under load; no order is lost or counted twice."""
-
 import contextlib
 import os
 import secrets
@@ -25,10 +23,7 @@ TOPIC = "queuing.retail_site.new_orders"
 
 
 class Shopper(threading.Thread):
-    """Places orders until stopped; repeats each with its key until it is accepted."""
-
     def __init__(self, shop: Shop, user: int) -> None:
-        """Args: shop: where to order. user: which of the shoppers."""
         super().__init__(daemon=True)
         self.accepted: Counter[int] = Counter()
         self.orders = 0
@@ -71,7 +66,6 @@ class Shopper(threading.Thread):
 
 @contextlib.contextmanager
 def shopping(shop: Shop, shoppers: int = 2) -> Iterator[list[Shopper]]:
-    """Place orders during the block; afterwards every order has its answer."""
     busy = [Shopper(shop, user) for user in range(shoppers)]
     for shopper in busy:
         shopper.start()
@@ -91,7 +85,6 @@ def kill(shop: Shop, part: str) -> None:
 
 
 def is_caught_up(shop: Shop) -> bool:
-    """Return whether the group has committed every record of the topic."""
     servers = shop.addresses["kafka"]
     looker = Consumer({"bootstrap.servers": servers, "group.id": "stock-updater", "enable.auto.commit": False, "log_level": 0})
     try:
@@ -106,13 +99,11 @@ Stock = dict[int, tuple[int, int]]
 
 
 def stock_of(shop: Shop) -> Stock:
-    """Return stock and ordered pieces by item."""
     items = ShopClient(find(shop.state.home, {})).stock()
     return {item["id"]: (item["stock"], item["ordered"]) for item in items}
 
 
 def expected(before: Stock, shoppers: list[Shopper]) -> Stock:
-    """Return the stock after the accepted orders."""
     accepted = sum((shopper.accepted for shopper in shoppers), Counter[int]())
     return {item: (stock - accepted[item], ordered + accepted[item]) for item, (stock, ordered) in before.items()}
 
@@ -139,7 +130,6 @@ def test_no_order_is_lost_or_counted_twice(breakable: Shop, eventually):
 
 @pytest.mark.timing
 def test_orders_do_not_notice_that_the_observatory_is_away(breakable: Shop, eventually, budget):
-    """Frozen, killed and restarted: every order is accepted at once."""
     before = stock_of(breakable)
     pid = breakable.state.processes["observatory"].pid
     with shopping(breakable) as shoppers:

@@ -1,5 +1,3 @@
-"""No token, password or other secret leaves a process in spans, metrics, logs or files."""
-
 import base64
 import json
 import secrets
@@ -16,30 +14,23 @@ HARMLESS = f"harmless-{secrets.token_hex(8)}"
 
 
 def secret() -> str:
-    """Return a random secret."""
     return f"hush-{secrets.token_hex(12)}"
 
 
 def forged(subject: str = USER, alg: str = "RS256") -> str:
-    """Return a token that auth did not issue."""
     parts = ({"alg": alg, "typ": "JWT"}, {"jti": secrets.token_hex(12), "sub": subject})
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     return ".".join([*encoded, secrets.token_urlsafe(32)])
 
 
 class Sent(NamedTuple):
-    """A request, and whether its secrets are parts of a token."""
-
     what: str
     trace_id: str
     hushed: str
 
 
 class Sender:
-    """Sends secrets, and remembers them."""
-
     def __init__(self, shop: Any, token: str) -> None:
-        """Args: shop: the session's. token: a valid one."""
         self.sent: list[Sent] = []
         self._shop = shop
         self._token = token
@@ -62,7 +53,6 @@ class Sender:
         self.http(what, "auth-stub", "/oauth/token", hushed, expect=expect, **options)
 
     def record(self, what: str, hushed: str, value: str, headers: dict[str, str] | None = None, key: str | None = None) -> None:
-        """Send a record without orders."""
         trace_id = secrets.token_hex(16)
         carried = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"} | (headers or {})
         producer = Producer({"bootstrap.servers": self._shop.addresses["kafka"], "log_level": 0})
@@ -130,7 +120,6 @@ def send_logins(send: Sender) -> None:
 
 
 def send_records(send: Sender) -> None:
-    """Send secrets in records that become dead letters."""
     hushed = secret()
     send.record("a record's value", hushed, f'{{"password": "{hushed}", "orderId": 1}}')
     hushed = forged()
@@ -175,7 +164,6 @@ def exported(sent: list[Sent], shop, observatory, eventually: Callable[..., Any]
 
 
 def revealing(hushed: str) -> list[str]:
-    """Return the parts of a secret that must not be visible."""
     _, dot, rest = hushed.partition(".")
     return [half for part in rest.split(".") if len(part) > 8 for half in (part[:24], part[-24:])] if dot and rest else [hushed]
 

@@ -1,5 +1,3 @@
-"""A shop without payloads on spans, and with tokens that expire after two seconds."""
-
 import pytest
 
 from vshop.runtime.local.shop import Shop
@@ -41,7 +39,6 @@ def test_a_failed_order_puts_no_payload_on_any_span(client: ShopClient, reader, 
 
 
 def test_an_expired_token_is_refused_in_the_seeds_words(client: ShopClient, reader, eventually):
-    """Orders answers 401 with a challenge (RFC 6750), and sends no record."""
     token = client.token()
     refused = eventually(lambda: (placed := client.place_order(2, token=token)).status == 401 and placed)
     said = "Expired token received for JSON Web Token validation"

@@ -1,5 +1,3 @@
-"""What an order leaves besides its trace: the stock, the metrics, the logs."""
-
 import time
 
 TOPIC = "queuing.retail_site.new_orders"
@@ -17,7 +15,6 @@ def test_an_order_moves_pieces_from_stock_to_ordered(client, ordered):
 
 
 def test_what_is_sold_out_is_refused_as_designed(client, ordered):
-    """The order is accepted and handled as sold out, without an error."""
     left = client.item(9)["stock"]
     placed, trace = ordered(9, left + 1)
     (taken,) = trace.find(kind="CONSUMER")
@@ -47,10 +44,7 @@ def test_the_business_metrics_count_orders(client, observatory, eventually, orde
 
 
 def has_told(observatory, since_us: float) -> bool:
-    """Return whether every running instance of orders and stock-updater has sent its metrics since then.
-
-    An instance that has sent nothing for ten seconds was stopped by an earlier test.
-    """
+    """An instance that has sent nothing for ten seconds was stopped by an earlier test."""
     stopped_us = time.time() * 1e6 - 10e6
     for service in ("orders", "stock-updater"):
         latest = [one["points"][-1]["time"] for one in observatory.json("/api/metrics", service=service)["series"]]
@@ -61,7 +55,6 @@ def has_told(observatory, since_us: float) -> bool:
 
 
 def test_the_conventions_metrics_are_there(observatory, ordered, eventually):
-    """HTTP and messaging histograms of each hop, in seconds."""
     ordered(1)
     wanted = {
         ("orders", "http.server.request.duration"),
@@ -95,7 +88,6 @@ def test_an_exemplar_leads_from_the_histogram_to_the_trace(observatory, ordered,
 
 
 def test_each_service_counts_what_it_exports_and_loses_and_nothing_per_span(observatory, ordered, eventually):
-    """Queues and exporters count losses."""
     ordered(1)
     counted = {f"otel.sdk.{where}" for where in ("processor.span.processed", "processor.log.processed", "exporter.span.exported")}
 
@@ -120,7 +112,6 @@ def test_a_consumer_that_keeps_up_has_no_lag(observatory, ordered, eventually):
 
 
 def test_logs_by_trace_id_tell_the_orders_story(client, eventually, ordered):
-    """The seed's sentences and the outcome, in order, each with its span."""
     placed, trace = ordered(8, 3)
     records = eventually(lambda: len(found := client.logs(traceId=placed.trace_id)) >= 3 and found)
     spans = {span.span_id: span for span in trace.spans}

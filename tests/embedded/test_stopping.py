@@ -1,5 +1,3 @@
-"""A service that is stopped finishes its work first."""
-
 import json
 import os
 import secrets
@@ -35,8 +33,6 @@ def reader(breakable: Shop) -> TraceReader:
 
 @pytest.fixture
 def burst(breakable: Shop) -> Callable[[], dict[str, str]]:
-    """Send many orders for one piece of item 7 at once; return their trace ids by order id."""
-
     def put() -> dict[str, str]:
         producer = Producer({"bootstrap.servers": breakable.addresses["kafka"], "log_level": 0})
         traces = {f"burst-{secrets.token_hex(8)}": secrets.token_hex(16) for _ in range(BURST)}
@@ -51,7 +47,6 @@ def burst(breakable: Shop) -> Callable[[], dict[str, str]]:
 
 
 def test_stock_updater_stops_in_the_middle_of_a_burst(breakable: Shop, client: ShopClient, reader: TraceReader, burst, eventually):
-    """Each handled order is committed and has its whole trace; the others are handled after the restart."""
     before = client.item(7)["ordered"]
     traces = burst()
     eventually(lambda: client.item(7)["ordered"] >= before + 5)
@@ -60,7 +55,6 @@ def test_stock_updater_stops_in_the_middle_of_a_burst(breakable: Shop, client: S
     assert process.wait(timeout=30) == 0
 
     def outcomes() -> dict[str, list[str]]:
-        """Return the outcome of each handled order."""
         found = {order_id: reader.get(trace_id) for order_id, trace_id in traces.items()}
         handled = {order_id: trace.find(kind="CONSUMER") for order_id, trace in found.items() if trace.spans}
         for order_id, taken in handled.items():
@@ -120,7 +114,6 @@ def test_the_console_ends_a_verification_before_itself(breakable: Shop, eventual
 
 
 def is_refused(shop: Shop) -> bool:
-    """Return whether orders accepts no more connections."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", shop.state.ports["orders"])) != 0

@@ -1,5 +1,3 @@
-"""Every telemetry fault is verified on real orders, also while an incident is on."""
-
 import json
 import os
 import subprocess

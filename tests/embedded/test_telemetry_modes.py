@@ -1,5 +1,3 @@
-"""A shop whose services do not set up OpenTelemetry's SDK: it works, and no secret leaves it."""
-
 import re
 import secrets
 from collections.abc import Iterator
@@ -33,14 +31,11 @@ MODES = [
 
 
 class ModeShop(NamedTuple):
-    """Services in one mode, on the Kafka, DynamoDB, console and observatory of the shared shop."""
-
     mode: str
     shop: Shop
     client: ShopClient
 
     def log(self, service: str) -> str:
-        """Return what a service has written."""
         return (Path(self.shop.state.home) / "logs" / f"{service}.log").read_text(errors="replace")
 
     def flush(self) -> None:
@@ -61,7 +56,6 @@ def run(request, shop, addresses, beside) -> Iterator[ModeShop]:
 
 
 def dead_letter(client: ShopClient, order_id: str) -> dict:
-    """Return an order's dead letter, or nothing."""
     return next((letter for letter in client.dead_letters() if order_id in letter["value"]), {})
 
 
@@ -76,7 +70,6 @@ def test_an_order_moves_the_stock(run, eventually):
 
 
 def test_a_switch_of_one_request_crosses_http_and_kafka(run, eventually):
-    """auth-stub and stock-updater see it; the next order does not, nor does the replay of the dead letter."""
     headers = {"baggage": f"a=b,shop.chaos={INCIDENT}"}
     assert run.client.place_order(3, headers={"baggage": "shop.chaos=auth-malformed-response"}).status == 500
 
@@ -140,7 +133,6 @@ def test_an_agents_spans_logs_and_metrics_bear_the_services_names(run, observato
 
 
 def test_no_secret_is_in_anything_exported(run, shop, observatory, eventually):
-    """In headers, bodies, a field of an order, a record; in zero-code, whose exporters redact, also in paths and queries."""
     hushed = {name: f"hush-{secrets.token_hex(12)}" for name in ("password", "key", "field", "record", "query")}
     token = run.client.token()
     bearer = {"Authorization": f"Bearer {token}", "X-Api-Key": hushed["key"]}

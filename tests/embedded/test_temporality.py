@@ -1,5 +1,3 @@
-"""Services that send their metrics as deltas have the same figures as with cumulative points."""
-
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +26,6 @@ FIGURES = {"orders accepted": 3, "orders handled": 3, "orders refused": 2, "dead
 
 
 class Quiet:
-    """Ignores the progress of a verification."""
-
     def begin(self, incident: str) -> None: ...
 
     def phase(self, incident: str, phase: Phase, checks: list[Check]) -> None: ...
@@ -39,13 +35,11 @@ class Quiet:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with everything that the services send."""
     return tmp_path_factory.mktemp("signals")
 
 
 @pytest.fixture(scope="module")
 def shop(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A shop whose services send deltas."""
     home = str(tmp_path_factory.mktemp("deltas"))
     env = {PREFERENCE: "delta", "SHOP_EXPORT_DIR": str(exported)}
     with Shop.start(Options(free_ports=True, home=home, env=env)) as running:
@@ -90,7 +84,6 @@ def test_the_services_send_deltas_and_the_observatory_serves_sums(exported: Path
 
 
 def test_incidents_are_verified(client: ShopClient, addresses: Addresses) -> None:
-    """Their metric checks read exact increases, of all orders and of single traces."""
     verifier = BatchVerifier(shop=client, traces=TraceReader(addresses.traces), progress=Quiet())
     catalogue = load_catalogue()
 

@@ -18,7 +18,6 @@ OTHERS = "partition,refusal,clock,disk,rollback,topic,rebalance,transaction"
 
 
 def torture(home: Path, *options: str, orders: int = ORDERS) -> dict[str, Any]:
-    """Run ``make torture`` and return its report, which has no problem and no dead letter."""
     command = [sys.executable, "-m", "loadtest", "torture", f"--orders={orders}", f"--home={home}", "--json", *options]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=390 + orders + 60 * PAUSES, check=False)
     assert ran.stdout, ran.stderr

@@ -1,5 +1,3 @@
-"""The spans of one order, and what each of them holds."""
-
 import json
 from typing import Any
 
@@ -26,7 +24,6 @@ TREE = [
 
 @pytest.fixture(scope="module")
 def whole(ordered):
-    """An order for two pieces of item 5, and its trace."""
     return ordered(5, 2, discount_code="DEL15", headers={"X-Visitor": "yes"})
 
 
@@ -46,18 +43,15 @@ def one(trace: Trace, name: str) -> Span:
 
 
 def payload(span: Span, name: str) -> Any:
-    """Return a JSON payload attribute."""
     return json.loads(span.attributes[name])
 
 
 def tree(trace: Trace) -> list[tuple[str, str, str, str | None]]:
-    """Return a trace's spans in the order of a waterfall."""
     names = {span.span_id: span.name for span in trace.spans}
     return [(span.service, span.kind, span.name, names.get(span.parent_id or "")) for _, span in trace.walk()]
 
 
 def test_trace_has_exactly_the_designed_spans(placed, trace: Trace):
-    """Nothing more, nothing less; one trace id, one root, no error, no event, no link."""
     assert tree(trace) == TREE
     assert {span.trace_id for span in trace.spans} == {placed.trace_id}
     assert [span.parent_id for span in trace.roots] == [None]

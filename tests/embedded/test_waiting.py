@@ -1,5 +1,3 @@
-"""DynamoDB refuses requests for a while: the orders wait, and everybody can see that."""
-
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit

@@ -1,5 +1,3 @@
-"""The shared shop, fuzzed; every test leaves it ready."""
-
 import os
 import secrets
 from collections.abc import Iterator
@@ -48,13 +46,11 @@ def examples() -> int:
 
 @pytest.fixture(scope="session")
 def chance() -> list[str]:
-    """Options of schemathesis: what its examples are made up from."""
     return ["--seed", str(SEED)] if LONG else ["--generation-deterministic"]
 
 
 @pytest.fixture
 def shop(shared_shop: Shop) -> Iterator[Shop]:
-    """The shared shop; no process may have ended after the test."""
     yield shared_shop
     ready = {name: requests.get(f"{shared_shop.addresses[name]}/readyz", timeout=30).status_code for name in SERVICES}
     assert ready == dict.fromkeys(SERVICES, 200)

@@ -1,5 +1,3 @@
-"""Hooks of schemathesis: requests to change, and known differences."""
-
 import os
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit

@@ -1,5 +1,3 @@
-"""Arbitrary records on the topic are handled or dead-lettered once, and the orders between them are handled."""
-
 import uuid
 
 import pytest
@@ -54,8 +52,6 @@ RECORDS = st.tuples(VALUES, st.none() | st.binary(max_size=30) | st.just(b"\xff\
 
 
 class Topic:
-    """The topic of new orders, as a stranger writes it."""
-
     def __init__(self, bootstrap):
         self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 2_000_000})
         self._reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "stock-updater", "enable.auto.commit": False})
@@ -72,7 +68,6 @@ class Topic:
         assert self._producer.flush(60) == 0
 
     def waiting(self):
-        """Count the records whose offsets are not committed yet."""
         partitions = self._reader.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
         committed = self._reader.committed([TopicPartition(TOPIC, number) for number in partitions], timeout=10)
         return sum(self._reader.get_watermark_offsets(place, timeout=10)[1] - max(place.offset, 0) for place in committed)

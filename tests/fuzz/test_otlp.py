@@ -1,5 +1,3 @@
-"""Arbitrary OTLP is accepted or refused with 4xx, and the stores stay readable."""
-
 import gzip
 import json
 import time
@@ -144,8 +142,6 @@ def post(shop):
 
 @pytest.fixture
 def readable(shop, post):
-    """Check that every query is answered, and that a new span is found."""
-
     def check():
         url = shop.addresses["observatory"]
         trace_id = time.time_ns().to_bytes(16, "big")
@@ -179,8 +175,6 @@ def test_mutated_protobuf_is_taken_or_refused(post, readable):
 
 
 def test_strange_spans_stay_readable(post, readable):
-    """Any times and attributes, cycles of parents, deeply nested values, NaN."""
-
     @given(st.lists(SPANS, max_size=5))
     def send(spans):
         assert post("traces", _request(spans)) == 200
@@ -190,8 +184,6 @@ def test_strange_spans_stay_readable(post, readable):
 
 
 def test_strange_metrics_stay_readable(post, readable):
-    """Deltas of any time and size, which are added up."""
-
     @given(st.lists(METRICS, max_size=4))
     def send(metrics):
         sent = ExportMetricsServiceRequest(resource_metrics=[ResourceMetrics(scope_metrics=[ScopeMetrics(metrics=metrics)])])
@@ -211,7 +203,6 @@ def test_any_json_is_taken_or_refused(post, readable):
 
 
 def test_large_and_deep_bodies_are_refused(shop, post, readable):
-    """Each with a 4xx; memory does not grow by them."""
     deep = b'{"resourceSpans":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     bomb = gzip.compress(b"\0" * 30_000_000)
     bodies = {

@@ -29,7 +29,6 @@ Rendered = Callable[[str], list[dict[str, Any]]]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the pods' last logs with a failed test."""
     report = yield
     if report.failed and isinstance(kubectl := getattr(item, "funcargs", {}).get("kubectl"), Kubectl):
         for workload in WORKLOADS:
@@ -45,7 +44,6 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def rendered() -> Rendered:
-    """Render an overlay once with ``kubectl kustomize``."""
     if shutil.which("kubectl") is None:
         pytest.skip("Install kubectl, which renders the manifests, to run this test.")
     kept: dict[str, list[dict[str, Any]]] = {}
@@ -63,8 +61,6 @@ def rendered() -> Rendered:
 
 @pytest.fixture(scope="session")
 def eventually() -> Eventually:
-    """Poll a condition, for 120 s by default, and return its result."""
-
     def wait(condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
         return wait_until(condition, timeout_s)
 
@@ -84,7 +80,6 @@ def kubectl() -> Kubectl:
 
 @pytest.fixture(scope="session")
 def run_vshop(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Run ``vshop`` with an own home folder and return its JSON."""
     env = os.environ | {"VSHOP_HOME": str(tmp_path_factory.mktemp("k8s-home"))}
 
     def run(*arguments: str, as_json: bool = True, **variables: str) -> Any:
@@ -103,10 +98,7 @@ class VolumesRefusedError(Exception):
 
 
 class Cluster:
-    """Holds one shop at a time, which modules with the same overlay share."""
-
     def __init__(self, run: Callable[..., Any]) -> None:
-        """Args: run: runs a command of ``vshop``."""
         self._run = run
         self._running, self._printed = "", dict[str, Any]()
         self._volumes = list[str]()
@@ -139,7 +131,6 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def cluster(run_vshop: Callable[..., Any]) -> Iterator[Cluster]:
-    """The cluster, empty at the end."""
     held = Cluster(run_vshop)
     yield held
     held.down()
@@ -147,7 +138,6 @@ def cluster(run_vshop: Callable[..., Any]) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def up(cluster: Cluster, request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What ``vshop up --mode k8s`` printed of the overlay that the module names."""
     return cluster.up(request.module.OVERLAY)
 
 

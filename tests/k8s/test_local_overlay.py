@@ -1,5 +1,3 @@
-"""The overlay ``local`` on a cluster: one order whole, commands unchanged, every incident, switches that last."""
-
 import pytest
 import requests
 

@@ -1,5 +1,3 @@
-"""What the overlays say of every workload, without a cluster."""
-
 import re
 
 import pytest
@@ -15,12 +13,10 @@ pytestmark = pytest.mark.parametrize("overlay", OVERLAYS)
 
 
 def of_kind(objects, *kinds):
-    """Return the objects of these kinds, by name."""
     return {one["metadata"]["name"]: one for one in objects if one["kind"] in kinds}
 
 
 def workloads(objects):
-    """Return each workload's name and pod."""
     for name, one in of_kind(objects, "Deployment", "StatefulSet").items():
         pod = one["spec"]["template"]["spec"]
         (container,) = pod["containers"]

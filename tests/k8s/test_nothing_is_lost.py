@@ -1,5 +1,3 @@
-"""Any pod may end in any way under load: the stock then matches the accepted orders exactly."""
-
 import secrets
 import threading
 from collections import Counter
@@ -21,10 +19,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 class Shoppers:
-    """Place orders, each until it is accepted, and count them."""
-
     def __init__(self, client: ShopClient) -> None:
-        """Args: client: orders for them."""
         self._client = client
         self._stop = threading.Event()
         self.accepted: Counter[int] = Counter()
@@ -33,7 +28,6 @@ class Shoppers:
 
     @contextmanager
     def ordering(self, eventually, at_least=10):
-        """Order inside the block, and until this many more orders are accepted after it."""
         with ThreadPoolExecutor(2) as pool:
             done = [pool.submit(self._shop, number) for number in range(2)]
             try:

@@ -1,5 +1,3 @@
-"""More replicas measured on a cluster, by shoppers inside it."""
-
 import json
 import os
 import subprocess
@@ -24,7 +22,6 @@ pytestmark = pytest.mark.timeout(1200)
 
 @pytest.fixture
 def locust(up, kubectl: Kubectl, root: Path) -> Iterator[str]:
-    """Locust in the cluster; yields its address."""
     manifests = root / "deploy" / "k8s" / "load"
     image.load(kubectl, os.environ.get("VSHOP_K8S_LOAD", ""), overlay.images(kubectl, manifests), silent)
     kubectl.apply(manifests)

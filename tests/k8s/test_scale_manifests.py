@@ -1,10 +1,7 @@
-"""What the overlays `scale` and `aws` add, without a cluster."""
-
 import pytest
 
 
 def one(objects, kind, name=""):
-    """Return the only object of a kind, or of a kind and a name's prefix."""
     (found,) = (each for each in objects if each["kind"] == kind and each["metadata"]["name"].startswith(name))
     return found
 

@@ -1,5 +1,3 @@
-"""The overlay ``scale`` on a cluster with KEDA: consumers come with the lag, and nothing is lost when a broker goes."""
-
 import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -21,21 +19,18 @@ pytestmark = pytest.mark.timeout(1200)
 
 @pytest.fixture(scope="module", autouse=True)
 def kinds(kubectl: Kubectl):
-    """Skip if the overlay cannot be applied."""
     if kubectl.run("get", "crd", "scaledobjects.keda.sh").returncode:
         pytest.skip("Install KEDA in the cluster to run this test: it does not know ScaledObject.")
 
 
 @pytest.fixture
 def keda(kubectl: Kubectl):
-    """Skip if nothing scales by lag."""
     served = kubectl.run("get", "apiservice", "v1beta1.external.metrics.k8s.io", "--output=jsonpath={.status.conditions[*].status}")
     if served.stdout != "True":
         pytest.skip("Start KEDA in the cluster to run this test: nothing serves external metrics.")
 
 
 def consumers(kubectl: Kubectl):
-    """Return the number of ready stock-updaters."""
     return kubectl.json("get", "deployment", "stock-updater")["status"].get("readyReplicas", 0)
 
 

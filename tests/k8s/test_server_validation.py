@@ -1,5 +1,3 @@
-"""The cluster accepts the manifests: known fields, allowed values, no violated policy."""
-
 import subprocess
 
 import pytest
@@ -8,7 +6,6 @@ from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
 
 
 def apply(kubectl: Kubectl, folder, *options):
-    """Apply a kustomization and return kubectl's output."""
     command = kubectl.command("apply", *options, "-k", str(folder))
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 

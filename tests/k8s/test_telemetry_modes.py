@@ -1,5 +1,3 @@
-"""The shop on a cluster with another telemetry mode than ``sdk``."""
-
 from typing import Any
 
 import pytest

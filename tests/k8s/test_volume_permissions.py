@@ -12,8 +12,6 @@ OVERLAYS = ("local", "scale", "aws", "tail-sampling")
 
 @pytest.fixture
 def opened(rendered, tmp_path):
-    """Render an overlay with the component added."""
-
     def render(name):
         rendered(name)  # which skips where nothing renders
         folder = overlay.build(overlay.find(name), "virtual-shop:1", "", {}, tmp_path / "k8s", volume_permissions=True)
@@ -25,7 +23,6 @@ def opened(rendered, tmp_path):
 
 
 def workloads(objects):
-    """Return each workload's name and pod."""
     return {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] in ("Deployment", "StatefulSet")}
 
 

@@ -1,5 +1,3 @@
-"""Runs pytest inside pytest, as a user of the plugin would, in a folder outside this checkout."""
-
 from collections.abc import Callable
 
 import pytest
@@ -30,8 +28,6 @@ def kafka_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(pytester: pytest.Pytester) -> Run:
-    """Run a test file with options, in a new process, with warnings as errors."""
-
     def go(source: str, *options: str, conftest: str = "") -> pytest.RunResult:
         pytester.makepyfile(source)
         if conftest:
@@ -43,8 +39,6 @@ def run(pytester: pytest.Pytester) -> Run:
 
 @pytest.fixture
 def run_here(pytester: pytest.Pytester) -> Run:
-    """Run a test file in this process, which is faster."""
-
     def go(source: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(source)
         return pytester.runpytest_inprocess(*ALWAYS, *options)
@@ -54,11 +48,9 @@ def run_here(pytester: pytest.Pytester) -> Run:
 
 @pytest.fixture
 def run_attached(run: Run, running_shop: Shop) -> Run:
-    """Run a test file in a new process, attached to the running shop."""
     return lambda source, *options: run(source, f"--vshop-home={running_shop.state.home}", *options)
 
 
 @pytest.fixture
 def run_attached_here(run_here: Run, running_shop: Shop) -> Run:
-    """Run a test file in this process, attached to the running shop."""
     return lambda source, *options: run_here(source, f"--vshop-home={running_shop.state.home}", *options)

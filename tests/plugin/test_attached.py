@@ -1,5 +1,3 @@
-"""The fixtures, attached to a running shop."""
-
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
 
@@ -44,7 +42,6 @@ def test_an_order_has_its_ids_trace_spans_and_logs(run_attached_here):
 
 
 def test_switches_left_on_are_off_for_the_next_test(run_attached_here, running_shop):
-    """Even when the test fails."""
     result = run_attached_here("""
         def test_leaves_it_on(virtual_shop):
             virtual_shop.incident("auth-token-expired", scope="global").__enter__()

@@ -1,5 +1,3 @@
-"""The plugin costs little in a pytest run that does not use the shop."""
-
 import json
 import subprocess
 import sys
@@ -18,7 +16,6 @@ print(json.dumps({"ms": took * 1000, "modules": sorted(set(sys.modules) - before
 
 
 def load():
-    """Import the plugin in a new process; return the milliseconds and the modules it took."""
     command = [sys.executable, "-c", MEASURE]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
 
@@ -29,7 +26,6 @@ def test_plugin_imports_nothing_of_the_shop():
 
 @pytest.mark.timing
 def test_loading_it_takes_less_than_20_ms(budget):
-    """Best of five."""
     quickest_ms = min(load()["ms"] for _ in range(5))
 
     assert quickest_ms < budget(0.02) * 1000

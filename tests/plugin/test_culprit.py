@@ -1,5 +1,3 @@
-"""A test has an order's culprit span soon after the order was processed."""
-
 import statistics
 import time
 

@@ -1,5 +1,3 @@
-"""Invalid options are rejected with one line, before anything starts."""
-
 import pytest
 
 USES_IT = """

@@ -1,5 +1,3 @@
-"""Shops that the plugin starts and stops."""
-
 import json
 import signal
 import sys
@@ -25,7 +23,6 @@ def runs_left(runs):
 
 
 def test_started_shop_has_the_settings_and_writes_files(run, tmp_path):
-    """Options of conftest.py and the command line are combined, and the shop is stopped."""
     result = run(
         """
         import json, os

@@ -1,5 +1,3 @@
-"""Tests that have a tracer of their own, or a frozen clock."""
-
 import pytest
 
 TRACED = """

@@ -1,5 +1,3 @@
-"""Options of a session's shop, containers on a fake Docker, and shared resources."""
-
 import os
 import subprocess
 import sys
@@ -28,7 +26,6 @@ def docker(monkeypatch):
 
 
 def test_containers_are_started_with_the_settings_and_stopped(docker):
-    """Localhost in the settings becomes the name under which containers reach this machine."""
     calls, _ = docker
     with open_shop(Wanted(mode="compose", otlp_endpoint="http://127.0.0.1:4319")) as process:
         assert process.addresses == Addresses(**WHERE)

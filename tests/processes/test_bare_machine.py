@@ -1,5 +1,3 @@
-"""On a machine without a container engine the container tests are skipped, and pytest exits with 0."""
-
 import os
 import socket
 import subprocess
@@ -24,7 +22,6 @@ def no_socket(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def socket_without_listener(folder: Path) -> Iterator[str]:
-    """Leave a socket file to which no process listens."""
     with closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(f"{folder}/docker.sock")
     yield f"unix://{folder}/docker.sock"
@@ -38,10 +35,7 @@ def refused_port(_folder: Path) -> Iterator[str]:
 
 
 class NotDocker(BaseHTTPRequestHandler):
-    """A web server that answers everything with 200."""
-
     def do_GET(self) -> None:
-        """Answer."""
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"OK")

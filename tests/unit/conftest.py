@@ -1,5 +1,3 @@
-"""Unit tests run in one process: a test here that starts another one fails."""
-
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +11,7 @@ ADVICE = "A unit test must not start a process. Move it to tests/processes."
 class ProcessGuard:
     """Refuses to start a process while a unit test runs.
 
-    Python cannot remove an audit hook. So there is one hook, which ``active`` switches.
-
-    Attributes:
-        active: whether a unit test runs.
-        started: the attempts of the current test, also those whose failure the code under test caught.
+    Python cannot remove an audit hook, so one hook stays and ``active`` switches it.
     """
 
     def __init__(self) -> None:
@@ -36,7 +30,6 @@ GUARD = ProcessGuard()
 
 @pytest.fixture(autouse=True)
 def process_guard() -> Iterator[ProcessGuard]:
-    """Fail a test that starts a process."""
     GUARD.started.clear()
     GUARD.active = True
     yield GUARD

@@ -1,5 +1,3 @@
-"""Totals and last-minute increases of counters."""
-
 import pytest
 
 from vshop.shop.business_metrics import Count, counts, lag
@@ -8,7 +6,6 @@ NOW = 1_000_000.0
 
 
 def series(*points, began=-3600, service="orders", **attributes):
-    """Make a series: (seconds before now, value)."""
     made = [{"time": (NOW - ago) * 1e6, "startTime": (NOW + began) * 1e6, "value": value} for ago, value in points]
     return {"service": service, "points": made, "attributes": attributes}
 

@@ -1,5 +1,3 @@
-"""The client's login, with a real auth-stub on a port."""
-
 from auth_stub.app import create_app
 from auth_stub.tokens import Tokens
 from vshop.kit.http.server import HttpServer

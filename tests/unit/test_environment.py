@@ -1,5 +1,3 @@
-"""The variables of the user's shell that tests must not see."""
-
 import os
 
 import pytest

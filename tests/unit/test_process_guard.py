@@ -1,5 +1,3 @@
-"""The guard that keeps processes out of unit tests."""
-
 import os
 import subprocess
 import sys

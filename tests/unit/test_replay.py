@@ -1,5 +1,3 @@
-"""Replayed dead letters, with a stock-updater that is slow."""
-
 import pytest
 
 from vshop.shop.client import ShopError
@@ -8,8 +6,6 @@ from vshop.shop.operations import Replay, replay
 
 
 class Shop:
-    """Returns the given lists of dead letters in turn, then the last one again and again."""
-
     def __init__(self, *looks, never=()):
         self.looks = list(looks)
         self.never = never
@@ -65,7 +61,6 @@ def test_ends_once_every_order_is_in_the_stock():
 
 
 def test_an_order_that_failed_again_is_not_waited_for():
-    """The new dead letter of the replayed record gives the reason."""
     again = letter("0-2", partition=3, offset=101)
     clock = FakeClock()
 

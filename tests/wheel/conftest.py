@@ -1,5 +1,3 @@
-"""The built wheel in its own virtual environment, without this checkout."""
-
 import os
 import subprocess
 import sys
@@ -18,7 +16,6 @@ class Installed(NamedTuple):
     folder: Path
 
     def run(self, *command: str, timeout: int = 200, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run an installed program outside the checkout, with a bare environment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VSHOP_", "SHOP_", "PYTEST"))}
         home = {"VSHOP_HOME": str(self.folder / "home")}
         path = {"PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"}
@@ -47,7 +44,6 @@ def wheel(proxies: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, proxies: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Install the wheel and pytest only, compiled as by pip."""
     folder = tmp_path_factory.mktemp("elsewhere")
     python = folder / "venv" / "bin" / "python"
     uv(proxies, "venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
@@ -75,8 +71,6 @@ Copy = Callable[[str], str]
 
 @pytest.fixture
 def example(installed: Installed) -> Copy:
-    """Copy an example outside the checkout, and return its name."""
-
     def copy(name: str) -> str:
         target = installed.folder / name
         target.write_bytes((CHECKOUT / "examples" / name).read_bytes())

@@ -1,5 +1,3 @@
-"""The agent of another vendor, from the package registry, instruments the services."""
-
 import http.server
 import sys
 import threading
@@ -20,12 +18,9 @@ INCIDENT = "stock-put-missing-key"
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """Plays Datadog's agent: keeps all bytes."""
-
     received = bytearray()
 
     def do_POST(self):
-        """Keep the body, which comes in chunks or whole."""
         if self.headers.get("Transfer-Encoding") == "chunked":
             while size := int(self.rfile.readline(), 16):
                 self.received.extend(self.rfile.read(size))
@@ -39,11 +34,9 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def do_GET(self):
-        """Answer the agent's questions about features."""
         self.do_POST()
 
     def do_PUT(self):
-        """Keep the traces."""
         self.do_POST()
 
     def log_message(self, *_):

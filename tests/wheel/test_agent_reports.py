@@ -1,5 +1,3 @@
-"""Other vendors' agents, from the package registry: what the report shows of their spans, while every outcome holds."""
-
 import sys
 
 import pytest
@@ -26,7 +24,6 @@ AGENTS = {
 
 @pytest.fixture(scope="module", params=AGENTS)
 def agent(request, proxies, tmp_path_factory):
-    """The launcher's name, and a shop under it."""
     packages, env = AGENTS[request.param]
     folder = tmp_path_factory.mktemp("agent")
     target = folder / "packages"
@@ -68,7 +65,6 @@ def test_outcomes_hold_under_an_agent(agent, incident):
 
 
 def test_no_secret_is_in_what_arrives(agent):
-    """In headers, a login, and the record of a dead letter."""
     _, process = agent
     token = process.client.token()
     process.client.place_order(2, token=token)

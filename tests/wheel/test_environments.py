@@ -1,5 +1,3 @@
-"""The wheel beside other OpenTelemetry releases: it can be installed, and its services run."""
-
 import json
 import sys
 from pathlib import Path
@@ -18,7 +16,6 @@ OLDEST = ["opentelemetry-distro==0.61b0", *(f"opentelemetry-instrumentation-{nam
 
 
 def install(wheel: Path, proxies: dict[str, str], folder: Path, *more: str) -> Installed:
-    """Install the wheel with other packages, and with the newest versions of everything else."""
     python = folder / "venv" / "bin" / "python"
     uv(proxies, "venv", "--quiet", "--seed", "--python", sys.executable, str(folder / "venv"))
     uv(proxies, "pip", "install", "--quiet", "--python", str(python), str(wheel), *more)
@@ -26,7 +23,6 @@ def install(wheel: Path, proxies: dict[str, str], folder: Path, *more: str) -> I
 
 
 def check_shop(installed: Installed) -> None:
-    """Start a shop, verify three incidents and stop it."""
     vshop = str(installed.python.with_name("vshop"))
     up = installed.run(vshop, "up", "--free-ports")
     try:

@@ -1,5 +1,3 @@
-"""The wheel alone: ten lines start the shop, break it, and check the culprit span."""
-
 import json
 import time
 import zipfile

@@ -1,5 +1,3 @@
-"""Metadata and content of the wheel and the source distribution."""
-
 import os
 import re
 import subprocess
@@ -18,7 +16,6 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"
 
 @pytest.fixture(scope="module")
 def metadata(wheel):
-    """The wheel's metadata, validated as by an index."""
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
     return Metadata.from_email(text, validate=True)
@@ -26,7 +23,6 @@ def metadata(wheel):
 
 @pytest.fixture(scope="module")
 def sdist(proxies, tmp_path_factory):
-    """The names in the source distribution, below its top folder."""
     folder = tmp_path_factory.mktemp("sdist")
     command = [sys.executable, "-m", "build", "--sdist", "--installer", "uv", "--outdir", str(folder), str(CHECKOUT)]
     ran = subprocess.run(command, env=os.environ | proxies, capture_output=True, text=True, timeout=200, check=False)

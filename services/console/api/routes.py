@@ -1,7 +1,4 @@
-"""``/incidents``, ``/verify`` and ``/score``: the catalogue with the ground truth, verification, and scoring.
-
-They do not say which incidents are on.
-"""
+"""``/incidents``, ``/verify`` and ``/score``. They do not say which incidents are on."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -22,7 +19,7 @@ MAX_SCORE_BYTES = 1024 * 1024
 
 
 class VerifyRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The incidents to verify (all if empty) and how to switch them on."""
+    """The incidents (all if empty) and how to switch them on."""
 
     ids: list[str] = []
     scope: Literal["global", "request"] = "global"
@@ -38,13 +35,13 @@ class Candidate(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unkno
 
 
 class CulpritSpan(msgspec.Struct, rename="camel"):
-    """The span of the root cause in one trace. Further fields are ignored."""
+    """Of the root cause in one trace."""
 
     span_id: str
 
 
 class VerifiedIncident(msgspec.Struct, rename="camel"):
-    """The fields that scoring needs of a verdict of ``POST /verify`` or ``vshop verify --json``."""
+    """What scoring needs of a verdict."""
 
     incident: str
     culprits: list[CulpritSpan]
@@ -53,7 +50,7 @@ class VerifiedIncident(msgspec.Struct, rename="camel"):
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Candidates by incident or run id, most likely first, and verdicts with the culprit spans."""
+    """Candidates by incident or run id, most likely first."""
 
     answers: dict[str, list[Candidate]]
     verdicts: list[VerifiedIncident] | None = None

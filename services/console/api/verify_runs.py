@@ -22,14 +22,13 @@ log = logging.getLogger(__name__)
 
 _SECONDS_EACH = 90
 _STOP_WITHIN_S = 5.0
-"""Timeout of a run's stop. ``vshop down`` kills the console after 10 s."""
+"""``vshop down`` kills the console after 10 s."""
 
 
 class BusyError(Exception):
     """Another run is in progress."""
 
     def __init__(self, number: int) -> None:
-        """Args: number: of that run."""
         super().__init__(f"run {number} is in progress")
         self.number = number
 
@@ -39,7 +38,7 @@ class _StoppedError(Exception):
 
 
 class VerifyRun:
-    """One run, with its result once it is done."""
+    """Has a result once it is done."""
 
     def __init__(self, number: int, ids: Sequence[str], scope: Scope) -> None:
         self.number, self.ids, self.scope = number, list(ids), scope
@@ -49,15 +48,13 @@ class VerifyRun:
 
 
 class VerifyRuns:
-    """Starts runs, one at a time. Leaving the context stops the run and switches its incident off."""
+    """Leaving the context stops the run and switches its incident off."""
 
     KEPT = 20
-    """How many runs can be read back."""
 
     def __init__(
         self, catalogue: Mapping[str, Incident], addresses: Addresses, verifier: Callable[..., BatchVerifier] = BatchVerifier
     ) -> None:
-        """Args: catalogue: the incidents by id. addresses: of the shop."""
         self._catalogue = catalogue
         self._verifier = verifier
         self._shop = ShopClient(addresses)
@@ -70,11 +67,7 @@ class VerifyRuns:
         self._incident: str | None = None
 
     def start(self, ids: Sequence[str], scope: Scope) -> VerifyRun:
-        """Start a run.
-
-        Raises:
-            BusyError: another run is in progress.
-        """
+        """Start a run. Raises BusyError."""
         with self._lock:
             running = next((run for run in self._runs.values() if run.state == "running"), None)
             if running is not None:
@@ -98,11 +91,9 @@ class VerifyRuns:
             return [verdict for run in self._runs.values() for verdict in run.verdicts]
 
     def __enter__(self) -> Self:
-        """Accept runs inside the block."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop the current run."""
         self._stop.set()
         if self._thread is None:
             return
@@ -157,7 +148,7 @@ class VerifyRuns:
 
 
 class _Stoppable:
-    """A client whose methods raise once the run is stopped, except ``switch_off``, which ends a verification."""
+    """Its methods raise once the run is stopped, except ``switch_off``, which ends a verification."""
 
     def __init__(self, client: object, check: Callable[[], None]) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""The chaos board holds the switches. A change is complete when the affected services have acknowledged it."""
+"""The chaos board. A change is complete when the affected services have acknowledged it."""
 
 import logging
 import threading
@@ -19,11 +19,10 @@ log = logging.getLogger(__name__)
 
 _BUSY_S = 10.0
 _CHECK_EVERY_S = 0.05
-"""How often to check for disconnected followers."""
 
 
 class BoardBusyError(Exception):
-    """The change did not start because other changes took too long."""
+    """Other changes took too long."""
 
 
 class StillOnError(Exception):
@@ -31,7 +30,7 @@ class StillOnError(Exception):
 
 
 class State(msgspec.Struct, frozen=True):
-    """An incident's switch, and the revision and time of its last change."""
+    """A switch, with revision and time of its last change."""
 
     switch: Switch = Switch()
     revision: int = 0
@@ -46,7 +45,7 @@ class Snapshot(NamedTuple):
 
 
 class Change(NamedTuple):
-    """The result of a change. ``ms`` is the time until the acknowledgements."""
+    """``ms`` is the time until the acknowledgements."""
 
     revision: int
     acks: Acks
@@ -54,7 +53,7 @@ class Change(NamedTuple):
 
 
 class Board:
-    """Holds the switches. Changes are serialized; reads never wait for them."""
+    """Holds the switches. Changes are serialized; reads never wait."""
 
     def __init__(
         self,
@@ -65,15 +64,7 @@ class Board:
         clock: Callable[[], float] = time.time,
         held_polls: int = 48,
     ) -> None:
-        """Restore the switches from the journal.
-
-        Args:
-            entries: the incidents by id, including those without a switch.
-            journal: records each change.
-            ack_timeout_s: timeout of acknowledgements.
-            clock: seconds since the epoch.
-            held_polls: how many polls may wait at the same time.
-        """
+        """Restore the switches from the journal. ``held_polls`` may wait at a time."""
         self.entries = entries
         self.ack_timeout_s = ack_timeout_s
         self._journal = journal
@@ -95,12 +86,12 @@ class Board:
             return Snapshot(self._revision, dict(self._states))
 
     def alive(self) -> dict[str, int]:
-        """Return the revision that each live follower has acknowledged."""
+        """Return the revision that each live follower has."""
         with self._changed:
             return self.followers.alive()
 
     def wait_beyond(self, revision: int, seconds: float) -> None:
-        """Wait for another revision. Return at once if too many polls are waiting."""
+        """Wait for another revision, unless too many polls wait."""
         with self._changed:
             if self._free_polls <= 0:
                 return
@@ -111,12 +102,7 @@ class Board:
                 self._free_polls += 1
 
     def turn_on(self, incident: str, switch: Switch) -> Change:
-        """Switch an incident on. If ``acks.silent`` of the result is not empty, the change was rolled back.
-
-        Raises:
-            BoardBusyError: nothing was changed.
-            OSError: the journal cannot be written; the change was rolled back.
-        """
+        """Switch on. If ``acks.silent`` is not empty, the change was rolled back. Raises BoardBusyError or OSError (journal)."""
         with self._writing():
             current = self._states[incident].switch
             previous = current if current.holds(self._clock()) else Switch()
@@ -132,7 +118,7 @@ class Board:
             return change
 
     def turn_off(self, incidents: Iterable[str], by: By = "api") -> Change:
-        """Switch incidents off. They stay off even if a running service does not acknowledge it."""
+        """Switch off, even if a running service does not acknowledge it."""
         with self._writing():
             return self._off(list(incidents), by)
 
@@ -144,12 +130,7 @@ class Board:
                 self._off(due, "expiry")
 
     def clear_journal(self) -> int:
-        """Clear the journal and return how many lines it had.
-
-        Raises:
-            StillOnError: an incident is on; a restarted board restores it from its line.
-            BoardBusyError, OSError: nothing was changed.
-        """
+        """Clear the journal and return its lines. Raises BoardBusyError, OSError, or StillOnError: a restart needs the line."""
         with self._writing():
             on = sorted(name for name, state in self._states.items() if state.switch.on)
             if on:
@@ -157,7 +138,7 @@ class Board:
             return self._journal.clear()
 
     def wait_until_due(self) -> None:
-        """Wait until an incident has to go off, or the board is closed."""
+        """Wait until an incident has to go off."""
         with self._changed:
             while not self.closed and not self._due():
                 ends = [state.switch.until for state in self._states.values() if state.switch.on and state.switch.until]
@@ -165,13 +146,13 @@ class Board:
                 self._changed.wait(min([60.0, *(max(0.0, end - self._clock()) for end in ends)]))
 
     def close(self) -> None:
-        """Wake all waiting polls, which then return 503."""
+        """Wake all waiting polls, which return 503."""
         with self._changed:
             self.closed = True
             self._changed.notify_all()
 
     def acknowledged(self, incident: str) -> list[str]:
-        """Return the instances that have acknowledged an incident's current state."""
+        """Return the instances that have acknowledged an incident's state."""
         with self._changed:
             return self.followers.acks(self._needed([incident]), everyone=False).by
 
@@ -195,10 +176,6 @@ class Board:
     def _change(
         self, wanted: dict[str, Switch], by: By, *, also: Iterable[str] = (), everyone: bool = False, ignore: Iterable[str] = ()
     ) -> Change:
-        """Set switches, wait for the acknowledgements, also of other incidents' state, and write the journal.
-
-        ``ignore`` has instances not to wait for; ``everyone`` is explained at :meth:`Followers.acks`.
-        """
         began, at = time.monotonic(), self._clock()
         revision = self._raise(wanted)
         acks = self._await([*wanted, *also], everyone=everyone, ignore=frozenset(ignore))
@@ -253,7 +230,7 @@ class Board:
 
 @contextmanager
 def expiring(board: Board) -> Iterator[None]:
-    """Switch expired incidents off in a thread. Leaving the context closes the board."""
+    """Switch expired incidents off in a thread; close the board at the end."""
 
     def run() -> None:
         while True:

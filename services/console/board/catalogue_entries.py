@@ -1,4 +1,4 @@
-"""The fields of an incident that the board uses."""
+"""What the board needs of an incident."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,9 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     services: tuple[str, ...] = ()
-    """The services that evaluate the switch."""
     scope: tuple[str, ...] = ("global", "request")
     by_item: bool = True
-    """Whether the switch can be limited to some items."""
     trigger: str = ""
-    """The triggering order, as an HTTP request."""
 
     @property
     def switchable(self) -> bool:

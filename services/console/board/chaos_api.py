@@ -1,4 +1,4 @@
-"""``/chaos`` reads and changes the switches; ``/journal`` reads and clears the journal."""
+"""``/chaos``: the switches; ``/journal``."""
 
 import difflib
 import math
@@ -126,7 +126,6 @@ def _off(board: Board, incidents: list[str], by: By) -> Response:
 
 
 def _change(change: Callable[[], Change], unwritten: str) -> Change:
-    """Make a change. ``unwritten`` is the consequence of a journal that cannot be written."""
     try:
         return change()
     except BoardBusyError as error:
@@ -182,7 +181,7 @@ def view(board: Board, incident: str, state: State) -> dict[str, Any]:
 
 
 class SwitchRequest(NamedTuple):
-    """The requested state of a switch, on for ``seconds``."""
+    """The requested state, on for ``seconds``."""
 
     on: bool = True
     probability: float = 1.0
@@ -190,17 +189,13 @@ class SwitchRequest(NamedTuple):
     seconds: float | None = None
 
     def switch(self, now: float) -> Switch:
-        """Return the switch at a time in seconds since the epoch."""
+        """Return the switch at a time."""
         until = None if self.seconds is None else now + self.seconds
         return Switch(on=self.on, probability=self.probability, items=self.items, until=until)
 
 
 def parse(body: bytes, query: "MultiDict[str, str]") -> SwitchRequest:
-    """Parse a JSON body, which may be empty, and the query ``on``, ``probability``, ``for`` and ``item``.
-
-    Raises:
-        Problem: 400, with the field.
-    """
+    """Parse a JSON body, which may be empty, and the query ``on``, ``probability``, ``for`` and ``item``. Raises Problem 400."""
     given = {} if json_body.is_blank(body) else _from_body(body)
     for name in query:
         field = "items" if name == "item" else name
@@ -270,7 +265,6 @@ def _items(value: Any) -> tuple[int, ...]:
 
 
 def _number(value: Any) -> float | None:
-    """Parse a number or its text. Return None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

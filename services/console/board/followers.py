@@ -1,4 +1,4 @@
-"""The board's followers: live instances of services, and the revision that each has acknowledged."""
+"""Live instances of services, and the revision that each has acknowledged."""
 
 import threading
 import time
@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 BETWEEN_POLLS_S = 5.0
-"""How long an instance counts as alive after its last poll."""
+"""An instance counts as alive so long after its last poll."""
 HUNG_UP_S = 0.5
-"""How long it counts as alive after it disconnected during a poll."""
+"""The same after it disconnected during a poll."""
 
 HungUp = Callable[[], bool]
 
 
 class Acks(NamedTuple):
-    """The instances that have acknowledged a change, and those that have not."""
+    """Instances by acknowledgement of a change."""
 
     by: list[str]
     silent: dict[str, list[str]]
-    """Instances that have not acknowledged, by service. An empty list means the service has no live instance."""
+    """By service. An empty list means the service has no live instance."""
 
 
 class _Poll:
@@ -33,7 +33,6 @@ class _Poll:
         return self._until is None or now < self._until
 
     def left(self, now: float) -> float:
-        """Return until when the instance counts as alive after this poll."""
         self.alive(now)
         return now + BETWEEN_POLLS_S if self._until is None else self._until
 
@@ -49,22 +48,21 @@ class _Instance:
 
 
 class Followers:
-    """The live instances. Call every method with ``changed`` held, except ``present``, which acquires it."""
+    """Call every method with ``changed`` held, except ``present``."""
 
     def __init__(self, services: Iterable[str], changed: threading.Condition, clock: Callable[[], float] = time.monotonic) -> None:
-        """Args: services: whose instances may follow. changed: the board's lock, notified on acknowledgements."""
         self._services = frozenset(services)
         self._changed = changed
         self._clock = clock
         self._instances: dict[str, _Instance] = {}
 
     def follows(self, name: object) -> str | None:
-        """Return ``name`` if it is ``<service>/<instance>`` of a known service, else None."""
+        """Return ``name`` if it is ``<service>/<instance>`` of a known service."""
         return name if isinstance(name, str) and name.partition("/")[0] in self._services and len(name) <= 200 else None
 
     @contextmanager
     def present(self, name: str, acked: int | None, hung_up: HungUp) -> Iterator[None]:
-        """Count an instance as alive inside the block, with the revision that it acknowledges, if any."""
+        """Count an instance as alive inside the block, with the revision that it acknowledges."""
         poll = _Poll(hung_up)
         with self._changed:
             instance = self._instances.setdefault(name, _Instance())
@@ -79,16 +77,13 @@ class Followers:
                 instance.alive_until = poll.left(self._clock())
 
     def alive(self) -> dict[str, int]:
-        """Return the live instances with their revisions, and forget the others."""
+        """Return the live instances' revisions, and forget the others."""
         now = self._clock()
         self._instances = {name: one for name, one in self._instances.items() if one.polls or one.alive(now)}
         return {name: one.acked for name, one in sorted(self._instances.items()) if one.alive(now)}
 
     def acks(self, needed: Mapping[str, int], *, everyone: bool) -> Acks:
-        """Return which instances have acknowledged the revision needed of their service.
-
-        With ``everyone``, a service without a live instance counts as silent.
-        """
+        """Return which instances have acknowledged their service's revision. With ``everyone``, a service without one is silent."""
         by: list[str] = []
         silent: dict[str, list[str]] = {}
         found = set()

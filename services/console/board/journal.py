@@ -1,4 +1,4 @@
-"""The journal: a JSON line for each change. It is a run's ground truth, and the board restores its state from it."""
+"""A JSON line for each change: the ground truth of a run, and the board's state."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ By = Literal["api", "expiry", "reset", "rollback"]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One change of one incident."""
+    """One change."""
 
     time: str
     """When the revision was raised."""
@@ -43,14 +43,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Journal:
-    """Keeps the latest lines in memory and all lines in its file, if it has one."""
+    """The latest lines in memory, and all in a file, if it has one."""
 
     def __init__(self, file: Path | None = None, keep: int = 10_000) -> None:
-        """Read the latest lines back from the file, if there is one.
-
-        Raises:
-            SettingsError: the file cannot be read.
-        """
         self._file = file
         self._lock = threading.Lock()
         self._lines: deque[Line] = deque(maxlen=keep)
@@ -63,11 +58,7 @@ class Journal:
             raise SettingsError(f"SHOP_JOURNAL: {error}. Name a file that this process may write, or leave it empty.") from error
 
     def append(self, lines: Iterable[Line]) -> None:
-        """Add lines.
-
-        Raises:
-            OSError: the file cannot be written; nothing was added.
-        """
+        """Add lines, or raise OSError with nothing added."""
         lines = list(lines)
         with self._lock:
             if self._file:
@@ -81,11 +72,7 @@ class Journal:
                 self._remember(line)
 
     def clear(self) -> int:
-        """Remove all lines and return how many were in memory. Rename the file to ``<name>.before``.
-
-        Raises:
-            OSError: the file cannot be renamed; nothing was removed.
-        """
+        """Rename the file to ``<name>.before``, and return how many lines were in memory. Raises OSError with nothing removed."""
         with self._lock:
             if self._file and self._file.exists():
                 self._file.replace(self._file.with_name(f"{self._file.name}.before"))
@@ -95,17 +82,13 @@ class Journal:
             return held
 
     def lines(self, *, after_revision: int = -1, since: float = 0.0) -> list[Line]:
-        """Return the lines in memory of later revisions and from this time (seconds since the epoch) on, oldest first."""
+        """Return the lines of later revisions and since a time (seconds since the epoch), oldest first."""
         with self._lock:
             held = list(self._lines)
         return [line for line in held if line.revision > after_revision and parse_utc(line.time) >= since]
 
     def check(self) -> str:
-        """Describe where the journal is kept, for the readiness check.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+        """Describe where the journal is, for the readiness check. Raises OSError if it cannot be written."""
         if not self._file:
             return "in memory"
         with self._file.open("ab"):

@@ -1,10 +1,10 @@
-"""The switches as OpenFeature flags, by the OpenFeature Remote Evaluation Protocol: https://github.com/open-feature/protocol.
+"""The switches as OpenFeature flags, by OFREP: https://github.com/open-feature/protocol.
 
-Two optional additions:
+Two additions:
 
 - A poll with ``Prefer: wait=<seconds>`` (RFC 7240) and the current ETag waits for the next revision.
-- A poll with the header ``Vshop-Follower: <service>/<instance>`` acknowledges the revision in its ``If-None-Match``. A
-  ``targetingKey`` does not, because other clients may use any text, such as ``orders/user-42``.
+- ``Vshop-Follower: <service>/<instance>`` acknowledges the revision in ``If-None-Match``. A ``targetingKey`` does not, because
+  other clients may use any text, such as ``orders/user-42``.
 """
 
 import random
@@ -36,7 +36,7 @@ class _BadContextError(Exception):
 
 
 def blueprint(board: Board) -> Blueprint:
-    """Make the bulk and the single evaluation endpoint."""
+    """Make the bulk and the single evaluation."""
     api = Blueprint("ofrep", __name__)
     boot = uuid.uuid4().hex[:8]  # a revision of another process is unknown
     chance = random.SystemRandom()
@@ -86,12 +86,11 @@ def _bulk(board: Board, boot: str, chance: random.Random) -> Response:
 
 
 def evaluate(state: State, context: dict[str, Any], chance: random.Random) -> bool:
-    """Return whether a switch is on for the context's ``item``, drawing its probability."""
+    """Return whether a switch is on for the context's ``item``."""
     return state.switch.is_on(context.get("item"), time.time(), chance)
 
 
 def _flag(key: str, state: State, context: dict[str, Any], chance: random.Random) -> dict[str, Any]:
-    """Return a switch as a flag, with metadata to evaluate it without the board."""
     on, switch = evaluate(state, context, chance), state.switch
     metadata: dict[str, Any] = {"switched": switch.on, "probability": switch.probability, "revision": state.revision}
     if switch.items:
@@ -120,13 +119,11 @@ def _context() -> dict[str, Any]:
 
 
 def _variant(context: dict[str, Any]) -> str:
-    """Return the ETag's suffix: the answer also depends on the item."""
     item = context.get("item")
     return f"-{item}" if isinstance(item, int) else ""
 
 
 def _known_revision(boot: str, variant: str) -> int | None:
-    """Return the revision in If-None-Match, if it is of this board and context."""
     for tag in request.if_none_match.as_set(include_weak=True):
         found = re.fullmatch(rf"(?:W/)?\"?{boot}-(\d+){variant}\"?", tag or "")
         if found:
@@ -135,12 +132,11 @@ def _known_revision(boot: str, variant: str) -> int | None:
 
 
 def _wait_s() -> int:
-    """Return the seconds to wait, or 0."""
     found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})", request.headers.get("Prefer", ""))
     return min(int(found[1]), _LONGEST_WAIT_S) if found else 0
 
 
 def _hung_up(environ: Mapping[str, Any]) -> HungUp:
-    """Return a function that says whether the client has disconnected; always False under another server than Waitress."""
+    """Always False under another server than Waitress."""
     hung_up: HungUp = environ.get("waitress.client_disconnected", lambda: False)
     return hung_up

@@ -1,4 +1,4 @@
-"""The blind exercise: a random incident is on, and its id is secret until the exercise ends."""
+"""The blind exercise: an incident is on, and its id is secret until the end."""
 
 import random
 import threading
@@ -29,7 +29,7 @@ COMPLAINTS = {
     11: ("The picture lies", "“Your consumer died in the middle of my order: look at the trace!”"),
     12: ("The missing trace", "“My order never arrived, and your support says that there is no such order.”"),
 }
-"""Title and complaint of each exercise by number, as docs/workshop/attendee.md has them."""
+"""Title and complaint, as docs/workshop/attendee.md has them."""
 
 Exercised = Incident | TelemetryFault
 
@@ -41,7 +41,7 @@ class NoExerciseError(Exception):
 
 
 class UnknownAnswerError(ValueError):
-    """A value of a diagnosis is not one of the choices."""
+    """A value is not one of the choices."""
 
     def __init__(self, name: str, value: str, choices: Sequence[str]) -> None:
         super().__init__(f"{name}: {value[:60]!r} is not a possible answer. Choose one of {', '.join(choices)}.")
@@ -53,7 +53,7 @@ class NotAcknowledgedError(Exception):
 
 
 class Exercise:
-    """Runs at most one exercise at a time."""
+    """At most one at a time."""
 
     def __init__(
         self,
@@ -65,12 +65,8 @@ class Exercise:
     ) -> None:
         """Make the exercise.
 
-        Args:
-            board: switches the incidents.
-            catalogue: the incidents by id.
-            choose: picks one.
-            place_clean_order: orders an item, and returns the trace id.
-            alter_telemetry: switches all telemetry faults off, and one on.
+        ``place_clean_order`` orders an item and returns the trace id. ``alter_telemetry`` switches all telemetry faults off and
+        one on.
         """
         self._alter_telemetry = alter_telemetry
         self._place_clean_order = place_clean_order
@@ -93,19 +89,14 @@ class Exercise:
         return self._current is not None
 
     def incident(self) -> Exercised | None:
-        """Return the incident of the current exercise. Never send it to a client."""
+        """Return the current incident. Never send it to a client."""
         return self._current
 
     def begin(self, level: int | None = None, number: int | None = None) -> None:
-        """Switch all incidents off, place a clean order to compare with, and switch one on. One without a switch needs its trigger.
+        """Switch all off, place a clean order to compare with, and switch one on. One without a switch needs its trigger.
 
-        Args:
-            level: difficulty of a random incident, from 1 to 3; any if None.
-            number: of an exercise of the workshop, instead of a random incident.
-
-        Raises:
-            NotAcknowledgedError: a service did not acknowledge the switch.
-            BoardBusyError, OSError: a switch was not changed.
+        ``level``: difficulty of a random incident, 1 to 3. ``number``: a workshop's exercise instead. Raises NotAcknowledgedError;
+        BoardBusyError or OSError if a switch was not changed.
         """
         with self._lock:
             chosen = EXERCISES[number] if number else self._choose(self._candidates(level))
@@ -130,11 +121,7 @@ class Exercise:
             self._hints = min(self._hints + 1, len(self._required().workshop.hints))
 
     def attempt(self, given: Diagnosis) -> None:
-        """Score ``service``, ``component`` and ``errorType`` (empty: nothing is wrong). A correct diagnosis ends the exercise.
-
-        Raises:
-            UnknownAnswerError: a value is not one of the choices.
-        """
+        """Score a diagnosis (empty: nothing is wrong), which ends the exercise if it is correct. Raises UnknownAnswerError."""
         with self._lock:
             incident = self._required()
             for name, choices in self._choices().items():
@@ -149,13 +136,13 @@ class Exercise:
                 self._end(solved=True)
 
     def give_up(self) -> None:
-        """End the exercise without a correct diagnosis."""
+        """End without a correct diagnosis."""
         with self._lock:
             self._required()
             self._end(solved=False)
 
     def view(self) -> dict[str, Any]:
-        """Return the exercise as JSON, which names the incident only after its end."""
+        """Return JSON, which names the incident only after its end."""
         with self._lock:
             current = self._current
             return {
@@ -200,7 +187,6 @@ class Exercise:
         self._current = None
 
     def _candidates(self, level: int | None) -> list[str]:
-        """Return the switchable incidents of a level, preferably without the previous one."""
         fitting = [
             name
             for name, incident in self._catalogue.items()
@@ -210,7 +196,6 @@ class Exercise:
         return [name for name in fitting if name != previous] or fitting
 
     def _choices(self) -> dict[str, list[str]]:
-        """Return the values of all incidents, which do not reveal the current one."""
         right = [truth.right for truth in self._truths.values()]
         return {name: sorted({value for one in right for value in one.get(name, ())}) for name in _ASPECTS}
 
@@ -227,6 +212,6 @@ def root_cause_view(incident: Exercised) -> dict[str, Any]:
 
 
 def _ordered_item(incident: Exercised) -> int:
-    """Return the item that the incident's trigger orders, so that a clean order differs in the fault only; 0 if few are left."""
+    """The trigger's item, so that a clean order differs in the fault only; 0 if few are left."""
     item_id = next(step.order.item_id for step in incident.trigger.steps if step.order)
     return item_id if ITEMS[item_id].stock > _FEW else 0

@@ -13,7 +13,7 @@ KEPT = 120
 
 
 class HostMetrics:
-    """Samples the host in a thread while its context is open."""
+    """Samples the host in a thread."""
 
     def __init__(self) -> None:
         self._samples: deque[dict[str, float]] = deque(maxlen=KEPT)
@@ -21,17 +21,15 @@ class HostMetrics:
         self._thread = threading.Thread(target=self._run, name="host-metrics", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop the thread."""
         self._stop.set()
         self._thread.join(timeout=1)
 
     def read(self) -> dict[str, Any]:
-        """Return the latest samples, as a list for each metric."""
+        """Return the latest samples by metric."""
         samples = list(self._samples)
         fixed = {"cpus": psutil.cpu_count() or 1, "memoryTotalMb": round(psutil.virtual_memory().total / 1e6)}
         names = ("time", "cpuPercent", "memoryMb", "receivedKbS", "sentKbS", "diskWrittenKbS")

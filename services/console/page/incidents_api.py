@@ -1,4 +1,4 @@
-"""``/api/incidents`` and ``/api/exercise``. During an exercise, the incidents and the board are hidden from browsers."""
+"""``/api/incidents`` and ``/api/exercise``."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -24,7 +24,6 @@ class _BeginRequest(msgspec.Struct, forbid_unknown_fields=True):
     level: Annotated[int, msgspec.Meta(ge=1, le=3)] | None = None
     number: Annotated[int, msgspec.Meta(ge=1, le=max(EXERCISES))] | None = None
     prepare: bool = False
-    """Reset the shop first."""
 
 
 class _Diagnosis(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -48,7 +47,7 @@ def incidents_blueprint(catalogue: Mapping[str, Incident], board: Board, exercis
 
 
 def exercise_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
-    """Make ``/api/exercise``. Each answer is the exercise's new state. ``client`` prepares the shop."""
+    """Make ``/api/exercise``, whose answers are its new state."""
     api = Blueprint("exercise", __name__)
 
     def do(step: Callable[[], None]) -> dict[str, Any]:
@@ -96,7 +95,7 @@ def exercise_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
 
 
 def telemetry_faults_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
-    """Make ``/api/telemetry-faults``, which is hidden during an exercise."""
+    """Make ``/api/telemetry-faults``, hidden during an exercise."""
     api = Blueprint("telemetry_faults", __name__)
     catalogue = load_telemetry_faults()
 
@@ -126,7 +125,7 @@ def telemetry_faults_blueprint(exercise: Exercise, client: ShopClient) -> Bluepr
 
 
 def hide_the_board(app: Flask, exercise: Exercise) -> None:
-    """Refuse the board to browsers during an exercise. They add ``Sec-Fetch-Site``, and no script can remove it."""
+    """Refuse the board to browsers during an exercise. No script can remove their ``Sec-Fetch-Site``."""
 
     @app.before_request
     def _check() -> None:

@@ -1,4 +1,4 @@
-"""``/api/parts``: which parts of the shop are down, and since when."""
+"""``/api/parts``: which parts are down, since when."""
 
 import re
 import threading
@@ -19,15 +19,14 @@ EVERY_S = 2.0
 TIMEOUT_S = 5.0
 """Long, because an incident may slow a part down."""
 _TIMES_FAILED = 2
-"""A part is down after so many failed probes in a row."""
 _BEHIND = ("kafka", "dynamodb")
-"""Parts without HTTP, which the readiness checks of services name."""
+"""Without HTTP; services' readiness checks name them."""
 _ANSWERS = ("ClientError", "ResourceNotFoundException")
-"""Errors that a part answers, so that it is not down."""
+"""Errors of a part that answers."""
 
 
 class Parts:
-    """Probes the parts in a thread while its context is open."""
+    """Probes the parts in a thread."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._urls = {
@@ -42,17 +41,15 @@ class Parts:
         self._thread = threading.Thread(target=self._run, name="parts", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop the thread."""
         self._stop.set()
         self._thread.join(timeout=1)
 
     def down(self) -> list[dict[str, str]]:
-        """Return the parts that are down, as ``{"part", "since", "reason"}``."""
+        """Return ``{"part", "since", "reason"}`` for each part that is down."""
         failures = sorted(self._failures.items())
         return [
             {"part": part, "since": rfc3339_ms(since), "reason": reason}
@@ -70,7 +67,7 @@ class Parts:
             self.update(list(threads.map(self._probe, self._urls)))
 
     def update(self, found: list[dict[str, str]]) -> None:
-        """Take the results of one round: the reason by part that failed."""
+        """Take one round: the reason by part that failed."""
         now = time.time()
         reasons: dict[str, str] = {}
         for one in found:
@@ -92,7 +89,7 @@ class Parts:
 
 
 def _behind(part: str, response: requests.Response) -> dict[str, str]:
-    """Return the parts whose checks failed without an answer. Other failed checks are symptoms of incidents."""
+    """Other failed checks are symptoms of incidents."""
     try:
         checks = msgspec.json.decode(response.content)["checks"]
     except (msgspec.DecodeError, KeyError, TypeError):

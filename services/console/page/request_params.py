@@ -1,4 +1,4 @@
-"""Parses the body and the query of a request."""
+"""Parses body and query."""
 
 from typing import Any, TypeVar
 
@@ -12,11 +12,7 @@ _Kind = TypeVar("_Kind")
 
 
 def body(kind: type[_Kind]) -> _Kind:
-    """Read the JSON body as a struct.
-
-    Raises:
-        Problem: 415, or 400 with the field.
-    """
+    """Read the JSON body as a struct. Raises Problem 415 or 400."""
     if not request.is_json:
         raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
     try:
@@ -28,11 +24,7 @@ def body(kind: type[_Kind]) -> _Kind:
 
 
 def number(name: str, default: int, low: int, high: int) -> int:
-    """Read an integer parameter and clamp it to ``low`` and ``high``.
-
-    Raises:
-        Problem: 400, when the text is not an integer.
-    """
+    """Read an integer, clamped. Raises Problem 400."""
     text = request.args.get(name, "")
     if not text:
         return default
@@ -43,7 +35,7 @@ def number(name: str, default: int, low: int, high: int) -> int:
 
 
 def given(*names: str) -> dict[str, Any]:
-    """Return the parameters that are not empty."""
+    """Return the non-empty parameters."""
     return {name: request.args[name] for name in names if request.args.get(name)}
 
 

@@ -44,20 +44,20 @@ class _ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _ShortWaits(Clock):
-    """Shortens a trigger's waits, because a browser waits for the answer."""
+    """A browser waits for the answer."""
 
     def sleep(self, seconds: float) -> None:
         super().sleep(min(seconds, _LONGEST_WAIT_S))
 
 
 class Customers:
-    """Places orders for the page.
+    """Places orders for the page: ``{"status", "hop", "accepted", "traceId", "orderId", "answer"}``.
 
-    Their results are ``{"status", "hop", "accepted", "traceId", "orderId", "answer"}``; ``hop`` is the last service that answered.
+    ``hop`` is the last service that answered.
     """
 
     def __init__(self, client: ShopClient, incident: Callable[[], Incident | TelemetryFault | None]) -> None:
-        """Args: incident: returns that of the current exercise, whose trigger the customers send too."""
+        """``incident`` returns the exercise's, whose trigger the customers send too."""
         self._client = client
         self._incident = incident
         self._count = 0
@@ -65,11 +65,7 @@ class Customers:
     def place(
         self, item_id: int, quantity: int, user: str, *, discount_code: str | None = None, chaos: str | None = None
     ) -> dict[str, Any]:
-        """Log a user in and place an order, both with the incident ``chaos``.
-
-        Raises:
-            ShopError: a service cannot be reached.
-        """
+        """Log a user in and order, both with the incident ``chaos``. Raises ShopError."""
         baggage = {"baggage": f"{BAGGAGE_KEY}={chaos}"} if chaos else {}
         try:
             token = self._client.token(user, headers=baggage)
@@ -81,11 +77,7 @@ class Customers:
         return _result(placed)
 
     def simulate(self, count: int) -> list[dict[str, Any]]:
-        """Place ``count`` orders, with the exercise's trigger in their middle.
-
-        Raises:
-            ShopError: a service cannot be reached.
-        """
+        """Place ``count`` orders, with the exercise's trigger in the middle. Raises ShopError."""
         results = [self._place_next() for _ in range(count // 2)]
         incident = self._incident()
         if incident is not None:
@@ -120,7 +112,7 @@ def _refused_login(error: ShopError) -> dict[str, Any]:
 
 
 def blueprint(upstream: Upstream, customers: Customers, settings: Settings, per_order: Collection[str]) -> Blueprint:
-    """Make ``/api/shop``. ``per_order`` has the ids of the incidents that can be on for one order."""
+    """Make ``/api/shop``; incidents of ``per_order`` can be on for one order."""
     api = Blueprint("shop", __name__)
 
     @api.get("/api/shop")
@@ -179,6 +171,5 @@ def operations_blueprint(client: ShopClient) -> Blueprint:
 
 
 def _jaeger(settings: Settings) -> str | None:
-    """Return the address of a trace in Jaeger, or None where the observatory, which has no page, stores the traces."""
     here, there = urlsplit(settings.observatory_url).netloc, urlsplit(settings.trace_url).netloc
     return None if here == there or "{traceId}" not in settings.trace_url else settings.trace_url

@@ -1,4 +1,4 @@
-"""Traces, logs, alerts and metrics for the page."""
+"""Traces, logs, alerts and metrics."""
 
 import math
 import time
@@ -167,7 +167,7 @@ def blueprint(upstream: Upstream, host: HostMetrics) -> Blueprint:
 
 
 def insights(read: Callable[[str], Sequence[_Series]], now: float) -> dict[str, Any]:
-    """Compute business figures from metrics, which ``read`` returns by name. Services that are not the shop's do not count.
+    """Compute business figures from the shop's metrics, which ``read`` returns by name.
 
     Returns:
         ``totals`` since the services started, their increase since the first time as ``recent``, and ``times`` in seconds since
@@ -198,7 +198,6 @@ def insights(read: Callable[[str], Sequence[_Series]], now: float) -> dict[str, 
 
 
 def _values_at(series: _Series, times: Sequence[int]) -> list[float]:
-    """Return a series' value at each time. Before its first point, that is 0 if the counter started later."""
     points = series["points"]
     stamps = [point["time"] / 1e6 for point in points]
     values = []

@@ -1,4 +1,4 @@
-"""Self times and the service map, computed from traces. Times are in microseconds."""
+"""Self times and the service map, in microseconds."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,16 +8,10 @@ from vshop.shop.spans import Span
 from vshop.shop.traces import Trace
 
 _Node = tuple[str, str]
-"""A name and a kind: user, service, topic, table or unknown."""
 
 
 def self_times(traces: list[Trace]) -> dict[str, Any]:
-    """Sum self time by operation: the time of a span during which none of its children runs.
-
-    Returns:
-        ``{"traces", "ids", "totalUs", "rows": [{"service", "operation", "kind", "count", "errors", "selfUs", "totalUs",
-            "share"}]}``, most self time first.
-    """
+    """Sum self time by operation: a span's time without that of its children, most first."""
     rows: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for trace in traces:
         for _, span in trace.walk():
@@ -45,7 +39,7 @@ def self_times(traces: list[Trace]) -> dict[str, Any]:
 
 
 def self_us(span: Span, children: Iterable[Span]) -> int:
-    """Return a span's self time. Children that overlap count once, and only while the span runs."""
+    """Return a span's self time. Overlapping children count once, and only while the span runs."""
     own, reached = max(span.end_ns - span.start_ns, 0), span.start_ns
     for child in sorted(children, key=lambda child: child.start_ns):
         begin, end = max(child.start_ns, reached), min(child.end_ns, span.end_ns)

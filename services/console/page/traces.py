@@ -1,4 +1,4 @@
-"""Searches traces, and makes views of them. Times of views are in microseconds."""
+"""Searches and shows traces. Times of views are microseconds."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ SUMMARY_ATTRIBUTES = (*_ORDER_TAGS.values(), "shop.order.quantity")
 
 
 class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Search criteria; empty ones are ignored. ``start`` and ``end`` are microseconds since the epoch."""
+    """Empty criteria are ignored. ``start`` and ``end`` are microseconds since the epoch."""
 
     service: str = ""
     operation: str = ""
@@ -39,10 +39,9 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Traces:
-    """Searches the stored traces. The query API applies the criteria it supports; the rest is filtered here."""
+    """The query API applies the criteria it supports; the rest is filtered here."""
 
     def __init__(self, reader: TraceReader, topic: str, read_logs: Callable[..., list[dict[str, Any]]]) -> None:
-        """Args: topic: of new orders. read_logs: reads log records, as :meth:`vshop.shop.client.ShopClient.logs` does."""
         self.reader = reader
         self._topic = topic
         self._read_logs = read_logs
@@ -70,7 +69,7 @@ class Traces:
         return sorted(matching, key=lambda trace: -_start_ns(trace))[: query.limit]
 
     def _ids_of_logged(self, query: TraceQuery) -> set[str]:
-        """Return the newest traces with a log record of the exception: spans may lack it (``SHOP_EXCEPTIONS=log``)."""
+        """By exceptions in logs, which spans may lack (``SHOP_EXCEPTIONS=log``)."""
         if not query.exception:
             return set()
         try:
@@ -94,7 +93,6 @@ class Traces:
         return found
 
     def _other_half(self, order: str, trace: Trace) -> list[Trace]:
-        """Return traces with the SERVER or CONSUMER span of an order, if this trace lacks it."""
         halves = {"SERVER": ("orders", "POST /orders"), "CONSUMER": ("stock-updater", f"process {self._topic}")}
         return [
             other
@@ -105,7 +103,6 @@ class Traces:
 
 
 def _store_query(query: TraceQuery) -> tuple[str, dict[str, str], bool]:
-    """Return the service (empty: all), the tags of a span, and whether these are all criteria."""
     entry = {tag: str(getattr(query, name)) for name, tag in _ORDER_TAGS.items() if getattr(query, name)}
     timed = query.min_ms is not None or query.max_ms is not None
     if entry:
@@ -147,12 +144,11 @@ def _duration_us(trace: Trace) -> int:
 
 
 def _start_ns(trace: Trace) -> int:
-    """Return the start of the first span that has a time; 0 if none has."""
     return next((span.start_ns for span in trace.spans if span.start_ns), 0)
 
 
 def view(trace: Trace) -> dict[str, Any]:
-    """Return a trace with its spans."""
+    """Return a trace's JSON."""
     return {
         "traceId": trace.trace_id,
         "spans": [span_view(span) for span in trace.spans],
@@ -212,6 +208,5 @@ def summary(trace: Trace) -> dict[str, Any]:
 
 
 def _ends_at_kafka(spans: list[Span]) -> bool:
-    """Return whether orders sent a record that no span of the trace processed."""
     sent = any(span.kind == "PRODUCER" and span.service == "orders" and not span.failed for span in spans)
     return sent and not any(span.kind == "CONSUMER" for span in spans)

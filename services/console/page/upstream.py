@@ -50,7 +50,7 @@ class Upstream:
 
 
 def answer_shop_errors(app: Flask) -> None:
-    """Answer errors of the shop's clients in the same way."""
+    """Answer errors of the shop's clients alike."""
 
     @app.errorhandler(ShopError)
     def _shop_error(error: ShopError) -> Response:
@@ -62,7 +62,6 @@ def answer_shop_errors(app: Flask) -> None:
 
 
 def _status(status: int | None) -> int:
-    """Translate the status of a part; None if it did not answer."""
     if status is None:
         return 503
     return status if 400 <= status < 500 else 502

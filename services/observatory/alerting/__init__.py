@@ -1,4 +1,4 @@
-"""``GET /api/alerts`` evaluates the alert rules at each request."""
+"""``GET /api/alerts`` evaluates the rules at each request."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _MAX_TRACE_IDS = 10
 
 
 def blueprint(stores: Stores, rules: Sequence[Rule], now_ns: Callable[[], int]) -> Blueprint:
-    """Build the endpoint. ``now_ns`` is the clock."""
+    """Build the endpoint."""
     api = Blueprint("alerts", __name__)
 
     @api.get("/api/alerts")

@@ -16,19 +16,13 @@ Kind = Literal["exceptions", "not-handled", "slow", "rejected"]
 State = Literal["firing", "pending", "inactive"]
 
 LABEL_COUNTS: Mapping[Kind, int] = {"exceptions": 1, "not-handled": 0, "slow": 0, "rejected": 1}
-"""By how many labels each kind groups."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One alert rule of ``rules.yaml``.
+    """One rule of ``rules.yaml``; ``unit`` is that of value and threshold.
 
-    Attributes:
-        kind: which function evaluates it.
-        window_s: default window; None counts all stored traces, for a state that lasts.
-        threshold: the value at which it fires.
-        unit: of value and threshold.
-        grace_s: how long an order may remain unprocessed; for kind ``not-handled`` only.
-        labels: names of the labels that it groups by.
+    Without ``window_s``, it counts all stored traces, for a state that lasts. ``grace_s``: how long an order may stay unprocessed.
+    ``labels``: the names by which it groups.
     """
 
     id: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -43,7 +37,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     labels: tuple[str, ...] = ()
 
     def begins_ns(self, end_ns: int) -> int:
-        """Return the start of the default window that ends at ``end_ns``, in nanoseconds."""
+        """Return the start of the window that ends at ``end_ns``."""
         return 0 if self.window_s is None else end_ns - round(self.window_s * 10**9)
 
     @property
@@ -75,13 +69,10 @@ def load(path: Path) -> tuple[Rule, ...]:
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a rule for one set of labels.
+    """A rule's result for one set of labels.
 
-    Attributes:
-        state: ``pending`` if it will fire unless awaited processing arrives in time.
-        labels: values of the rule's labels, in their order.
-        trace_ids: distinct traces, the most relevant first.
-        since_ns: when it started to fire; None unless firing.
+    ``state``: ``pending`` if it will fire unless processing arrives in time. ``trace_ids``: the most relevant first. ``since_ns``:
+    when it started to fire.
     """
 
     state: State
@@ -102,14 +93,11 @@ def evaluate(rule: Rule, evidence: Evidence) -> Sequence[Finding]:
 
 
 class _Hit(NamedTuple):
-    """One counted item."""
-
     at_ns: int
     trace_id: bytes
 
 
 def _count(rule: Rule, hits: Iterable[_Hit], *, labels: tuple[str, ...] = (), awaited: Iterable[_Hit] = ()) -> Finding:
-    """Compare a count with the threshold. It is pending if the awaited hits would reach it."""
     found, possible = sorted(hits), sorted(awaited)
     if len(found) >= rule.threshold:
         since_ns = found[math.ceil(rule.threshold) - 1].at_ns
@@ -124,7 +112,6 @@ def _newest_first(hits: list[_Hit]) -> tuple[bytes, ...]:
 
 
 def _exceptions(evidence: Evidence, rule: Rule) -> list[Finding]:
-    """Count the traces by exception type."""
     hits: dict[str, list[_Hit]] = {}
     for trace_id, recorded in evidence.exceptions.items():
         for exception_type, at_ns in _first_of_each_type(recorded).items():
@@ -141,7 +128,6 @@ def _first_of_each_type(recorded: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 
 def _not_handled(evidence: Evidence, rule: Rule) -> list[Finding]:
-    """Count the sends without successful processing."""
     missing: list[_Hit] = []
     awaited: list[_Hit] = []
     for send, _ in evidence.sends:
@@ -152,7 +138,6 @@ def _not_handled(evidence: Evidence, rule: Rule) -> list[Finding]:
 
 
 def _rejected(evidence: Evidence, rule: Rule) -> list[Finding]:
-    """Count the order requests that got 400 or above, by status code."""
     hits: dict[int, list[_Hit]] = {}
     for request in evidence.requests:
         status = evidence.http_status(request)
@@ -162,7 +147,6 @@ def _rejected(evidence: Evidence, rule: Rule) -> list[Finding]:
 
 
 def _slow(evidence: Evidence, rule: Rule) -> list[Finding]:
-    """Measure the 95th percentile of the orders' end-to-end time, in seconds."""
     durations = sorted((end_ns - request.start_ns, end_ns, request.trace_id) for request, end_ns in _order_ends(evidence).items())
     if not durations:
         return []
@@ -182,7 +166,6 @@ def _slow(evidence: Evidence, rule: Rule) -> list[Finding]:
 
 
 def _order_ends(evidence: Evidence) -> dict[Span, int]:
-    """Return when each accepted order's last successful processing ended."""
     ends: dict[Span, int] = {}
     for send, request in evidence.sends:
         processing = evidence.processing_of(send)

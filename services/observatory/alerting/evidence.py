@@ -1,4 +1,4 @@
-"""What alert rules read of the shop's services, collected in one pass without decoding spans."""
+"""What alert rules read, collected in one pass without decoding spans."""
 
 from collections.abc import Container, Iterable, Sequence
 
@@ -17,12 +17,9 @@ _ACCEPTED = tuple(KeyValue(key=name, value=AnyValue(int_value=202)).SerializeToS
 
 
 class Evidence:
-    """The traces that started in a window. A trace starts with its earliest span.
+    """The traces whose earliest span started in a window.
 
-    Attributes:
-        requests: requests to place an order.
-        sends: orders that Kafka acknowledged, each with its request if it is stored.
-        exceptions: type and time of each exception, by trace id.
+    ``sends``: orders that Kafka acknowledged, with their requests. ``exceptions``: type and time, by trace id.
     """
 
     def __init__(
@@ -54,7 +51,6 @@ class Evidence:
                 self.exceptions.setdefault(record.trace_id, []).append((record.exception, record.time_ns))
 
     def _index(self, spans: Sequence[Span]) -> int:
-        """Index a trace's processing and replays, also after the window; return when it started."""
         start_ns = 2**64
         for span in spans:
             if span.start_ns < start_ns:  # noqa: PLR1730 - min() is slow
@@ -90,14 +86,13 @@ class Evidence:
         return found
 
     def http_status(self, request: Span) -> int | None:
-        """Return a request's status code, which several rules read."""
+        """Return a request's status code."""
         if request not in self._statuses:
             self._statuses[request] = _http_status(request)
         return self._statuses[request]
 
 
 def _is_send(span: Span, service: str) -> bool:
-    """Return whether a producer span is an acknowledged order."""
     return (
         span.status != STATUS_ERROR and span.name.startswith("send ") and not span.name.endswith(".dlq") and span.service == service
     )
@@ -108,7 +103,6 @@ def _is_processing(span: Span) -> bool:
 
 
 def _request_of(send: Span, requests: Sequence[Span], spans: Sequence[Span]) -> Span | None:
-    """Find a send's request, usually its parent."""
     for request in requests:
         if request.span_id == send.parent_id:
             return request

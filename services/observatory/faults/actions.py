@@ -1,4 +1,4 @@
-"""What each action of an alteration does to a span or log record. ``delay`` and ``sampleErrors`` hold items: see the filter."""
+"""What each action does to a span or log record, except ``delay`` and ``sampleErrors``, which hold items: see the filter."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,12 +18,8 @@ _KINDS = {name: Span.SpanKind.Value(f"SPAN_KIND_{name}") for name in ("SERVER", 
 class TraceState(msgspec.Struct):
     """What the filter knows about one trace.
 
-    Attributes:
-        began_ns: start of its first span that arrived, in nanoseconds since the epoch.
-        alterations: those that were on at that time.
-        kept: delivered spans by alteration and service, for ``keep``.
-        held: messages that wait for the decision of ``sampleErrors``.
-        decided: that decision; None before it is made.
+    ``alterations`` were on when its first span began. ``kept``: delivered spans by alteration and service. ``held`` messages wait
+    for the decision of ``sampleErrors``.
     """
 
     began_ns: int
@@ -42,7 +38,7 @@ def matches(one: Alteration, item: Any) -> bool:
 
 
 def alter(one: Alteration, item: Any, state: TraceState, service: str) -> list[Any]:
-    """Apply an alteration to a span or log record, in place, and return what is to be delivered."""
+    """Alter an item in place, and return what is to be delivered."""
     return _ACTIONS[one.action](one, item, state, service)
 
 
@@ -61,7 +57,6 @@ def _mirror(_one: Alteration, item: Any, state: TraceState, _service: str) -> li
 
 
 def _move(item: Any, moved: Callable[[int], int]) -> None:
-    """Set every time of an item that is set; a log record keeps the time at which it was observed."""
     for holder in (item, *getattr(item, "events", ())):
         for name in ("start_time_unix_nano", "end_time_unix_nano", "time_unix_nano"):
             if getattr(holder, name, 0):
@@ -69,7 +64,7 @@ def _move(item: Any, moved: Callable[[int], int]) -> None:
 
 
 def _duplicate(_one: Alteration, item: Any, _state: TraceState, _service: str) -> list[Any]:
-    """A second exporter sends the span too. It is not the same bytes, which the store takes for a repeated request."""
+    """Not the same bytes, which the store takes for a repeated request."""
     second = type(item)()
     second.CopyFrom(item)
     _count_dropped(second, len(second.attributes))

@@ -1,4 +1,4 @@
-"""``/api/telemetry-faults`` reads and changes which telemetry faults are on."""
+"""``/api/telemetry-faults``: the faults that are on."""
 
 from typing import Annotated, Any
 

@@ -1,7 +1,6 @@
-"""Alters the shop's own telemetry while faults are on. It sits before the store and every target of forwarding.
+"""Alters the shop's own telemetry while faults are on, before the store and all forwarding.
 
-A fault acts on traces that began while it was on, so that no trace is altered by halves. Other services' telemetry passes
-unchanged.
+A fault acts on traces that began while it was on, so that no trace is altered by halves.
 """
 
 import itertools
@@ -26,7 +25,7 @@ from vshop.kit.telemetry.alterations import Alteration, AlteredSignal
 MAX_TRACES = 20_000
 _MAX_ENDED = 100
 _REMEMBERED_NS = 600 * 10**9
-"""How long a fault that is off still applies to the late telemetry of traces that began while it was on."""
+"""A fault that is off still applies so long to late telemetry of traces that began before."""
 _FIELDS: dict[Signal, tuple[AlteredSignal, str, str, str]] = {
     "traces": ("spans", "resource_spans", "scope_spans", "spans"),
     "logs": ("logs", "resource_logs", "scope_logs", "log_records"),
@@ -43,7 +42,7 @@ Emit = Callable[[Signal, Any], object]
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A fault while it is or was on. Times are nanoseconds since the epoch."""
+    """A fault that is or was on, in nanoseconds since the epoch."""
 
     id: str
     alterations: Sequence[Alteration]
@@ -56,10 +55,9 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class TelemetryFaults:
-    """The faults that are on, and the filter. Thread-safe."""
+    """The faults, and the filter. Thread-safe."""
 
     def __init__(self, emit: Emit, now_ns: Callable[[], int] = time.time_ns, later: Later | None = None) -> None:
-        """Args: emit: delivers held telemetry to the receivers. now_ns: the clock. later: calls functions later."""
         self._emit = emit
         self._now_ns = now_ns
         self._later = later or Later()
@@ -84,7 +82,7 @@ class TelemetryFaults:
         return fault
 
     def turn_off(self, fault_id: str | None = None) -> list[str]:
-        """Switch one fault or all off, and return the ids of those that were on."""
+        """Switch one or all off; return the ids of those that were on."""
         now = self._now_ns()
         with self._lock:
             ids = [one.id for one in self._on.values() if fault_id in {None, one.id} and one.holds(now)]
@@ -100,7 +98,6 @@ class TelemetryFaults:
             self._ended.append(msgspec.structs.replace(fault, until_ns=until))
 
     def _forget(self) -> None:
-        """End the faults whose time is over, and forget those whose traces have ended long ago."""
         if not self._on and not self._ended:
             return
         now = self._now_ns()
@@ -112,7 +109,7 @@ class TelemetryFaults:
             self._traces.clear()
 
     def apply(self, signal: Signal, message: Any) -> Any:
-        """Return a received request with the alterations; the request itself is changed."""
+        """Return a request with the alterations; the request itself is changed."""
         with self._lock:
             self._forget()
             if not self._on and not self._ended:
@@ -138,7 +135,6 @@ class TelemetryFaults:
             return message
 
     def _see(self, signal: Signal, message: Any) -> None:
-        """Note when each trace of a request began, before one of its spans is altered."""
         began: dict[bytes, int] = {}
         for item in _items(signal, message):
             trace_id = getattr(item, "trace_id", b"")
@@ -155,7 +151,6 @@ class TelemetryFaults:
         return list(itertools.chain.from_iterable(fault.alterations for fault in faults if fault.holds(time_ns)))
 
     def _altered(self, signal: Signal, service: str, item: Any, resource: Any, scope: Any) -> list[tuple[str, Any]]:
-        """Return what is delivered now of an item, each with the name of its service."""
         state = self._traces.get(getattr(item, "trace_id", b""))
         if state is None:
             now = self._now_ns()
@@ -173,7 +168,6 @@ class TelemetryFaults:
         return found
 
     def _hold(self, one: Alteration, state: TraceState, found: list[tuple[Signal, str, Any, Any, Any]]) -> list[tuple[str, Any]]:
-        """Hold items, and return those that need not wait."""
         messages = [(held[0], _request(*held)) for held in found]
         if one.action == "delay":
             self._later.call(one.ms / 1000, lambda: self._deliver(messages))
@@ -216,7 +210,6 @@ def _copy(item: Any) -> Any:
 
 
 def _renamed(resource: Any, scope: Any, name: str, of_scope: str, of_item: str, item: Any) -> Any:
-    """Return a resource with one item, and another service name."""
     made = type(resource)(resource=resource.resource, schema_url=resource.schema_url)
     for pair in made.resource.attributes:
         if pair.key == "service.name":
@@ -228,7 +221,6 @@ def _renamed(resource: Any, scope: Any, name: str, of_scope: str, of_item: str, 
 
 
 def _request(signal: Signal, name: str, resource: Any, scope: Any, item: Any) -> Any:
-    """Return a request with one item."""
     _, of_resource, of_scope, of_item = _FIELDS[signal]
     made = _REQUESTS[signal]()
     getattr(made, of_resource).append(_renamed(resource, scope, name, of_scope, of_item, item))

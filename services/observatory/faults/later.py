@@ -1,4 +1,4 @@
-"""Calls functions later, all in one thread."""
+"""Calls functions later, in one thread."""
 
 import heapq
 import itertools
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Later:
-    """Calls functions at their time. Its daemon thread starts with the first one."""
+    """Its daemon thread starts with the first call."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -1,4 +1,4 @@
-"""Forward received requests to OTLP endpoints and files. Receiving never waits for a target."""
+"""Forwards requests to OTLP endpoints and files. Receiving never waits for a target."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,14 +17,13 @@ _LOOPBACK = {"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"}
 
 
 class Forwarding:
-    """The queues of all targets. At the end, each request in a queue is sent once more."""
+    """The queues of all targets. At the end, each queued request is tried once more."""
 
     def __init__(self, queues: Iterable[ForwardQueue] = ()) -> None:
-        """Args: queues: one for each target; none by default."""
         self._queues = list(queues)
 
     def offer(self, signal: Signal, message: Any) -> None:
-        """Queue an ``Export…ServiceRequest`` for every target that wants the signal, without waiting."""
+        """Queue an ``Export…ServiceRequest`` for every target that wants the signal."""
         if not self._queues:
             return
         batch = Batch(signal, message.SerializeToString(), _items(message))
@@ -33,21 +32,19 @@ class Forwarding:
                 queue.offer(batch)
 
     def wait_sent(self, deadline: float) -> int:
-        """Wait as ``ForwardQueue.wait_sent`` does, for every queue."""
+        """Wait for every queue."""
         return sum(queue.wait_sent(deadline) for queue in self._queues)
 
     def counts(self) -> list[dict[str, Any]]:
-        """Return each target's counts of forwarded, queued, dropped and refused items."""
+        """Return each target's counts."""
         return [queue.counts() for queue in self._queues]
 
     def __enter__(self) -> Self:
-        """Start the threads."""
         for queue in self._queues:
             queue.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Try once to send what is queued, and stop."""
         for queue in self._queues:
             queue.close()
         for queue in self._queues:
@@ -63,7 +60,7 @@ class Target(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse a target, or raise SettingsError. The message omits headers, which may be secrets."""
+        """Parse a target, or raise SettingsError, whose message omits headers, which may be secrets."""
         url, *options = (part.strip() for part in text.split(";"))
         signals, headers = SIGNALS, dict[str, str]()
         for option in filter(None, options):
@@ -80,7 +77,6 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def _split(text: str) -> list[str]:
-    """Split the targets. A comma belongs to a target's options unless an address follows it."""
     return [part.strip() for part in re.split(r",(?=[^,;=]*(?:://|$)|[^,;=]+:\d)|\s*\n", text) if part.strip(" ,")]
 
 
@@ -123,7 +119,6 @@ def _transport(url: str, headers: Mapping[str, str], settings: Settings) -> Tran
 
 
 def _headers(text: str, setting: str, separator: str = ",") -> dict[str, str]:
-    """Parse ``name=value,name=value``, the format of OTEL_EXPORTER_OTLP_HEADERS; without a separator one header."""
     pairs = [item.partition("=") for item in (text.split(separator) if separator else [text]) if item.strip()]
     if any(not name.strip() or not equals for name, equals, _ in pairs):
         # The value may be a secret, so the message omits it.
@@ -132,7 +127,6 @@ def _headers(text: str, setting: str, separator: str = ",") -> dict[str, str]:
 
 
 def _items(message: Any) -> int:
-    """Count the spans, log records or metric points of a request."""
     scopes = [
         scope
         for _, resources in message.ListFields()

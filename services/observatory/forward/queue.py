@@ -1,4 +1,4 @@
-"""A forwarding target's bounded queue, and the thread that sends it."""
+"""A target's bounded queue, and the thread that sends it."""
 
 import logging
 import random
@@ -21,7 +21,7 @@ _CLOSE_WITHIN_S = 2.0
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """A serialized ``Export…ServiceRequest`` and its number of items."""
+    """A serialized ``Export…ServiceRequest``, with its number of items."""
 
     signal: Signal
     body: bytes
@@ -29,7 +29,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
 
 
 class RetryableError(Exception):
-    """The target is unavailable. ``after_s`` is its ``Retry-After`` in seconds."""
+    """The target is unavailable for ``after_s`` seconds, its ``Retry-After``."""
 
     def __init__(self, message: str, after_s: float = 0.0) -> None:
         super().__init__(message)
@@ -41,18 +41,12 @@ class RefusedError(Exception):
 
 
 class Transport(Protocol):
-    """Sends requests to a target. Only one thread uses it."""
+    """Sends requests, from one thread."""
 
     name: str
-    """The target's address, without secrets."""
 
     def send(self, batch: Batch) -> int:
-        """Send one request; return how many items the target refused (OTLP's partial success).
-
-        Raises:
-            RetryableError: a retry may succeed.
-            RefusedError: a retry would fail too.
-        """
+        """Send a request; return how many items were refused (OTLP's partial success). Raises RetryableError or RefusedError."""
 
     def close(self) -> None:
         """Close connections and files."""
@@ -69,7 +63,7 @@ class ForwardQueue:
         retry_for_s: float = _RETRY_FOR_S,
         signals: frozenset[str] = SIGNALS,
     ) -> None:
-        """Build an empty queue. Requests above ``max_bytes`` are dropped, and each is retried for ``retry_for_s``."""
+        """Build a queue. Requests above ``max_bytes`` are dropped; each is retried for ``retry_for_s``."""
         self.signals = signals
         self._transport = transport
         self._max_bytes, self._retry_for_s = max_bytes, retry_for_s
@@ -101,18 +95,14 @@ class ForwardQueue:
             self._changed.notify_all()
 
     def wait_sent(self, deadline: float) -> int:
-        """Wait until the requests in the queue now are delivered or dropped.
-
-        Returns:
-            How many of them are unsent at the deadline, which is on the monotonic clock.
-        """
+        """Wait until the queued requests are delivered or dropped; return how many are not at the deadline (monotonic clock)."""
         with self._changed:
             goal = self._accepted
             self._changed.wait_for(lambda: self._done >= goal, max(0.0, deadline - time.monotonic()))
             return max(0, goal - self._done)
 
     def close(self) -> None:
-        """Accept no more requests, and try once to send each queued one."""
+        """Accept no more requests, and try each queued one once."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -175,7 +165,6 @@ class ForwardQueue:
                 return True
 
     def _wait(self, seconds: float, until: float) -> bool:
-        """Wait before a retry; return whether there is one. Closing allows one last try."""
         with self._changed:
             if self._closing:
                 return False

@@ -1,4 +1,4 @@
-"""The transports of forwarding: OTLP over HTTP and gRPC, and files. gRPC is the extra ``virtual-shop[grpc]``."""
+"""OTLP over HTTP and gRPC (extra ``virtual-shop[grpc]``), and files."""
 
 import contextlib
 import json
@@ -49,10 +49,9 @@ _REQUEST_TYPES: dict[str, type[Any]] = {
 
 
 class HttpTransport:
-    """Posts each request to ``<url>/v1/<signal>`` as protobuf (https://opentelemetry.io/docs/specs/otlp/#otlphttp)."""
+    """Posts to ``<url>/v1/<signal>``, unless the URL is one signal's (https://opentelemetry.io/docs/specs/otlp/#otlphttp)."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        """``url`` is the base URL of the endpoint, or the URL of one signal there."""
         import requests  # noqa: PLC0415 - loaded only if needed
 
         from vshop.kit.http.session import ca_bundle, failure_reason  # noqa: PLC0415 - as above
@@ -88,10 +87,9 @@ class HttpTransport:
 
 
 class GrpcTransport:
-    """Calls ``Export`` with the serialized request (https://opentelemetry.io/docs/specs/otlp/#otlpgrpc)."""
+    """Calls ``Export`` at ``grpc://host:port``, or ``grpcs://`` (https://opentelemetry.io/docs/specs/otlp/#otlpgrpc)."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        """``url`` is ``grpc://host:port``, or ``grpcs://`` with TLS."""
         import grpc  # noqa: PLC0415 - an optional dependency
 
         from vshop.kit.http.session import ca_bundle  # noqa: PLC0415 - imports requests
@@ -128,13 +126,12 @@ class GrpcTransport:
 
 
 class FileTransport:
-    """Appends to ``traces.jsonl``, ``logs.jsonl`` and ``metrics.jsonl`` in a folder, one OTLP JSON object per line.
+    """Appends to ``traces.jsonl``, ``logs.jsonl`` and ``metrics.jsonl``, one OTLP JSON object per line.
 
     https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/
     """
 
     def __init__(self, folder: Path) -> None:
-        """Prepare to append; the first line creates the folder."""
         self.name = str(folder)
         self._folder = folder
 
@@ -148,11 +145,10 @@ class FileTransport:
         return 0
 
     def close(self) -> None:
-        """Do nothing: no file stays open."""
+        """Do nothing."""
 
 
 def _count_refused(batch: Batch, response: bytes) -> int:
-    """Return how many items an OTLP response reports as refused."""
     with contextlib.suppress(DecodeError):
         match batch.signal:
             case "traces":
@@ -165,7 +161,6 @@ def _count_refused(batch: Batch, response: bytes) -> int:
 
 
 def _retry_after_s(text: str | None) -> float:
-    """Parse ``Retry-After``: seconds, or a date (RFC 9110, 10.2.3)."""
     with contextlib.suppress(ValueError):
         return min(max(float(text or 0), 0.0), _MAX_RETRY_AFTER_S)
     with contextlib.suppress(ValueError):

@@ -1,6 +1,6 @@
-"""Parse the parameters of Jaeger's query API.
+"""Parses the parameters of Jaeger's query API.
 
-The grammar: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/query_parser.go
+https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/query_parser.go
 """
 
 import base64
@@ -97,7 +97,6 @@ _SEARCH_V3 = {
 }
 _TRACE_V3 = {"startTime": ("start_time",), "endTime": ("end_time",), "rawTraces": ("raw_traces",)}
 OPERATIONS_V3 = {"service": (), "spanKind": ("span_kind",)}
-"""Parameters of version 3 with their older spellings."""
 
 
 _V1 = {
@@ -122,7 +121,7 @@ def check_v1(params: Params, endpoint: str) -> None:
 
 
 def v3(params: Params, known: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the parameters by their newest spelling, or raise BadQueryError for one that is unknown here."""
+    """Return the parameters by their newest spelling, or raise BadQueryError for an unknown one."""
     spellings = {name: newest for newest, older in known.items() for name in (newest, *older)}
     for name in params:
         if name not in spellings and name != "prettyPrint":
@@ -135,7 +134,7 @@ def v3(params: Params, known: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def search_v3(params: Params) -> tuple[Query, bool]:
-    """Parse a search of ``/api/v3/traces`` or ``/api/v3/trace-summaries``; return also whether traces are wanted raw."""
+    """Parse a search of version 3; return also whether traces are wanted raw."""
     given = v3(params, _SEARCH_V3)
     if "query.startTimeMin" not in given or "query.startTimeMax" not in given:
         raise BadQueryError("query.startTimeMin and query.startTimeMax are required")
@@ -162,18 +161,18 @@ def _string_map(text: str) -> dict[str, str]:
 
 
 def dependencies_window_ns(params: Params) -> tuple[int, int]:
-    """Parse ``endTs`` and ``lookback``; return start and end in nanoseconds since the epoch."""
+    """Return start and end of ``endTs`` and ``lookback``, in nanoseconds since the epoch."""
     end_ns = _parse(params, "endTs", lambda text: parse_integer(text) * 10**6, time.time_ns())
     return end_ns - _parse(params, "lookback", lambda text: parse_integer(text) * 10**6, 24 * 3600 * 10**9), end_ns
 
 
 def flag(params: Mapping[str, str], name: str) -> bool:
-    """Parse a boolean. It is false if it is missing."""
+    """Parse a boolean, false if missing."""
     return _parse(params, name, _boolean, default=False)
 
 
 def parse_duration(text: str) -> int:
-    """Parse a duration such as ``1.2ms`` or ``1h30m`` into nanoseconds (https://pkg.go.dev/time#ParseDuration)."""
+    """Parse ``1.2ms`` or ``1h30m`` into nanoseconds (https://pkg.go.dev/time#ParseDuration)."""
     sign = -1 if text.startswith("-") else 1
     rest = text[1:] if text[:1] in {"-", "+"} else text
     if rest == "0":

@@ -1,4 +1,4 @@
-"""Find traces that have a span which meets a query, mostly without decoding spans."""
+"""Finds traces with a span that meets a query, mostly without decoding spans."""
 
 import base64
 import binascii
@@ -18,12 +18,9 @@ _DERIVED = frozenset({"error", "span.kind", "otel.status_code", "otel.status_des
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What to look for. One span of the trace must meet all of it.
+    """One span of the trace must meet all of it.
 
-    Attributes:
-        tags: attributes of the span, its events, its scope or its resource, with their values as text.
-        duration_min_ns: 0 for any, as ``duration_max_ns``.
-        limit: maximum number of traces.
+    ``tags`` are attributes of the span, its events, scope or resource, as text. Durations of 0 mean any.
     """
 
     service: str = ""
@@ -75,17 +72,15 @@ def _meets(span: Span, query: Query) -> bool:
 
 
 class _TagMatch:
-    """Searches spans for one ``key=value``, also among the tags that Jaeger derives, such as ``span.kind`` and ``error``."""
+    """Searches also the tags that Jaeger derives, such as ``span.kind`` and ``error``."""
 
     def __init__(self, key: str, value: str) -> None:
-        """``value`` is text as of ``otlp.text``."""
         self._key, self._value = key, value
         self._key_bytes, self._value_bytes = key.encode(errors="replace"), value.encode(errors="replace")
         self._encodings = _encodings(key, value)
         self._scopes: dict[Scope, bool] = {}
 
     def matches(self, span: Span) -> bool:
-        """Return whether a span has the tag."""
         in_scope = self._scopes.get(span.scope)
         if in_scope is None:
             in_scope = self._scopes[span.scope] = self._in_scope(span.scope)
@@ -137,7 +132,6 @@ class _TagMatch:
 
 
 def _encodings(key: str, value: str) -> list[bytes]:
-    """List the possible encodings of an attribute; the key alone if there are too many."""
     if value == "" or value[0] in "[{" or value in otlp.NON_FINITE:
         return [key.encode(errors="replace")]
     values = [AnyValue(string_value=value.encode(errors="replace").decode())]

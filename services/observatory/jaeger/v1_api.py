@@ -1,6 +1,6 @@
 """Jaeger's query API: ``/api/services``, ``/api/operations``, ``/api/traces``, ``/api/dependencies``, and the link to a trace.
 
-It is not specified but stable: https://www.jaegertracing.io/docs/2.13/architecture/apis/#internal-http-json.
+https://www.jaegertracing.io/docs/2.13/architecture/apis/#internal-http-json
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from observatory.store.trace_store import Trace, TraceStore
 
 
 def blueprint(traces: TraceStore) -> Blueprint:
-    """Build the endpoints that read from a trace store."""
+    """Build the endpoints."""
     api = Blueprint("jaeger", __name__, url_prefix="/api")
     api.register_error_handler(BadQueryError, lambda error: _failure(400, str(error)))
 
@@ -106,7 +106,6 @@ def _by_ids(traces: TraceStore, ids: list[bytes], *, raw: bool) -> Response:
 
 
 def _count_calls(traces: Iterable[Trace], start_ns: int, end_ns: int) -> Counter[tuple[str, str]]:
-    """Count the calls in the traces inside the window, both ends exclusive. A service's calls to itself count too."""
     calls: Counter[tuple[str, str]] = Counter()
     for trace in traces:
         spans = list(trace.spans)

@@ -1,8 +1,8 @@
-"""Convert a trace to the JSON of Jaeger's ``/api/traces``, with the same adjustments but without Jaeger's warnings.
+"""Converts a trace to the JSON of Jaeger's ``/api/traces``, with the same adjustments but without warnings.
 
-The JSON's types: https://github.com/jaegertracing/jaeger/blob/v2.13.0/internal/uimodel/model.go;
-the adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/querysvc/adjusters.go;
-the tags: https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/
+Types: https://github.com/jaegertracing/jaeger/blob/v2.13.0/internal/uimodel/model.go;
+adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/querysvc/adjusters.go;
+tags: https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ Tag = tuple[str, int, Any]
 """Key, type (an index into _TYPES) and value. Tuples sort in Jaeger's order."""
 
 _Process = tuple[str, tuple[Tag, ...]]
-"""Service name and tags: what each of ``p1``, ``p2``, … refers to."""
+"""Service name and tags of ``p1``, ``p2``, …."""
 
 _TYPES = ("string", "bool", "int64", "float64", "binary")
 _TYPE_OF = {"string_value": 0, "bool_value": 1, "int_value": 2, "double_value": 3, "bytes_value": 4}
@@ -32,7 +32,7 @@ _IP_KEYS = frozenset({"ip", "peer.ipv4"})
 LIBRARY_KEYS = frozenset(
     {"telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version", "telemetry.distro.name", "telemetry.distro.version"}
 )
-"""Attributes that describe the process, even on a span."""
+"""They describe the process, even on a span."""
 
 _CHILD_OF, _FOLLOWS_FROM = "CHILD_OF", "FOLLOWS_FROM"
 _NO_TRACE = bytes(16)
@@ -105,10 +105,9 @@ class _Reference(NamedTuple):
 
 
 def _references(message: SpanMessage, trace_id: bytes, parent_id: bytes) -> list[_Reference]:
-    """Return a span's parent and links.
+    """A link to the parent adds no second reference but sets the kind of the first.
 
-    A link to the parent adds no second reference but sets the kind of the first
-    (https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/v0.140.0/pkg/translator/jaeger/traces_to_jaegerproto.go).
+    https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/v0.140.0/pkg/translator/jaeger/traces_to_jaegerproto.go
     """
     found = [_Reference(_CHILD_OF, trace_id, parent_id)] if parent_id else []
     for link in message.links:
@@ -122,7 +121,7 @@ def _references(message: SpanMessage, trace_id: bytes, parent_id: bytes) -> list
 
 
 def _parent_first(references: list[_Reference], trace_id: bytes) -> list[_Reference]:
-    """Move the parent to the front, because Jaeger's page takes the first reference for it."""
+    """Jaeger's page takes the first reference for the parent."""
     inside = [i for i, reference in enumerate(references) if reference.trace_id == trace_id]
     if inside:
         swap = next((i for i in inside if references[i].kind == _CHILD_OF), inside[0])
@@ -131,8 +130,6 @@ def _parent_first(references: list[_Reference], trace_id: bytes) -> list[_Refere
 
 
 class _Processes:
-    """Numbers the processes of one trace."""
-
     def __init__(self, *, raw: bool) -> None:
         self.raw = raw
         self._keys: dict[_Process, str] = {}
@@ -140,13 +137,11 @@ class _Processes:
         self._scopes: dict[int, Any] = {}
 
     def scope(self, scope: Scope) -> Any:
-        """Decode a scope once."""
         if id(scope) not in self._scopes:
             self._scopes[id(scope)] = scope.message()
         return self._scopes[id(scope)]
 
     def key(self, resource: Resource, moved: Sequence[Tag]) -> str:
-        """Return the key of a span's process."""
         if id(resource) not in self._tags:
             found = _tags(resource.message().attributes)
             self._tags[id(resource)] = [tag for tag in found if tag[0] != "service.name"]
@@ -162,7 +157,6 @@ class _Processes:
 
 
 def _tags(items: Iterable[KeyValue]) -> list[Tag]:
-    """Convert attributes. Lists, maps and empty values become strings."""
     found: list[Tag] = []
     for item in items:
         kind = item.value.WhichOneof("value") or ""
@@ -180,7 +174,6 @@ def readable_ip(item: Tag) -> Tag:
 
 
 def _span_tags(message: SpanMessage, scope: InstrumentationScope) -> list[Tag]:
-    """Return a span's attributes, kind, status, scope and trace state."""
     found = _tags(message.attributes)
     derived = (
         ("otel.scope.name", scope.name),
@@ -197,7 +190,7 @@ def _span_tags(message: SpanMessage, scope: InstrumentationScope) -> list[Tag]:
 
 
 def _tag_json(item: Tag) -> dict[str, Any]:
-    """Convert a tag. Integers that JavaScript would round become strings."""
+    """Integers that JavaScript would round become strings."""
     key, kind, value = item
     if _TYPES[kind] == "int64" and abs(value) > _JS_MAX_SAFE_INTEGER:
         value = str(value)

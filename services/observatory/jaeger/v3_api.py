@@ -1,7 +1,7 @@
-"""Jaeger's query API version 3: services, operations, and traces as OTLP's JSON, with the same adjustments but without warnings.
+"""Jaeger's query API version 3: services, operations, and traces as OTLP's JSON.
 
-Its definition: https://github.com/jaegertracing/jaeger-idl/blob/v0.6.0/proto/api_v3/query_service.proto;
-the adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/querysvc/v2/adjuster/standard.go.
+Definition: https://github.com/jaegertracing/jaeger-idl/blob/v0.6.0/proto/api_v3/query_service.proto;
+adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/querysvc/v2/adjuster/standard.go.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ _NO_TRACE = "0" * 32
 
 
 def blueprint(traces: TraceStore) -> Blueprint:
-    """Build the endpoints that read from a trace store."""
+    """Build the endpoints."""
     api = Blueprint("jaeger_v3", __name__, url_prefix="/api/v3")
     api.register_error_handler(BadQueryError, lambda error: _failure(400, str(error)))
 
@@ -57,7 +57,7 @@ def blueprint(traces: TraceStore) -> Blueprint:
 
 
 def _summary(trace: Trace) -> dict[str, Any]:
-    """Summarize a trace as Jaeger does: zeros and empty texts are left out, 64-bit numbers are text."""
+    """As Jaeger does: zeros and empty texts are left out, 64-bit numbers are text."""
     spans = without_repeats(trace.spans)
     ids = {span.span_id for span in spans}
     roots = [span for span in spans if not span.parent_id]

@@ -1,4 +1,4 @@
-"""What all query APIs share: parameters and JSON responses."""
+"""What all query APIs share."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def json_response(content: Any, status: int = 200) -> Response:
-    """Build a JSON response, which ``prettyPrint=true`` indents."""
+    """Build a JSON response; ``prettyPrint=true`` indents it."""
     body = _encoder.encode(content)
     if request.args.get("prettyPrint", "") not in {"", "false"}:
         body = msgspec.json.format(body, indent=4)
@@ -21,7 +21,7 @@ def json_response(content: Any, status: int = 200) -> Response:
 
 
 def parse_trace_id(text: str) -> bytes:
-    """Parse a trace id. Short ids are padded with zeros in front, as in Jaeger."""
+    """Parse a trace id, padded with zeros in front, as in Jaeger."""
     if not re.fullmatch(r"[0-9a-fA-F]{1,32}", text):
         raise ValueError(f"{text!r} does not have 1 to 32 hexadecimal digits")
     return bytes.fromhex(text.rjust(32, "0"))
@@ -38,7 +38,7 @@ def parse_integer(text: str, bits: int = 64) -> int:
 
 
 def time_param(name: str) -> int | None:
-    """Read a time parameter, in nanoseconds since the epoch; None if it is missing or empty."""
+    """Read a time in nanoseconds since the epoch; None if it is missing."""
     text = request.args.get(name, "")
     try:
         return times.parse_time(text) if text else None

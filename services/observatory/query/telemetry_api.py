@@ -1,4 +1,4 @@
-"""The observatory's own JSON: logs, metrics, and counts of what the stores hold."""
+"""The observatory's own JSON: logs, metrics, and counts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -22,13 +22,13 @@ from observatory.store.otlp import decode
 from vshop.kit import times
 
 _SEVERITIES = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
-"""The lowest number of each severity (https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber)."""
+"""The lowest of each (https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber)."""
 _HIGHEST_SEVERITY = 24
 _LOG_LIMIT = 200
 
 
 def blueprint(stores: Stores, forwarding: Forwarding, now_ns: Callable[[], int]) -> Blueprint:
-    """Build the endpoints that read and clear the stores, and count what was forwarded."""
+    """Build the endpoints that read and clear the stores."""
     traces, logs, metrics = stores
     api = Blueprint("telemetry", __name__)
 
@@ -71,7 +71,6 @@ def blueprint(stores: Stores, forwarding: Forwarding, now_ns: Callable[[], int])
 
 
 def _find_logs(records: Sequence[LogRecord]) -> list[LogRecord]:
-    """Return the latest records that meet the parameters, in order of time."""
     trace_id, span_id, service = _id_param("traceId", 16), _id_param("spanId", 8), request.args.get("service", "")
     severity_name, search = request.args.get("severity", "").upper(), request.args.get("search", "")
     severity = _SEVERITIES.get(severity_name) or _integer_param("severity", 0, _HIGHEST_SEVERITY)
@@ -101,7 +100,7 @@ def _contains(record: LogRecord, text: str) -> bool:
 
 
 def _log_json(record: LogRecord) -> dict[str, Any]:
-    """Convert a record; ``timestamp`` is in microseconds."""
+    """``timestamp`` is in microseconds."""
     message = record.message()
     found = otlp.as_json(message.attributes)
     exception = {name: found[f"exception.{name}"] for name in ("type", "message", "stacktrace") if f"exception.{name}" in found}
@@ -126,7 +125,7 @@ def _severity_name(number: int) -> str:
 
 
 def _series_json(stored: Series, points: Sequence[bytes]) -> dict[str, Any]:
-    """Convert a series and its points, the oldest first; times in microseconds."""
+    """The oldest point first; times in microseconds."""
     key = stored.key
     return {
         "name": key.name,

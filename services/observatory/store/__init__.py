@@ -1,4 +1,4 @@
-"""The stores of traces, log records and metric points, in bounded memory."""
+"""The stores, in bounded memory."""
 
 from typing import NamedTuple
 

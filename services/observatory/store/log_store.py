@@ -12,14 +12,9 @@ from observatory.store.otlp import decode
 
 
 class LogRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """One log record.
+    """One record; ``time_ns`` is its time, or else its observed time.
 
-    Attributes:
-        time_ns: its time, or else its observed time.
-        severity: OTLP's number; 0 if unspecified.
-        trace_id: may be empty, as ``span_id``.
-        exception: its exception's type, or empty.
-        raw: the serialized OTLP ``LogRecord``.
+    ``severity`` is OTLP's number, 0 if unspecified. Ids may be empty. ``exception`` is its type, or empty. ``raw`` is OTLP.
     """
 
     time_ns: int
@@ -36,15 +31,14 @@ class LogRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
         return self.scope.resource.service
 
     def message(self) -> LogRecordMessage:
-        """Decode the whole record."""
+        """Decode the record."""
         return decode(LogRecordMessage, self.raw)
 
 
 class LogStore(BoundedStore):
-    """A thread-safe store of log records."""
+    """A thread-safe store; ``max_bytes`` of OTLP."""
 
     def __init__(self, max_records: int, max_bytes: int) -> None:
-        """Build an empty store. ``max_bytes`` limits the bytes of OTLP."""
         super().__init__(max_bytes)
         self.max_records = max_records
         self._records: deque[LogRecord] = deque()
@@ -90,7 +84,7 @@ class LogStore(BoundedStore):
         self._dropped += 1
 
     def clear(self, now_ns: int) -> int:
-        """Drop all records, and from now on late ones from before; return the number of records."""
+        """Drop all records, and from now on late ones from before; return their number."""
         with self._lock:
             self._cleared_ns = now_ns
             records = len(self._records)

@@ -1,4 +1,4 @@
-"""Stores metric points by series. Sums and histograms that are sent as deltas are added up into cumulative series."""
+"""Stores metric points by series. Deltas of sums and histograms are added up."""
 
 import itertools
 import operator
@@ -29,7 +29,7 @@ POINT_TYPES: dict[str, type[Point]] = {
     "exponential_histogram": ExponentialHistogramDataPoint,
     "summary": SummaryDataPoint,
 }
-"""The point's type by kind of metric: the field's name in OTLP's ``Metric``."""
+"""By the field's name in OTLP's ``Metric``."""
 
 _TEMPORALITIES = {1: "delta", 2: "cumulative"}
 
@@ -37,7 +37,7 @@ _MAX_WINDOWS = 64
 
 
 class SeriesKey(msgspec.Struct, frozen=True):
-    """What identifies a series. The attributes are serialized and sorted."""
+    """Identifies a series. The attributes are serialized and sorted."""
 
     scope: Scope
     name: str
@@ -49,12 +49,12 @@ class SeriesKey(msgspec.Struct, frozen=True):
 
     @property
     def is_summed(self) -> bool:
-        """Whether the points are added up. Deltas of exponential histograms are stored as they are sent."""
+        """Deltas of exponential histograms are stored as they are sent."""
         return self.temporality == "delta" and self.kind in {"sum", "histogram"}
 
 
 class Series:
-    """The points of one series as OTLP bytes, the oldest first."""
+    """One series as OTLP bytes, the oldest point first."""
 
     __slots__ = ("_windows", "description", "key", "points", "size_bytes")
 
@@ -67,14 +67,14 @@ class Series:
 
     @property
     def temporality(self) -> str:
-        """Temporality of the stored points; empty for gauges and summaries."""
+        """Of the stored points; empty for gauges and summaries."""
         return "cumulative" if self.key.is_summed else self.key.temporality
 
     def append(self, point: Any) -> int:
         """Append a point, or the sum of a delta and all before; return how many points were dropped.
 
-        Time without a delta counts as zero, because SDKs send nothing if nothing was measured. A late delta is added to the
-        latest point. A delta that overlaps another is dropped: it was sent twice, or two processes send one series.
+        Time without a delta counts as zero, because SDKs send nothing if nothing was measured. A late delta is added to the latest
+        point. A delta that overlaps another is dropped: it was sent twice, or two processes send one series.
         https://opentelemetry.io/docs/specs/otel/metrics/data-model/#sums-delta-to-cumulative
         """
         if not self.key.is_summed:
@@ -111,13 +111,11 @@ class Series:
         return 0 if dropped is None else 1
 
     def _window(self, point: Any) -> tuple[int, int]:
-        """Return a delta's start and end. One without a start time starts where the latest ended."""
         end = point.time_unix_nano
         begin = point.start_time_unix_nano or (self._windows[-1][1] if self._windows else end)
         return min(begin, end), end
 
     def _take(self, window: tuple[int, int]) -> bool:
-        """Note a delta's window, and return whether it overlaps no earlier one."""
         begin, end = window
         for first, last in self._windows:
             if max(begin, first) < min(end, last) or end == last or (begin == end and first <= end <= last):
@@ -135,15 +133,13 @@ class Series:
 
 
 class MetricStore(BoundedStore):
-    """A thread-safe store of metric points."""
+    """Thread-safe."""
 
     def __init__(self, max_series: int = 2_000, max_points: int = 240, max_bytes: int = 128_000_000) -> None:
         """Build an empty store.
 
-        Args:
-            max_series: above it, the least recently updated series is dropped.
-            max_points: above it, a series' oldest point is dropped.
-            max_bytes: bytes of OTLP; above it, the least recently updated series are dropped.
+        Above ``max_points``, a series' oldest point is dropped; above ``max_series`` or ``max_bytes`` of OTLP, the least recently
+        updated series.
         """
         super().__init__(max_bytes)
         self.max_series, self.max_points = max_series, max_points
@@ -203,7 +199,7 @@ class MetricStore(BoundedStore):
             return before - self._points
 
     def series(self, name: str = "", service: str = "", latest: int | None = None) -> Sequence[tuple[Series, Sequence[bytes]]]:
-        """List series with their points, the oldest first. ``latest`` limits each to its latest points."""
+        """List series with their points, the oldest first."""
         with self._lock:
             return [
                 (series, list(itertools.islice(reversed(series.points), latest))[::-1])
@@ -236,7 +232,6 @@ class MetricStore(BoundedStore):
 
 
 def _add(delta: Any, total: Any) -> bool:
-    """Add the sum so far to a delta. Return False if the sum starts again, for other buckets or too large a number."""
     is_late = delta.time_unix_nano < total.time_unix_nano
     try:
         if isinstance(delta, NumberDataPoint):

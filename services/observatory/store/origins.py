@@ -19,7 +19,7 @@ _LATE_NS = 60 * 10**9
 
 
 class Resource(msgspec.Struct, frozen=True, eq=False, weakref=True):
-    """An OTLP resource and its ``service.name``. Equal bytes share one object."""
+    """An OTLP resource. Equal bytes share one object."""
 
     service: str
     raw: bytes
@@ -30,7 +30,7 @@ class Resource(msgspec.Struct, frozen=True, eq=False, weakref=True):
 
 
 class Scope(msgspec.Struct, frozen=True, eq=False, weakref=True):
-    """An instrumentation scope of one resource. Equal bytes share one object."""
+    """An instrumentation scope. Equal bytes share one object."""
 
     resource: Resource
     raw: bytes
@@ -41,8 +41,6 @@ class Scope(msgspec.Struct, frozen=True, eq=False, weakref=True):
 
 
 class _Origins:
-    """Shares scopes, and counts the bytes of those in use once."""
-
     def __init__(self) -> None:
         self._resources: weakref.WeakValueDictionary[bytes, Resource] = weakref.WeakValueDictionary()
         self._scopes: weakref.WeakValueDictionary[tuple[bytes, bytes], Scope] = weakref.WeakValueDictionary()
@@ -50,7 +48,6 @@ class _Origins:
         self.size_bytes = 0
 
     def scope(self, resource: ResourceMessage, scope: InstrumentationScope) -> Scope:
-        """Return the shared scope."""
         resource_raw, scope_raw = resource.SerializeToString(), scope.SerializeToString()
         found = self._scopes.get((resource_raw, scope_raw))
         if found is None:
@@ -61,7 +58,6 @@ class _Origins:
         return found
 
     def count(self, scope: Scope, uses: int) -> None:
-        """Count one use more (1) or less (-1)."""
         before = self._uses[scope]
         self._uses[scope] += uses
         if not before or not self._uses[scope]:
@@ -70,7 +66,6 @@ class _Origins:
             del self._uses[scope]
 
     def clear(self) -> None:
-        """Drop all counts."""
         self._uses.clear()
         self.size_bytes = 0
 
@@ -86,7 +81,6 @@ class BoundedStore:
         self._cleared_ns = 0
 
     def _items(self, resources: Iterable[Any], scopes: str, items: str) -> Iterator[tuple[Any, Scope]]:
-        """Yield the items of a request with their scopes. ``scopes`` and ``items`` are names of OTLP's fields."""
         for of_resource in resources:
             for of_scope in getattr(of_resource, scopes):
                 scope = self._origins.scope(of_resource.resource, of_scope.scope)
@@ -98,7 +92,7 @@ class BoundedStore:
         return self._bytes + self._origins.size_bytes
 
     def _is_late(self, start_ns: int) -> bool:
-        """Return whether an item started before the latest clear: the rest of its trace may be gone."""
+        """Of an item that started before the latest clear, the rest of the trace may be gone."""
         return 0 < self._cleared_ns - start_ns < _LATE_NS
 
 

@@ -1,7 +1,4 @@
-"""OTLP messages: decoding, their JSON, and attribute values.
-
-The only module that imports protobuf's untyped runtime.
-"""
+"""OTLP messages. The only module that imports protobuf's untyped runtime."""
 
 import base64
 import json
@@ -18,7 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 __all__ = ["DecodeError", "MessageToJson", "ParseDict", "ParseError", "Status", "as_dict", "as_json", "decode", "find", "text"]
 
 NON_FINITE = frozenset({"NaN", "+Inf", "-Inf"})
-"""Numbers that JSON lacks, as strings."""
+"""JSON lacks them."""
 
 _ID_KEYS = ("traceId", "spanId", "parentSpanId")
 
@@ -33,7 +30,7 @@ def decode(message_type: type[_Message], raw: bytes) -> _Message:
 
 
 def as_dict(message: Any) -> dict[str, Any]:
-    """Convert a message to OTLP's JSON: ids are in hex, enums are numbers.
+    """Convert a message to OTLP's JSON: ids in hex, enums as numbers.
 
     It equals protobuf's ``MessageToDict``, but takes a third of its time.
     https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
@@ -83,7 +80,7 @@ def find(attributes: Iterable[KeyValue], key: str) -> AnyValue | None:
 
 
 def plain(value: AnyValue) -> Any:
-    """Convert a value (https://opentelemetry.io/docs/specs/otel/common/#anyvalue) to Python's type; None if it is empty."""
+    """Convert a value to Python's type; None if it is empty (https://opentelemetry.io/docs/specs/otel/common/#anyvalue)."""
     kind = value.WhichOneof("value")
     if kind == "array_value":
         return [plain(item) for item in value.array_value.values]
@@ -103,7 +100,7 @@ def text(value: AnyValue) -> str:
 
 
 def as_json(attributes: Iterable[KeyValue]) -> dict[str, Any]:
-    """Convert attributes to a JSON object. The last of several equal keys wins."""
+    """Convert attributes to a JSON object. The last of equal keys wins."""
     return {item.key: json_value(plain(item.value)) for item in attributes}
 
 

@@ -1,6 +1,6 @@
 """Stores spans by trace. Above its limits it drops the oldest traces as a whole.
 
-A span keeps the fields that searches need, and its OTLP bytes: they take a third of the parsed message's memory.
+A span keeps the fields that searches need, and its OTLP bytes: a third of the parsed message's memory.
 """
 
 import sys
@@ -15,29 +15,19 @@ from observatory.store.origins import BoundedStore, Scope, exception_type
 from observatory.store.otlp import decode
 
 KIND_NAMES = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
-"""Jaeger's names of span kinds. An unspecified kind has none."""
+"""Jaeger's names. An unspecified kind has none."""
 
 STATUS_NAMES = {1: "OK", 2: "ERROR"}
 STATUS_ERROR = 2
 
 MAX_LINKS = 128
-"""Links of a span to index: as many as an SDK sends (https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits)."""
+"""To index: as many as an SDK sends (https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits)."""
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 
 class Span(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """One span.
-
-    Attributes:
-        parent_id: empty for a root.
-        kind: OTLP's number, see KIND_NAMES.
-        status: OTLP's number, see STATUS_NAMES.
-        end_ns: as reported; it may be before the start.
-        links: trace and span id of each linked span.
-        exceptions: types of its ``exception`` events.
-        raw: the serialized OTLP ``Span``.
-    """
+    """``kind`` and ``status`` are OTLP's numbers, ``end_ns`` may be before the start, ``exceptions`` are types, ``raw`` is OTLP."""
 
     trace_id: bytes
     span_id: bytes
@@ -59,16 +49,16 @@ class Span(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     @property
     def stop_ns(self) -> int:
-        """Its end, but at least one nanosecond after the start, as in Jaeger."""
+        """Its end, at least one nanosecond after the start, as in Jaeger."""
         return self.end_ns if self.end_ns > self.start_ns else self.start_ns + 1
 
     def message(self) -> SpanMessage:
-        """Decode the whole span."""
+        """Decode the span."""
         return decode(SpanMessage, self.raw)
 
 
 def _compact(message: SpanMessage, scope: Scope, trace_id: bytes) -> Span:
-    """Convert an OTLP span. All spans of a trace share the object ``trace_id``."""
+    """All spans of a trace share the object ``trace_id``."""
     parent_id = message.parent_span_id
     return Span(
         trace_id=trace_id,
@@ -87,7 +77,7 @@ def _compact(message: SpanMessage, scope: Scope, trace_id: bytes) -> Span:
 
 
 class Trace:
-    """The spans of one trace, in order of arrival."""
+    """One trace's spans, in order of arrival."""
 
     __slots__ = ("digests", "id", "size_bytes", "spans")
 
@@ -100,10 +90,9 @@ class Trace:
 
 
 class TraceStore(BoundedStore):
-    """A thread-safe store of traces. Readers get copies of its lists, so they hold no lock."""
+    """Thread-safe; ``max_bytes`` of OTLP. Readers get copies of its lists, so they hold no lock."""
 
     def __init__(self, max_spans: int, max_bytes: int) -> None:
-        """Build an empty store. ``max_bytes`` limits the bytes of OTLP."""
         super().__init__(max_bytes)
         self.max_spans = max_spans
         self._traces: dict[bytes, Trace] = {}
@@ -111,12 +100,7 @@ class TraceStore(BoundedStore):
         self._spans = self._refused = self._repeated = self._dropped_traces = 0
 
     def add(self, request: ExportTraceServiceRequest) -> int:
-        """Add a request.
-
-        Returns:
-            How many spans were refused for an id of the wrong length or all zero
-            (https://www.w3.org/TR/trace-context/#trace-id).
-        """
+        """Add a request; return how many spans have an id of the wrong length or all zero (https://www.w3.org/TR/trace-context/#trace-id)."""
         with self._lock:
             before = self._refused
             for message, scope in self._items(request.resource_spans, "scope_spans", "spans"):
@@ -165,7 +149,7 @@ class TraceStore(BoundedStore):
                     del self._operations[operation]
 
     def clear(self, now_ns: int) -> int:
-        """Drop all traces, and from now on late spans that started before; return the number of traces."""
+        """Drop all traces, and from now on late spans that started before; return their number."""
         with self._lock:
             self._cleared_ns = now_ns
             traces = len(self._traces)
@@ -178,12 +162,12 @@ class TraceStore(BoundedStore):
             return traces
 
     def traces(self) -> Sequence[Trace]:
-        """List the traces in order of the arrival of their first span."""
+        """List the traces in order of arrival."""
         with self._lock:
             return list(self._traces.values())
 
     def trace(self, trace_id: bytes) -> Trace | None:
-        """Return a trace by its id of 16 bytes."""
+        """Return a trace."""
         with self._lock:
             return self._traces.get(trace_id)
 
@@ -193,7 +177,7 @@ class TraceStore(BoundedStore):
             return sorted({service for service, _, _ in self._operations})
 
     def operations(self, service: str, kind: str = "") -> list[tuple[str, str]]:
-        """List a service's operations as ``(name, kind)``, sorted; ``kind`` limits them."""
+        """List a service's operations as ``(name, kind)``, sorted."""
         with self._lock:
             found = {(name, KIND_NAMES.get(number, "")) for owner, name, number in self._operations if owner == service}
         return sorted(operation for operation in found if kind in {"", operation[1]})

@@ -1,4 +1,4 @@
-"""The ``vshop`` command line: parses arguments and prints results."""
+"""The ``vshop`` command line."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``python -m vshop.cli``, for callers without the ``vshop`` script on their path."""
+"""``python -m vshop.cli``, for callers without the ``vshop`` script."""
 
 from vshop.cli import main
 

@@ -1,4 +1,4 @@
-"""The table of ``vshop`` commands, each imported when it is used, so that ``vshop --help`` stays fast."""
+"""The table of commands, each imported when it is used, so that ``vshop --help`` stays fast."""
 
 from importlib import import_module
 from typing import Annotated, Any
@@ -48,14 +48,13 @@ COMMANDS = {
         "Score diagnoses against the ground truth: AC@k and Avg@5.",
     ),
 }
-"""By command: its function or group as ``module:attribute``, and the first line of its help."""
+"""Function or group as ``module:attribute``, and the first line of its help."""
 
 
 class LazyCommand(TyperCommand):
-    """A line in ``vshop --help`` that stands for a command or group."""
+    """Stands for a command in ``vshop --help``."""
 
     def __init__(self, name: str, target: str, summary: str) -> None:
-        """Store what to import: ``module:attribute`` below ``vshop.cli``."""
         super().__init__(name, callback=None, help=summary)
         self._target = target
 
@@ -71,7 +70,7 @@ class LazyCommand(TyperCommand):
         return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Parse the arguments with the real command, for a run or for shell completion."""
+        """Parse the arguments with the real command."""
         return self.load().make_context(info_name, args, parent, **extra)
 
 
@@ -79,7 +78,6 @@ class LazyGroup(TyperGroup):
     """A group whose commands come from `COMMANDS`."""
 
     def __init__(self, **attributes: Any) -> None:
-        """Build the group with Typer's attributes."""
         super().__init__(**attributes)
         self.commands = {name: LazyCommand(name, target, summary) for name, (target, summary) in COMMANDS.items()}
 

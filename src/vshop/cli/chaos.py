@@ -52,7 +52,6 @@ def on(
 
 
 def _command(incident: Incident, items: list[int], probability: float | None) -> str:
-    """Return the trigger's command, for an affected item, and so often that a share of the requests shows the incident."""
     text = wording.command(incident)
     if items:
         text = re.sub(r"--item \d+", f"--item {items[0]}", text)

@@ -1,4 +1,4 @@
-"""``vshop incidents`` and ``vshop score``: the catalogue, its ground truth, and the scoring of diagnoses."""
+"""``vshop incidents`` and ``vshop score``."""
 
 import sys
 import time
@@ -235,7 +235,7 @@ def _telemetry(found: list[IncidentRun], now: float) -> Telemetry:
 
 
 def _format_rank(rank: int | None) -> str:
-    """Format the rank of the first correct candidate; 0 means that the aspect's true value is unknown."""
+    """0 means that the aspect's true value is unknown."""
     return "[red]none[/]" if rank is None else f"[green]{rank}[/]" if rank else "[dim]?[/]"
 
 

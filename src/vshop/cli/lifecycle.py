@@ -1,4 +1,4 @@
-"""``vshop up|down|status|restart``: start and stop a shop in one of three modes, and check its parts."""
+"""``vshop up|down|status|restart``."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""``vshop order|stock|settings|dlq``: place orders, and follow them to the stock or the dead letters."""
+"""``vshop order|stock|settings|dlq``."""
 
 import re
 import sys
@@ -69,7 +69,6 @@ def order(
 
 
 def _report(observer: Observer, orders: list[Placed], timeout: float, *, as_json: bool) -> bool:
-    """Wait for the orders' traces and print them. Return whether anything failed."""
     seen: list[Observation] = []
     problem, sampling = None, ""
     try:
@@ -152,7 +151,6 @@ def _as_json(placed: Placed, seen: Observation | None, problem: str | None) -> d
 
 
 def _for_one_order(incident: str) -> str:
-    """Reject an incident that cannot be switched on by baggage; the shop would ignore it."""
     switch = load_incident(incident).switch
     if switch is None or "request" not in switch.scope:
         how = f"Use `vshop chaos on {incident}`" if switch else "Its trigger alone causes it; see `vshop incidents show`"

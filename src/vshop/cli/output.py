@@ -1,4 +1,4 @@
-"""Output: text for people, JSON for programs, progress and errors on stderr."""
+"""Text for people, JSON for programs, progress and errors on stderr."""
 
 import contextlib
 import sys
@@ -37,7 +37,7 @@ KNOWN_FAILURES = (
     CorpusError,
     UnknownIncidentError,
 )
-"""Exceptions whose text is written for users."""
+"""Their text is written for users."""
 
 _STYLES = {"ready": "green", "failed": "red", "killed": "red", "note": "yellow", "stopped": "dim"}
 
@@ -48,17 +48,17 @@ def print_json(value: Any) -> None:
 
 
 def is_narrow() -> bool:
-    """Return whether the terminal has too few columns for a table with ids and text side by side."""
+    """Return whether the terminal is too narrow for a table with ids and text side by side."""
     return out.width < 110
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a number with a noun: ``1 trace``, ``2 traces``."""
+    """Return ``1 trace``, ``2 traces``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def repeat(show: Callable[[], object], *, watch: bool) -> None:
-    """Call a function once, or until Ctrl-C. A known failure is printed and does not end the repetition."""
+    """Call a function once, or until Ctrl-C. A known failure does not end the repetition."""
     if not watch:
         show()
         return

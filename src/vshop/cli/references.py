@@ -1,4 +1,4 @@
-"""Finds traces and dead letters by what people copy: an id, the beginning of one, an order's id, or ``--last``."""
+"""Finds traces and dead letters by an id, the beginning of one, an order's id, or ``--last``."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,16 +14,7 @@ _SEARCHED = 1500
 
 
 def find_trace(reader: TraceReader, given: str | None, *, last: bool) -> str:
-    """Return the id of a trace.
-
-    Args:
-        reader: reads the shop's traces.
-        given: a trace id, an order id, or the beginning of either, among the newest 1,500 orders.
-        last: take the trace of the newest order instead.
-
-    Raises:
-        TraceError: there is no such trace, or several begin so.
-    """
+    """Return a trace's id, given it, an order's, or a beginning, among the newest 1,500 orders. Raises TraceError."""
     if last == (given is not None):
         raise typer.BadParameter("Give the id of a trace or order, or --last.")
     if given and re.fullmatch(r"[0-9a-f]{32}", given.lower()):

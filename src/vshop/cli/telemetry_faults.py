@@ -43,7 +43,7 @@ def list_faults(*, as_json: AsJson = False) -> None:
 
 
 def _on() -> list[str] | None:
-    """Return the ids of those that are on; None where no shop runs, or an exercise hides them."""
+    """None where no shop runs, or an exercise hides them."""
     client = ShopClient(find())
     try:
         return None if client.exercise()["running"] else [str(one["id"]) for one in client.telemetry_faults_on()]

@@ -82,7 +82,6 @@ def verify(
 
 
 def _choose_faults(ids: list[str] | None, *, everything: bool) -> tuple[list[TelemetryFault], list[str]]:
-    """Return the telemetry faults to verify, and the other ids."""
     known = load_telemetry_faults()
     wanted = known if everything else dict.fromkeys(one for one in ids or () if one in known)
     mode = ShopClient(find()).telemetry_mode() if wanted else SDK
@@ -106,7 +105,7 @@ def _verify_faults(faults: list[TelemetryFault], progress: "_Progress", *, fail_
 
 
 def _choose(incidents: list[str] | None, scope: Scope) -> list[Incident]:
-    """Return the incidents to verify. Those that do not allow the scope are refused if they were named, and left out if not."""
+    """Those that do not allow the scope are refused if they were named, and left out if not."""
     chosen = [load_incident(one) for one in incidents] if incidents else list(load_catalogue().values())
     unable = [one.id for one in chosen if one.switch and scope not in one.switch.scope]
     if unable and incidents:
@@ -119,8 +118,6 @@ def _choose(incidents: list[str] | None, scope: Scope) -> list[Incident]:
 
 
 class _Progress:
-    """Shows progress: a live table on a terminal, else one line per phase on stderr."""
-
     def __init__(self, incidents: list[str], *, live: bool) -> None:
         self._incidents = incidents
         self._marks: dict[str, dict[str, str]] = {}
@@ -163,7 +160,6 @@ class _Progress:
             self._live.update(self.table())
 
     def table(self) -> Table:
-        """Build the table, with a row for each incident that has begun."""
         table = Table("incident", *_PHASES, "checks", "seconds", box=None, header_style="dim")
         for incident in (one for one in self._incidents if one in self._marks):
             colour, *numbers = self._ends.get(incident, ("bold", "", ""))
@@ -172,7 +168,6 @@ class _Progress:
 
 
 def _print_telemetry(verdicts: list[Verdict]) -> None:
-    """Print that telemetry was not judged, and which hops an agent recorded."""
     modes = dict.fromkeys(verdict.telemetry for verdict in verdicts if not verdict.telemetry_judged)
     if not modes:
         return

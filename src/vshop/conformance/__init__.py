@@ -1,7 +1,7 @@
-"""Checks telemetry against OpenTelemetry's semantic conventions, and reports each finding once.
+"""Checks telemetry against OpenTelemetry's semantic conventions.
 
-``rules.yaml`` holds the rules, with links to the conventions. ``deviations.yaml`` holds known deviations of the instrumentation
-libraries, with reasons. The names of attributes come from the package ``opentelemetry-semantic-conventions``.
+``rules.yaml`` holds the rules, ``deviations.yaml`` known deviations of instrumentation libraries. The names of attributes come
+from the package ``opentelemetry-semantic-conventions``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,17 +19,8 @@ __all__ = ["ConformanceFinding", "ConformanceReport", "check"]
 class ConformanceFinding(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A difference from the conventions, counted over all items.
 
-    Attributes:
-        rule: missing, type, value, name, kind, status, unknown, deprecated, instrument or unit.
-        group: the group of rules, such as ``http.server``.
-        link: URL of the convention.
-        service: the service that sent the telemetry.
-        item: the name of the span, metric or event.
-        attribute: the attribute; empty for a finding about something else.
-        seen: the observed value.
-        count: number of items.
-        trace_id: an example trace.
-        deviation: the known deviation; None for a violation.
+    ``rule``: missing, type, value, name, kind, status, unknown, deprecated, instrument or unit. ``group``: such as ``http.server``.
+    ``item``: the name of the span, metric or event. ``trace_id``: an example. ``deviation``: None for a violation.
     """
 
     rule: str
@@ -45,14 +36,7 @@ class ConformanceFinding(msgspec.Struct, frozen=True, rename="camel", kw_only=Tr
 
 
 class ConformanceReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The result of a check.
-
-    Attributes:
-        schema: the version of the conventions.
-        checked: number of spans, log records, metrics and resources.
-        violations: unknown findings.
-        deviations: findings that are known deviations.
-    """
+    """The result; ``schema`` is the version of the conventions."""
 
     schema: str
     checked: dict[str, int]
@@ -61,12 +45,7 @@ class ConformanceReport(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
 
 
 def check(documents: Mapping[Signal, Iterable[Json]], dialect: Form = "stable") -> ConformanceReport:
-    """Check telemetry against the conventions.
-
-    Args:
-        documents: OTLP JSON by signal.
-        dialect: the spelling of its attributes. ``old`` and ``dup`` accept deprecated names.
-    """
+    """Check OTLP JSON by signal. The dialects ``old`` and ``dup`` accept deprecated names."""
     taken: dict[Signal, list[Row]] = {
         signal: [row for one in found for row in rows(one, signal)] for signal, found in documents.items()
     }
@@ -90,7 +69,6 @@ def _all(
 
 
 def _merged(located: Iterable[LocatedMismatch]) -> Iterator[ConformanceFinding]:
-    """Merge mismatches of the same rule in the same place."""
     counts: dict[tuple[str, ...], list[LocatedMismatch]] = {}
     for one in located:
         counts.setdefault((one.group, one.service, one.item, one.mismatch.rule, one.mismatch.attribute), []).append(one)

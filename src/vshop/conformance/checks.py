@@ -13,7 +13,7 @@ _TYPES = {"string": str, "int": int, "double": float, "boolean": bool, "string[]
 
 
 class Mismatch(NamedTuple):
-    """A violated rule, the attribute it is about, and the observed value."""
+    """A violated rule, with attribute and observed value."""
 
     rule: str
     attribute: str
@@ -21,7 +21,7 @@ class Mismatch(NamedTuple):
 
 
 class LocatedMismatch(NamedTuple):
-    """A mismatch with its group of rules, its service, the name of the item, and its trace if there is one."""
+    """With group, service, name of the item, and trace."""
 
     mismatch: Mismatch
     group: str
@@ -55,7 +55,7 @@ def check_span(row: Row) -> Iterator[LocatedMismatch]:
 
 
 def allowed(mismatch: Mismatch, dialect: Form) -> bool:
-    """Return whether telemetry of a dialect may differ so from the stable conventions."""
+    """Return whether a dialect may differ so from the stable conventions."""
     match mismatch.rule:
         case "deprecated":
             return dialect != "stable"
@@ -127,13 +127,6 @@ def _located(mismatches: Iterable[Mismatch], group: Group, row: Row, item: str) 
 
 
 def _check_attributes(group: Group, labels: Mapping[str, Any], *, error: bool) -> Iterator[Mismatch]:
-    """Yield the mismatches of the attributes in a group.
-
-    Args:
-        group: the rules.
-        labels: the item's attributes.
-        error: whether the item is an error.
-    """
     for name, rule in group.attributes.items():
         if name in labels:
             yield from _check_value(name, rule, labels[name])
@@ -142,7 +135,6 @@ def _check_attributes(group: Group, labels: Mapping[str, Any], *, error: bool) -
 
 
 def _check_names(labels: Mapping[str, Any]) -> Iterator[Mismatch]:
-    """Yield unknown and deprecated attributes."""
     for name in labels:
         reason = deprecated(name)
         if reason is not None:
@@ -152,7 +144,6 @@ def _check_names(labels: Mapping[str, Any]) -> Iterator[Mismatch]:
 
 
 def _check_status(group: Group, status: str, labels: Mapping[str, Any]) -> Iterator[Mismatch]:
-    """Yield the mismatches of a span's status: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status."""
     if status == "OK":
         yield Mismatch("status", "", "is OK, which instrumentations leave to the application")
     code = labels.get("http.response.status_code")
@@ -165,7 +156,6 @@ def _check_status(group: Group, status: str, labels: Mapping[str, Any]) -> Itera
 
 
 def _check_name(group: Group, name: str) -> Iterator[Mismatch]:
-    """Yield the mismatches of a span's name."""
     if group.name and not re.fullmatch(group.name, name):
         yield Mismatch("name", "", f"{name!r} does not match {group.name}")
 

@@ -1,4 +1,4 @@
-"""Reports, hop by hop, what instrumentation recorded of orders whose truth is known."""
+"""Reports what instrumentation recorded of orders whose truth is known."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,10 @@ from vshop.shop.traces import TraceReader
 
 
 class InstrumentationReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What was recorded of a good order and of one failed order for each incident.
+    """What was recorded of a good order, and of one failed order for each incident.
 
-    Attributes:
-        hops: one report for each hop, in the sequence in which an order passes them.
-        traces: number of traces over which the good order's spans are spread; 1 for an unbroken trace.
-        other_spans: number of the good order's spans that belong to no hop.
-        other_services: services beside the shop's that sent spans meanwhile, such as ``unknown_service``.
+    ``traces``: over how many the good order is spread; 1 is unbroken. ``other_spans`` belong to no hop. ``other_services`` sent
+    spans meanwhile, such as ``unknown_service``.
     """
 
     hops: list[HopReport]
@@ -37,19 +34,10 @@ class InstrumentationReport(msgspec.Struct, frozen=True, rename="camel", kw_only
 
 
 def measure(client: ShopClient, reader: TraceReader, tell: Callable[[str], None], calm_s: float = 6.0) -> InstrumentationReport:
-    """Place a good order and one that fails for each incident, and report what was recorded of them.
+    """Place a good order and one that fails for each incident, and report on them. Raises ShopError or TraceError.
 
-    Nobody else may order meanwhile: without intact links, spans belong to an order by their time.
-
-    Args:
-        client: the shop.
-        reader: reads its traces.
-        tell: receives a line of progress before each step.
-        calm_s: seconds without a new span after which an agent has exported everything.
-
-    Raises:
-        ShopError: the shop cannot be reached.
-        TraceError: traces cannot be read.
+    Nobody else may order: without intact links, spans belong to an order by their time. ``calm_s``: seconds without a new span
+    after which an agent has exported everything.
     """
     clock, trace_id = Clock(), secrets.token_hex(16)
     windows: dict[str, Window] = {}
@@ -69,13 +57,7 @@ def measure(client: ShopClient, reader: TraceReader, tell: Callable[[str], None]
 
 
 def report(good: Sequence[Span], failed: Mapping[str, Sequence[Span]], trace_id: str) -> InstrumentationReport:
-    """Compare spans with the hops.
-
-    Args:
-        good: all spans that the services recorded while they handled the good order.
-        failed: by incident, all spans recorded while they handled an order that the incident breaks.
-        trace_id: the trace id that the good order's caller sent in ``traceparent``.
-    """
+    """Compare all spans of a good order and of failed ones, by incident, with the hops."""
     by_hop = {hop.id: failed[hop.fails_in] for hop in HOPS if hop.fails_in in failed}
     used = {span.span_id: span.trace_id for hop in HOPS if (span := find(hop, good)) is not None}
     return InstrumentationReport(

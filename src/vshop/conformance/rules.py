@@ -1,4 +1,4 @@
-"""Loads the rules, the known deviations, and the names of all attributes in the conventions."""
+"""Loads rules, known deviations, and the names of all attributes."""
 
 import ast
 from functools import cache
@@ -16,14 +16,7 @@ Kind = Literal["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]
 
 
 class Attribute(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """The rule of one attribute.
-
-    Attributes:
-        need: ``required``, ``error`` (required in error spans), ``success`` (required in other spans) or ``optional``.
-        type: type of the value.
-        one_of: the allowed values.
-        matches: a regular expression that the value must match.
-    """
+    """``need``: ``required``, ``error`` (in error spans), ``success`` (in others) or ``optional``."""
 
     need: Need
     type: Literal["string", "int", "double", "boolean", "string[]"]
@@ -32,7 +25,7 @@ class Attribute(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
 
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Selects the items of a group; all given fields must match."""
+    """All given fields must match."""
 
     kind: Kind | None = None
     has: str | None = None
@@ -40,7 +33,7 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Group(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """The rules of one convention, such as HTTP server spans; ``link`` is its URL."""
+    """One convention, such as HTTP server spans; ``link`` is its URL."""
 
     id: str
     link: str
@@ -53,7 +46,7 @@ class Group(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All groups, by kind of item; ``schema`` is the version of the conventions."""
+    """Groups by kind of item; ``schema`` is the conventions' version."""
 
     schema: str
     spans: list[Group]
@@ -64,7 +57,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A known deviation: the library that causes it, and why it stays."""
+    """With the library that causes it, and why it stays."""
 
     rule: str
     group: str
@@ -94,7 +87,6 @@ def _yaml(name: str) -> Any:
 
 @cache
 def _attribute_names() -> dict[str, str | None]:
-    """Return every name, with the reason of its deprecation or None."""
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{_PACKAGE} is not installed: pip install opentelemetry-semantic-conventions.")

@@ -1,4 +1,4 @@
-"""Provides telemetry to check, from files, from a corpus, or from a new shop with every incident."""
+"""Provides telemetry to check."""
 
 import os
 import tempfile
@@ -23,11 +23,7 @@ from vshop.shop.traces import TraceReader
 
 
 def from_files(path: Path) -> Mapping[Signal, list[Json]]:
-    """Read a folder of OTLP JSON lines (``traces.jsonl``, …), or a corpus.
-
-    Raises:
-        CorpusError: the path is neither.
-    """
+    """Read a folder of OTLP JSON lines (``traces.jsonl``, …), or a corpus. Raises CorpusError."""
     lines = {signal: path / f"{signal}.jsonl" for signal in SIGNALS}
     if any(file.exists() for file in lines.values()):
         return {
@@ -41,14 +37,9 @@ def from_files(path: Path) -> Mapping[Signal, list[Json]]:
 
 
 def from_new_shop(dialect: Form = "stable") -> Mapping[Signal, list[Json]]:
-    """Start a shop, run the trigger of every incident that can be on for single requests, and return all telemetry.
+    """Start a shop, run the trigger of every incident for single requests, and return all telemetry.
 
-    Args:
-        dialect: the spelling of its attributes. ``SHOP_EXCEPTIONS`` applies too.
-
-    Raises:
-        RuntimeProblem: the shop cannot be started.
-        BrokenHopError: the shop does not process orders.
+    ``SHOP_EXCEPTIONS`` applies too. Raises RuntimeProblem or BrokenHopError.
     """
     with tempfile.TemporaryDirectory(prefix="vshop-conformance-", ignore_cleanup_errors=True) as folder:
         signals = Path(folder) / "signals"

@@ -1,4 +1,4 @@
-"""The golden corpus: recordings of every incident and near-miss twin, as OTLP and Jaeger JSON with ground truth.
+"""The golden corpus: every incident and twin as OTLP and Jaeger JSON with ground truth.
 
 ::
 
@@ -6,7 +6,7 @@
     case = corpus["stock-put-missing-key"]
     assert case.culprits[0].name == "DynamoDB.PutItem"
 
-Reading a corpus starts no process. ``vshop export --out DIR --seed 1`` records one.
+``vshop export --out DIR --seed 1`` records one.
 """
 
 from vshop.corpus.loader import Case, Corpus, CorpusError, ExportFailedError, LogRecord, load_corpus

@@ -1,6 +1,6 @@
-"""Makes recordings of a case identical in every run: replaces ids, times and ports, and keeps all relations.
+"""Makes recordings identical in every run: replaces ids, times and ports, and keeps all relations.
 
-Metrics count from zero, and histograms agree with the canonical durations of the spans.
+Metrics count from zero, and histograms agree with the spans.
 """
 
 import bisect
@@ -15,7 +15,7 @@ from vshop.incidents.incident import Incident
 from vshop.shop.spans import attributes
 
 EPOCH_NS = 1_767_603_600 * 1_000_000_000
-"""2026-01-05 09:00 UTC, when the first case begins; each case has one hour."""
+"""2026-01-05 09:00 UTC; each case has one hour."""
 _CASE_NS, _ORDER_NS, _SECOND_NS = 3600 * 10**9, 10 * 10**9, 10**9
 
 _SPANS_OF = {
@@ -24,21 +24,14 @@ _SPANS_OF = {
     "messaging.client.operation.duration": 4,
     "messaging.process.duration": 5,
 }
-"""The kind of the spans whose durations a histogram counts."""
+"""Kind of the spans that a histogram counts."""
 
 _SERVICES = {"orders": 0, "auth-stub": 1, "stock-updater": 2}
 _WHERE = {"own": 0, "linked": 1, "elsewhere": 2}
 
 
 def canonical(case: CaseFiles, seed: int, number: int, ports: Mapping[str, int]) -> CaseFiles:
-    """Return the canonical form of a recorded case.
-
-    Args:
-        case: the case.
-        seed: determines the ids.
-        number: the case's number, which determines its hour.
-        ports: the ports of the recorded shop, by name.
-    """
+    """Return a case's canonical form; the seed determines the ids, the number its hour."""
     return _CaseBuilder(case, seed, number, ports).case()
 
 
@@ -52,7 +45,7 @@ class _CaseBuilder:
         self._trace_start: dict[str, int] = {}
 
     def case(self) -> CaseFiles:
-        """Build the case, always in the same order, because the order determines the ids."""
+        """Always in the same order, which determines the ids."""
         end = self._lay_out()
         names = self._rewriter.names
         for trace_id in self._trace_start:
@@ -74,7 +67,7 @@ class _CaseBuilder:
         )
 
     def _lay_out(self) -> int:
-        """Assign times to all traces: each order has ten seconds, and its other traces follow its own. Return the end."""
+        """Each order has ten seconds, and its other traces follow its own. Returns the end."""
         end = self._begin
         traces = sorted(self._case.truth["traces"], key=lambda one: (one["order"], _WHERE[one["where"]]))
         for trace in traces:
@@ -172,7 +165,6 @@ def _metric(row: Row, timeline: Timeline, rewriter: Rewriter, window: tuple[int,
 
 
 def _durations(row: Row, point: Json, count: int, timeline: Timeline) -> list[int]:
-    """Return the durations in nanoseconds that a histogram counted; OWN_NS for spans of other traces."""
     labels = attributes(point.get("attributes", []))
     found = [
         timeline.end[span.item["spanId"]] - timeline.start[span.item["spanId"]]

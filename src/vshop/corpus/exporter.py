@@ -1,4 +1,4 @@
-"""Exports a corpus: records every incident on a new shop, and writes an index and one folder for each case.
+"""Exports a corpus: records every incident on a new shop.
 
 Every case is replayed into a fresh observatory and verified there, which also returns its Jaeger JSON.
 """
@@ -42,16 +42,15 @@ _TIMEOUT_S = 30
 
 
 class _AllTimesReader(TraceReader):
-    """Searches all times: the dates are fixed, and Jaeger searches the last two days by default."""
+    """The dates are fixed, and Jaeger searches the last two days by default."""
 
     def search(self, service: str, tags: dict[str, str]) -> list[str]:
-        """Search without a time limit."""
         times = {"start": "1", "end": str(time.time_ns() // 1000)}
         return self._find_ids({"service": service, "tags": msgspec.json.encode(tags).decode(), **times})
 
 
 class Replayer:
-    """A fresh observatory, as a context manager."""
+    """A fresh observatory."""
 
     def __init__(self, home: Path) -> None:
         self._options = Options(free_ports=True, home=str(home), parts=("observatory",))
@@ -100,7 +99,7 @@ class Replayer:
 
 
 Watch = Callable[[int, Incident | TelemetryFault], None]
-"""Called before an incident is recorded, with its number."""
+"""Called before each recording."""
 
 
 def export(
@@ -110,17 +109,9 @@ def export(
     watch: Watch = lambda _number, _incident: None,
     telemetry_faults: Sequence[TelemetryFault] = (),
 ) -> None:
-    """Record incidents on a new shop and write them.
+    """Record incidents on a new shop into a new or empty folder; a seed makes them canonical. Raises CorpusError.
 
-    Args:
-        incidents: the incidents.
-        out: empty or new folder to write to.
-        seed: makes ids, times and everything else that differs between runs canonical; as recorded when not given.
-        watch: receives the progress.
-        telemetry_faults: recorded after the incidents, as they are: not with a seed.
-
-    Raises:
-        CorpusError: ``out`` is not empty, or an incident did not show what its file expects.
+    Telemetry faults are recorded as they are, not with a seed.
     """
     if seed is not None and telemetry_faults:
         raise CorpusError("Telemetry faults cannot be recorded with a seed. Leave out --seed.")
@@ -164,7 +155,6 @@ class _Writer:
         self._cases: list[dict[str, Any]] = []
 
     def write(self, case: CaseFiles) -> None:
-        """Write one case's folder."""
         folder = self._out / case.id
         folder.mkdir()
         for name, content in (*case.signals.items(), ("jaeger", case.jaeger), ("truth", case.truth)):
@@ -184,14 +174,13 @@ class _Writer:
         )
 
     def finish(self) -> None:
-        """Write the index."""
         index = {"schemaVersion": "1", "shopVersion": __version__, "seed": self._seed, "cases": self._cases}
         _write(self._out / "index.json", index)
 
 
 @contextmanager
 def as_zip(file: Path) -> Iterator[Path]:
-    """Yield a temporary folder and pack its JSON files into a zip, whose bytes depend only on their content."""
+    """Yield a folder and pack its JSON files into a zip, whose bytes depend only on their content."""
     if file.exists():
         raise CorpusError(f"{file} exists. Remove it, or name another file.")
     with tempfile.TemporaryDirectory(prefix="vshop-corpus-") as folder:
@@ -209,7 +198,7 @@ def _write(path: Path, content: Any) -> None:
 
 
 def check_case(truth: Json, metrics: Json, shop: ShopApi, traces: Traces) -> list[Check]:
-    """Compare a case with its incident's file: answers, spans, logs, metrics."""
+    """Compare a case with its incident's file."""
     incident = msgspec.convert(truth["incident"], Incident)
     orders = [_placed(order) for order in truth["orders"] if order["judged"]]
     observations = [observe(order, traces, shop) for order in orders]
@@ -229,7 +218,7 @@ def _placed(order: Json) -> Placed:
 
 
 def _readings(moves: Sequence[MetricMove], metrics: Json, index: int) -> list[Reading]:
-    """Return the total of each move's series at the first points (index 0) or the last (-1)."""
+    """At the first points (index 0) or the last (-1)."""
     series: list[tuple[str, str, dict[str, Any], float]] = []
     for row in rows(metrics, "metrics"):
         _, found = points(row.item)

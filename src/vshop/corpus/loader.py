@@ -1,4 +1,4 @@
-"""Loads a corpus and its cases: the golden one of the package, or one that ``vshop export`` wrote."""
+"""Loads a corpus and its cases."""
 
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +37,7 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case:
-    """The telemetry and ground truth of one incident or twin."""
+    """One incident's or twin's telemetry and ground truth."""
 
     def __init__(self, entry: Json, read: Callable[[str], bytes]) -> None:
         self._entry = entry
@@ -55,7 +55,7 @@ class Case:
 
     @property
     def pair_of(self) -> str | None:
-        """The id of its twin, or of the fault of a twin."""
+        """The id of its twin, or a twin's fault."""
         return self._entry.get("pairOf")
 
     @property
@@ -69,12 +69,12 @@ class Case:
 
     @cached_property
     def jaeger(self) -> Json:
-        """The traces as Jaeger's ``/api/traces`` returns them: ``{"data": [trace, …]}``."""
+        """The traces as Jaeger's ``/api/traces`` returns them."""
         return self._json("jaeger")
 
     @cached_property
     def truth(self) -> Json:
-        """The incident's file, the answers to the orders, and the culprit spans."""
+        """The incident's file, the answers, and the culprit spans."""
         return self._json("truth")
 
     @cached_property
@@ -107,7 +107,7 @@ class Case:
 
     @property
     def culprits(self) -> list[Span]:
-        """The root cause's span of each judged order; empty for a twin."""
+        """The root cause's span of each judged order; none for a twin."""
         wanted = [one["spanId"] for one in self._entry["culprits"]]
         return [span for span in self.spans if span.span_id in wanted]
 
@@ -137,7 +137,7 @@ class Case:
 
 
 GOLDEN = Path(__file__).parent / "golden.zip"
-"""The corpus in the package, recorded with seed 1."""
+"""Recorded with seed 1."""
 
 
 class CaseFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +150,7 @@ class CaseFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Corpus(Mapping[str, Case]):
-    """Cases by incident id; files are read on first use."""
+    """Files are read on first use."""
 
     def __init__(self, index: Json, read: Callable[[str], bytes]) -> None:
         self.shop_version: str = index["shopVersion"]
@@ -164,7 +164,7 @@ class Corpus(Mapping[str, Case]):
 
     @property
     def twins(self) -> list[Case]:
-        """Cases that observe like a fault, and nothing is wrong."""
+        """Cases that look like a fault, and nothing is wrong."""
         return [case for case in self.values() if not case.fault]
 
     def __getitem__(self, incident_id: str) -> Case:
@@ -178,11 +178,7 @@ class Corpus(Mapping[str, Case]):
 
 
 def load_corpus(path: Path | str | None = None) -> Corpus:
-    """Load a corpus; starts no process.
-
-    Args:
-        path: a folder that ``vshop export`` wrote, or a zip of it; the golden corpus when not given.
-    """
+    """Load a folder or zip that ``vshop export`` wrote, or the golden corpus."""
     where = GOLDEN if path is None else Path(path)
     read = _from_folder(where) if where.is_dir() else _from_zip(where)
     try:

@@ -1,4 +1,4 @@
-"""Splits OTLP JSON into rows with their resource and scope, and joins rows to OTLP JSON.
+"""Splits OTLP JSON into rows, and joins rows.
 
 https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
@@ -23,7 +23,7 @@ _NAMES: dict[Signal, tuple[str, str, str]] = {
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A span, log record or metric with its resource and scope, as OTLP JSON."""
+    """A span, log record or metric with its resource and scope."""
 
     resource: Json
     scope: Json
@@ -46,7 +46,7 @@ def rows(document: Json, signal: Signal) -> Iterator[Row]:
 
 
 def document(content: Iterable[Row], signal: Signal) -> Json:
-    """Join rows, grouped by resource and scope in order of first appearance."""
+    """Join rows by resource and scope in order of first appearance."""
     of_resource, of_scope, items = _NAMES[signal]
     groups: dict[bytes, Json] = {}
     scopes: dict[tuple[bytes, bytes, str], Json] = {}
@@ -63,7 +63,7 @@ def document(content: Iterable[Row], signal: Signal) -> Json:
 
 
 def points(metric: Json) -> tuple[str, list[Json]]:
-    """Return a metric's kind (``sum``, ``gauge``, ``histogram``, …) and its points."""
+    """Return a metric's kind (``sum``, ``gauge``, …) and points."""
     for kind in ("sum", "gauge", "histogram", "exponentialHistogram", "summary"):
         if kind in metric:
             return kind, (metric[kind] or {}).get("dataPoints") or []
@@ -71,7 +71,7 @@ def points(metric: Json) -> tuple[str, list[Json]]:
 
 
 def point_value(point: Json) -> float:
-    """Return the value of a point, or the count of a histogram's point."""
+    """Return a point's value or count."""
     for name in ("asInt", "asDouble", "count"):
         if name in point:
             return float(point[name])

@@ -1,4 +1,4 @@
-"""Records incidents: switches one on, sends its trigger, and collects its telemetry and metrics."""
+"""Records incidents: switches one on, sends its trigger, and collects its telemetry."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,31 +21,31 @@ from vshop.shop.traces import TraceReader
 
 _EXPORT_TIMEOUT_S = 15.0
 _KEPT_HEADERS = {"content-type", "www-authenticate", "retry-after", "location", "idempotency-replayed"}
-"""Response headers in the ground truth; the others depend on the server and the time."""
+"""The others depend on the server and the time."""
 
 Key = tuple[bytes, bytes, str, bytes]
 """Resource, scope, metric and attributes of a series."""
 
 KEPT = ("shop.", "http.", "messaging.")
-"""Prefixes of metrics about orders; the SDK's metrics about itself depend on how long the recording waited."""
+"""Prefixes; the SDK's metrics about itself depend on how long the recording waited."""
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """The telemetry of one incident while it was on."""
+    """One incident's telemetry while it was on."""
 
     incident: Incident
     scope: str
     orders: list[Placed]
     judged: list[Placed]
     observations: list[Observation]
-    """One for each order; only those of judged orders must show what the file expects."""
+    """Only those of judged orders must show what the file expects."""
     traces: list[Row]
     logs: list[Row]
     metrics: list[Row]
 
 
 class ExportFile:
-    """Follows one file of the observatory's export (``SHOP_EXPORT_DIR``), by whole lines."""
+    """Follows a file of ``SHOP_EXPORT_DIR``, by whole lines."""
 
     def __init__(self, folder: Path, signal: Signal) -> None:
         self._file = folder / f"{signal}.jsonl"
@@ -80,7 +80,7 @@ class LatestPoints:
         self._latest: dict[Key, Series] = {}
 
     def add(self, metrics: Iterable[Row]) -> None:
-        """Add points, and keep the latest of each series."""
+        """Keep each series' latest point."""
         for row in metrics:
             if not row.item["name"].startswith(KEPT):
                 continue
@@ -97,7 +97,7 @@ class LatestPoints:
 
 
 def moved_series(before: dict[Key, Series], after: dict[Key, Series]) -> list[Row]:
-    """Return the series that moved, each as a metric with two points; a series that did not exist before began at zero."""
+    """Return the series that moved, as metrics with two points; a new one began at zero."""
     metrics: list[Row] = []
     for key, series in after.items():
         old = before.get(key)
@@ -116,7 +116,6 @@ def _key(row: Row, point: Json) -> Key:
 
 
 def _zero_point(series: Series) -> Json:
-    """Return a zero point before the first point of a series."""
     start = str(nanoseconds(series.point, "startTimeUnixNano") or nanoseconds(series.point) - 1_000_000_000)
     zero: Json = {"startTimeUnixNano": start, "timeUnixNano": start}
     if "attributes" in series.point:
@@ -128,7 +127,7 @@ def _zero_point(series: Series) -> Json:
 
 
 class Recorder:
-    """Records incidents on a shop whose observatory writes every signal to files."""
+    """Needs an observatory that writes every signal to files."""
 
     def __init__(self, client: ShopClient, traces: TraceReader, folder: Path) -> None:
         self._client = client

@@ -1,7 +1,7 @@
-"""Replaces what differs between runs: in texts and attributes ids, ports, times, memory addresses and file paths; the spans' times.
+"""Replaces what differs between runs: ids, ports, times, memory addresses and file paths in texts; the spans' times.
 
-A span takes ``OWN_NS`` in addition to its children, unless a timeout or a duration in the incident's file makes it slow. Measured
-times determine the order of spans, never their durations.
+A span takes ``OWN_NS`` beside its children, unless a timeout or a duration in the incident's file makes it slow. Measured times
+determine the order of spans, never their durations.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {
     "orders": 8080, "auth": 8081, "stock": 8082, "console": 8090, "otlp": 4318, "query": 16686, "kafka": 9092, "dynamodb": 8000,
 }  # fmt: skip
 _OTHER_PORT = 50000
-"""Replaces any ephemeral port."""
+"""For any ephemeral port."""
 
 _PORT_KEYS = {"server.port", "client.port", "network.peer.port", "network.local.port"}
 _FIXED = {"host.name": "virtual-shop", "aws.request_id": "REQUEST"}
@@ -39,11 +39,11 @@ _FOLDERS = (
     ("/site-packages/", ""),
     ("/lib/python", "lib/python"),
 )
-"""Folders in the paths of stack traces and their replacements; the first match counts."""
+"""In stack traces; the first match counts."""
 
 
 class Names:
-    """Assigns canonical ids: hashes of the seed, the case and the order of first use."""
+    """Canonical ids: hashes of the seed, the case and the order of first use."""
 
     def __init__(self, seed: int, case: str) -> None:
         self._root = f"{seed}/{case}"
@@ -124,7 +124,6 @@ class Rewriter:
 
 
 def _canonical_path(file: str) -> str:
-    """Return a file's path in a stack trace without the folders of one machine."""
     for folder, name in _FOLDERS:
         _, found, rest = file.rpartition(folder)
         if found:
@@ -134,15 +133,15 @@ def _canonical_path(file: str) -> str:
 
 MS = 1_000_000
 OWN_NS = 1 * MS
-"""Duration of a span in addition to its children."""
+"""Of a span beside its children."""
 GAP_NS = MS // 5
-"""Time between a span's start and its first child, and between two children."""
+"""Before a span's first child, and between two."""
 _PRODUCER, _CONSUMER = 4, 5
 _QUEUE_TIME = "shop.kafka.queue_time_ms"
 
 
 class Timeline:
-    """Start and end of each span in nanoseconds, in depth-first order."""
+    """Start and end of each span in nanoseconds."""
 
     def __init__(self, rows: Iterable[Row], expect: Expect) -> None:
         self.start: dict[str, int] = {}
@@ -161,7 +160,7 @@ class Timeline:
 
     @property
     def order(self) -> list[Row]:
-        """The spans in depth-first order."""
+        """Depth-first."""
         return [self._rows[span_id] for span_id in self.start]
 
     def lay_trace(self, trace_id: str, start_ns: int) -> int:
@@ -175,13 +174,13 @@ class Timeline:
         return end
 
     def logged(self, span_id: str, measured_ns: int, number: int) -> int:
-        """Return the time of a span's log record, after the same children as in the recording."""
+        """Return a log record's time, after the same children as in the recording."""
         done = [row.item["spanId"] for row in self._below.get(span_id, []) if int(row.item["endTimeUnixNano"]) <= measured_ns]
         after = max([self.start[span_id], *(self.end[one] for one in done)])
         return min(after + (number + 1) * 10_000, self.end[span_id])
 
     def queued_ms(self, span_id: str) -> int:
-        """Return how many milliseconds a record waited before a span processed it."""
+        """Return how long a record waited before a span processed it."""
         parent = self._rows[span_id].item.get("parentSpanId", "")
         sent = self.end.get(parent)
         return 1 if sent is None else max(1, (self.start[span_id] - sent) // MS)

@@ -15,7 +15,7 @@ from vshop.shop.clock import Clock
 
 
 class TelemetryRecorder:
-    """Records telemetry faults on a shop whose observatory writes every signal to files."""
+    """Needs an observatory that writes every signal to files."""
 
     def __init__(self, client: ShopClient, folder: Path) -> None:
         self._client = client
@@ -25,11 +25,7 @@ class TelemetryRecorder:
         self._points = LatestPoints()
 
     def record(self, fault: TelemetryFault) -> CaseFiles:
-        """Record one fault, and switch it off.
-
-        Raises:
-            ExportFailedError: an order's telemetry was not altered as the file says.
-        """
+        """Record one fault, and switch it off. Raises ExportFailedError."""
         self._flush()
         self._skip()
         before = self._points.snapshot()
@@ -95,6 +91,5 @@ def _truth(fault: TelemetryFault, orders: list[Placed], stored: set[str]) -> Jso
 
 
 def _order(fault: TelemetryFault, placed: Placed) -> Mapping[str, Any]:
-    """Return an order, and for each sampler whether it kept the order's trace."""
     sampled = {", ".join(one.services) or "all": one.samples(placed.trace_id) for one in fault.alter if one.action == "sample"}
     return {"traceId": placed.trace_id, "orderId": placed.order_id, "status": placed.status, "sampled": sampled}

@@ -1,7 +1,4 @@
-"""The catalogue of incidents, one file for each: trigger, expected telemetry and root cause.
-
-This package only reads and compares data; ``vshop.incidents.verify`` connects to a shop.
-"""
+"""The catalogue of incidents. Only ``vshop.incidents.verify`` connects to a shop."""
 
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import CatalogueError, UnknownIncidentError, load_catalogue, load_incident

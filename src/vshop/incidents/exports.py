@@ -1,8 +1,7 @@
 """Exports ground truth and telemetry of runs in the formats of two benchmarks.
 
 RCAEval (https://github.com/phamquiluan/RCAEval): the folder ``<service>_<fault>/<n>/`` holds ``inject_time.txt`` (seconds since
-the epoch), ``data.csv``, ``traces.csv`` (microseconds) and ``logs.csv``. The folder name is the label, and neither of its parts
-can contain an underscore.
+the epoch), ``data.csv``, ``traces.csv`` (microseconds) and ``logs.csv``. Its name is the label; no part can contain an underscore.
 
 OpenRCA (https://github.com/microsoft/OpenRCA): ``record.csv`` and ``query.csv``, scored by its ``main/evaluate.py``. A query names
 a time range (UTC) and the number of failures in it, and asks for some of "root cause occurrence datetime, component, reason".
@@ -24,7 +23,6 @@ BEFORE_S = 120
 AFTER_S = 30
 
 _NOT_THE_SHOPS = "otel.sdk."
-"""Metrics of the telemetry SDK about itself are left out."""
 _SPAN_COLUMNS = (
     "traceID",
     "spanID",
@@ -40,7 +38,7 @@ _LOG_COLUMNS = ("time", "timestamp", "container_name", "level", "message", "trac
 
 
 class Telemetry(msgspec.Struct, frozen=True):
-    """Series and log records as the observatory returns them, and spans as rows of ``traces.csv``."""
+    """Series and log records as from the observatory, and spans as rows of ``traces.csv``."""
 
     metrics: list[dict[str, Any]]
     logs: list[dict[str, Any]]
@@ -61,7 +59,7 @@ def held(runs: Sequence[IncidentRun], telemetry: Telemetry) -> list[IncidentRun]
 def write_rcaeval(
     folder: Path, runs: Sequence[IncidentRun], catalogue: Mapping[str, Incident], telemetry: Telemetry, now: float
 ) -> list[Path]:
-    """Write a folder for each run in the format of RCAEval, and return the folders; ``now`` ends a run that is still on."""
+    """Write a folder for each run in RCAEval's format; ``now`` ends a run that is still on."""
     cases: list[Path] = []
     for run in runs:
         cause = catalogue[run.incident].root_cause
@@ -102,10 +100,10 @@ Cells = dict[int, float]
 
 
 def metric_table(series: Iterable[Mapping[str, Any]], begin: int, end: int) -> tuple[list[str], list[list[float]]]:
-    """Turn metric series (times in microseconds) into RCAEval's table: a row for each second, a column ``<service>_<metric>``.
+    """Turn metric series (µs) into RCAEval's table: a row for each second, a column ``<service>_<metric>``.
 
     Cumulative counters and histograms become their increase in each second. A histogram has a second column (``-mean``). ``begin``
-    and ``end`` are the first and last second since the epoch.
+    and ``end`` are seconds since the epoch, both included.
     """
     columns: dict[str, Cells] = {}
     sums: dict[str, Cells] = {}
@@ -160,7 +158,7 @@ _APART_S = 60.0
 
 
 def write_openrca(folder: Path, runs: Sequence[IncidentRun], catalogue: Mapping[str, Incident]) -> list[Path]:
-    """Write ``record.csv`` and ``query.csv`` in the format of OpenRCA, and return them."""
+    """Write ``record.csv`` and ``query.csv`` in OpenRCA's format, and return them."""
     folder.mkdir(parents=True, exist_ok=True)
     record, query = folder / "record.csv", folder / "query.csv"
     with record.open("w", newline="", encoding="utf-8") as file:
@@ -188,7 +186,7 @@ def _facts(run: IncidentRun, incident: Incident) -> dict[str, str]:
 
 
 def _windows(runs: Sequence[IncidentRun]) -> Iterator[list[IncidentRun]]:
-    """Group runs that are less than a minute apart, because OpenRCA scores their times as equal."""
+    """OpenRCA scores times less than a minute apart as equal."""
     window: list[IncidentRun] = []
     for run in sorted(runs, key=lambda one: one.injected_at):
         if window and run.injected_at - (window[-1].recovered_at or window[-1].injected_at) >= _APART_S:

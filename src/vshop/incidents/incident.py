@@ -19,7 +19,7 @@ class OrderRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 
 class Step(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """One step: an order, or a wait."""
+    """An order, or a wait."""
 
     order: Annotated[OrderRequest, Meta(description="The order to send.")] | None = None
     token: Annotated[
@@ -42,7 +42,7 @@ class Step(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
 
 
 class Trigger(Step, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The first step and the steps after it."""
+    """The first step, with the others in ``then``."""
 
     then: Annotated[list[Step], Meta(description="The steps after this one.")] = []
     judge: Annotated[
@@ -71,14 +71,14 @@ class Switch(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
 
 
 class StockChange(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """The change of an item's stock by all orders of the trigger together."""
+    """By all orders of the trigger together."""
 
     item_id: int
     change: int
 
 
 class ExpectedOutcome(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The expected outcome of the trigger: answers, stock and dead letters."""
+    """Answers, stock and dead letters."""
 
     status: Annotated[Value, Meta(description="HTTP status of the answer.")] | None = None
     headers: Annotated[dict[str, Value], Meta(description="Headers of the answer, among others.")] = {}
@@ -89,7 +89,7 @@ class ExpectedOutcome(msgspec.Struct, frozen=True, rename="camel", forbid_unknow
 
     @property
     def stocks(self) -> list[StockChange]:
-        """The changes of stock, as a list."""
+        """The stock changes."""
         return [self.stock] if isinstance(self.stock, StockChange) else self.stock
 
 
@@ -100,7 +100,7 @@ class Symptom(ExpectedOutcome, frozen=True, rename="camel", forbid_unknown_field
 
 
 class Recovery(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The expected outcome of the trigger's orders after the incident is off; stock counts from before the trigger."""
+    """The outcome once the incident is off; stock counts from before the trigger."""
 
     replay_dead_letters: Annotated[bool, Meta(description="Whether their dead letters are replayed first.")] = False
     stock: StockChange | list[StockChange] = []
@@ -109,7 +109,7 @@ class Recovery(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
 
     @property
     def stocks(self) -> list[StockChange]:
-        """The changes of stock, as a list."""
+        """The stock changes."""
         return [self.stock] if isinstance(self.stock, StockChange) else self.stock
 
 
@@ -123,7 +123,7 @@ class RootCause(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
 
 class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One step of the propagation from the root cause to the shopper."""
+    """One step from the root cause to the shopper."""
 
     source: str = field(name="from")
     target: str = field(name="to")
@@ -149,7 +149,7 @@ class Workshop(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
 
 
 class Incident(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """An incident, or a near-miss twin (``fault`` is false), which looks like one although nothing is wrong."""
+    """An incident, or a twin (``fault`` is false), which looks like one although nothing is wrong."""
 
     schema_version: Literal["1"]
     id: Annotated[
@@ -179,6 +179,6 @@ class Incident(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     workshop: Workshop
 
     def to_builtins(self) -> dict[str, Any]:
-        """Return the incident as plain data, with the keys of the file."""
+        """Return plain data with the keys of the file."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain

@@ -1,4 +1,4 @@
-"""Loads incidents from the catalogue's files, and numbers the workshop's exercises."""
+"""Loads incidents from their files."""
 
 import difflib
 from collections.abc import Iterable
@@ -15,12 +15,7 @@ class CatalogueError(Exception):
 
 
 class UnknownIncidentError(LookupError):
-    """No incident has this id.
-
-    Attributes:
-        incident: the requested id.
-        near: similar ids, most similar first.
-    """
+    """No incident has this id; ``near`` has similar ones, most similar first."""
 
     def __init__(self, incident: str, known: Iterable[str]) -> None:
         self.incident = incident
@@ -33,22 +28,13 @@ CATALOGUE = Path(__file__).parent / "catalogue"
 
 
 def load_catalogue(folder: Path | str | None = None) -> dict[str, Incident]:
-    """Load all incidents, by default of the shop's own catalogue, by id.
-
-    Raises:
-        CatalogueError: a file is invalid.
-    """
+    """Load all incidents by id. Raises CatalogueError."""
     incidents = [_read(path) for path in sorted(_folder(folder).glob("*.yaml"))]
     return {incident.id: incident for incident in incidents}
 
 
 def load_incident(incident_id: str, folder: Path | str | None = None) -> Incident:
-    """Load one incident.
-
-    Raises:
-        UnknownIncidentError: no incident has this id.
-        CatalogueError: its file is invalid.
-    """
+    """Load one incident. Raises UnknownIncidentError or CatalogueError."""
     known = {path.stem: path for path in _folder(folder).glob("*.yaml")}
     if incident_id not in known:
         raise UnknownIncidentError(incident_id, known)
@@ -101,4 +87,4 @@ EXERCISES = {
     11: "queue-overflow",
     12: "sampling-head",
 }
-"""The incidents and telemetry faults of the workshop's exercises. 9 is a random incident, 10 is a program to write."""
+"""9 is a random incident, 10 is a program to write."""

@@ -1,4 +1,4 @@
-"""The telemetry that an incident's file expects: values, spans, logs, metrics and alerts."""
+"""What an incident's file expects: values, spans, logs, metrics and alerts."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -41,7 +41,7 @@ Value = str | int | float | bool | list[Any] | Annotated[Test, Meta(extra_json_s
 """A plain value that must be equal, or a test."""
 
 Count = Annotated[int, Meta(ge=0)] | Annotated[Test, Meta(extra_json_schema={"minProperties": 1})]
-"""How many: a number, or a test such as ``{atLeast: 2}``."""
+"""Such as ``2`` or ``{atLeast: 2}``."""
 
 
 Kind = Literal["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]
@@ -50,7 +50,7 @@ Where = Literal["own", "linked", "elsewhere"]
 
 
 class ExceptionPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """Matches an exception in an event of the span or in a log record written in it."""
+    """Matches a span event or a log record written in the span."""
 
     type: Annotated[Value, Meta(description="exception.type; a class with its module also equals the class alone.")] | None = None
     message: Annotated[Value, Meta(description="exception.message.")] | None = None
@@ -122,7 +122,7 @@ ALERT_RULES = ("errors-by-exception-type", "orders-not-handled", "order-slow", "
 
 
 class LogPattern(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """Matches log records of the trigger's traces; all given fields must match."""
+    """Matches log records of the trigger's traces."""
 
     service: str | None = field(name="service.name", default=None)
     severity: Annotated[Severity, Meta(description="This severity or a higher one.")] | None = None
@@ -145,7 +145,7 @@ class By(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True
 
 
 class MetricMove(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """How a metric moves from before the trigger to the end of its traces; a histogram moves by its count."""
+    """From before the trigger to the end of its traces; a histogram moves by its count."""
 
     name: str
     service: str | None = field(name="service.name", default=None)
@@ -158,7 +158,7 @@ class MetricMove(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
 
 
 class AlertPattern(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """Matches an alert of one rule with at least these labels."""
+    """Matches alerts with at least these labels."""
 
     rule: str
     labels: dict[str, Value] = {}
@@ -166,7 +166,7 @@ class AlertPattern(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 
 class Alerts(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The alerts that must and must not fire, judged by events since the switch was turned."""
+    """Alerts since the switch was turned."""
 
     firing: list[AlertPattern] = []
     not_firing: list[str | AlertPattern] = []
@@ -178,7 +178,7 @@ class Alerts(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
 
 
 class Expect(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The telemetry expected after the trigger; the clean shop must not meet it."""
+    """The telemetry after the trigger; the clean shop must not meet it."""
 
     spans: Annotated[list[ExpectedSpan], Meta(min_length=1)]
     absent: list[AbsentSpan] = []

@@ -1,4 +1,4 @@
-"""Reads from the chaos board's journal which incidents were on, and when."""
+"""Reads from the journal which incidents were on, and when."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -10,13 +10,9 @@ from vshop.incidents.incident import Incident
 
 
 class IncidentRun(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """One period in which an incident was on for everybody.
+    """One period in which an incident was on for everybody, in seconds since the epoch.
 
-    Attributes:
-        id: ``r`` and the revision of the switch; does not reveal the incident.
-        incident: the incident's id.
-        injected_at: seconds since the epoch.
-        recovered_at: seconds since the epoch; None while it is on.
+    ``id`` is ``r`` and the switch's revision, and does not reveal the incident. ``recovered_at`` is None while it is on.
     """
 
     id: str
@@ -26,7 +22,7 @@ class IncidentRun(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def runs(journal: Iterable[Mapping[str, Any]], catalogue: Mapping[str, Incident], *, twins: bool = False) -> list[IncidentRun]:
-    """Read the runs from a journal, oldest first; twins only on demand."""
+    """Read the runs from a journal, oldest first."""
     found: list[IncidentRun] = []
     open_runs: dict[str, int] = {}
     for line in journal:

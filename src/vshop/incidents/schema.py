@@ -1,7 +1,6 @@
-"""The rules for incident files: a JSON Schema for editors, and checks of what types cannot express.
+"""A JSON Schema (2020-12) for editors, and checks of what types cannot express.
 
-The types of :mod:`vshop.incidents.incident` are the rules that the loader applies. ``python -m vshop.incidents.schema`` prints
-the JSON Schema (2020-12) of them, which is committed as ``schema.json``.
+``python -m vshop.incidents.schema`` prints the schema, which is committed as ``schema.json``.
 """
 
 import json
@@ -42,7 +41,6 @@ def make_schema() -> dict[str, Any]:
 
 
 def _without_null(schema: Any) -> Any:
-    """Remove null: a file leaves out a key that does not apply."""
     if isinstance(schema, list):
         return [_without_null(item) for item in schema]
     if not isinstance(schema, dict):
@@ -63,7 +61,7 @@ SERVICES = ("orders", "auth-stub", "stock-updater")
 
 
 def check_catalogue(folder: Path | str | None = None) -> list[str]:
-    """List all problems of a catalogue (by default the shop's own), each as ``file: path: problem``."""
+    """List all problems of a catalogue, each as ``file: path: problem``."""
     found: list[str] = []
     known: dict[str, Incident] = {}
     for path in sorted(Path(folder or CATALOGUE).glob("*.yaml")):
@@ -76,13 +74,13 @@ def check_catalogue(folder: Path | str | None = None) -> list[str]:
 
 
 def project_folder() -> Path | None:
-    """Return the top folder of a checkout; None in an installed package."""
+    """Return the checkout; None in an installed package."""
     top = Path(__file__).parents[3]
     return top if (top / "services" / "orders").is_dir() else None
 
 
 def problems(incident: Incident, known: Mapping[str, Incident], project: Path | None) -> list[str]:
-    """List the problems of an incident, each with its path in the file; without a checkout, code paths are not checked."""
+    """List the problems of an incident. Without a checkout, code paths are not checked."""
     checks = (
         _kind(incident),
         _culprit(incident),
@@ -95,7 +93,6 @@ def problems(incident: Incident, known: Mapping[str, Incident], project: Path | 
 
 
 def _kind(incident: Incident) -> Iterator[str]:
-    """Check that a fault has a cause, a switch and an answer, and that a twin says why nothing is wrong."""
     for key, value in (("rootCause", incident.root_cause), ("answer", incident.answer), ("rollback", incident.rollback)):
         if incident.fault and value is None:
             yield f"$.{key}: a fault needs it"

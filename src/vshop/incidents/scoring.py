@@ -6,9 +6,8 @@ The measures are those of RCAEval (https://github.com/phamquiluan/RCAEval, ``RCA
 - AC@k = the mean of accuracy@k over all cases;
 - Avg@k = (AC@1 + … + AC@k) / k.
 
-A case has one right service, component and error type; an accepted alternative counts as the same answer. Its culprit spans are
-a set, with one span for each order sent while the incident was on. Precision is the share of a case's candidates that are right.
-Twins are not cases: their right answer is an empty list.
+An accepted alternative counts as the same answer. The culprit spans of a case are a set, one for each order. Precision is the
+share of a case's candidates that are right. Twins are not cases: their right answer is an empty list.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +24,7 @@ ASPECTS = ("service", "component", "errorType", "spanId")
 
 
 class Truth(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The right values by aspect: any one for service, component and errorType; every culprit span for spanId.
-
-    A twin (``fault`` is False) has none: its right answer is an empty list.
-    """
+    """The right values by aspect: any one for service, component and errorType; every culprit span for spanId; none for a twin."""
 
     id: str
     incident: str
@@ -41,7 +37,7 @@ def truths(
     runs: Iterable[IncidentRun] = (),
     verdicts: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Truth]:
-    """Return the right answers by incident id and by run id; verdicts of ``vshop verify --json`` name the culprit spans."""
+    """Return the right answers by incident or run; verdicts of ``vshop verify --json`` name the culprit spans."""
     seen: dict[str, list[Mapping[str, Any]]] = {}
     for verdict in verdicts:
         seen.setdefault(verdict["incident"], []).append(verdict)
@@ -77,12 +73,9 @@ KS = (1, 2, 3, 4, 5)
 
 
 class AspectScore(msgspec.Struct, frozen=True, rename="camel"):
-    """The score of one case's candidates in one aspect.
+    """One case in one aspect.
 
-    Attributes:
-        rank: the position of the first right candidate, from 1; None when no candidate is right.
-        precision: share of the candidates that are right; 0 without candidates.
-        accuracy: accuracy@k by k.
+    ``rank`` is the position of the first right candidate, from 1. ``precision`` is 0 without candidates. ``accuracy`` is by k.
     """
 
     rank: int | None
@@ -91,17 +84,17 @@ class AspectScore(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CaseScore(msgspec.Struct, frozen=True, rename="camel"):
-    """The scores for one incident or run, by aspect; a twin has only ``right``."""
+    """One incident or run, by aspect."""
 
     id: str
     incident: str
     aspects: dict[str, AspectScore] = {}
     right: bool | None = None
-    """For a twin: whether the answer is that nothing is wrong."""
+    """For a twin: the answer is that nothing is wrong."""
 
 
 class Total(msgspec.Struct, frozen=True, rename="camel"):
-    """One aspect over all cases: number of cases, AC@k by k, Avg@5, and mean precision."""
+    """One aspect over all cases."""
 
     cases: int
     ac: dict[int, float]
@@ -110,14 +103,7 @@ class Total(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Score(msgspec.Struct, frozen=True, rename="camel"):
-    """The score of a file of answers.
-
-    Attributes:
-        cases: the score of each answer.
-        totals: by aspect, over the answers to faults.
-        twins: number of twins answered, and of those answered right.
-        unanswered: incidents without an answer.
-    """
+    """The score of a file of answers; ``twins`` counts those answered, and those answered right."""
 
     cases: list[CaseScore]
     totals: dict[str, Total]
@@ -126,7 +112,7 @@ class Score(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def score(answers: Mapping[str, Sequence[Mapping[str, Any]]], known: Mapping[str, Truth]) -> Score:
-    """Score candidates by incident or run id, most likely first: ``{"service", "component", "errorType", "spanId"}``."""
+    """Score candidates, most likely first: ``{"service", "component", "errorType", "spanId"}``."""
     cases = []
     for name, candidates in answers.items():
         if name not in known:

@@ -1,4 +1,4 @@
-"""Telemetry faults: incidents of a second kind, in which the order is fine and its telemetry is not. One YAML file each."""
+"""Telemetry faults: the order is fine and its telemetry is not."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ class LogEvidence(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
 
 
 class Conclusion(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What can still be concluded, and from which signal; exactly one of ``metric``, ``log`` and ``stock``."""
+    """What can still be concluded; exactly one of ``metric``, ``log`` and ``stock``."""
 
     says: Annotated[str, Meta(description="The conclusion, in a sentence.")]
     metric: Annotated[MetricMove, Meta(description="How much it moves for each order.")] | None = None
@@ -42,7 +42,7 @@ class Conclusion(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
 
 
 class TelemetryFault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A fault of the telemetry itself, on real orders that go well."""
+    """On real orders that go well."""
 
     schema_version: Literal["1"]
     id: Annotated[str, Meta(pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)+$", description="Also the name of the file.")]
@@ -78,7 +78,7 @@ class TelemetryFault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
         return f"vshop telemetry-faults off {self.id}"
 
     def to_builtins(self) -> dict[str, Any]:
-        """Return the fault as plain data, with the keys of the file."""
+        """Return plain data with the keys of the file."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
 
@@ -93,21 +93,12 @@ class UnknownTelemetryFaultError(UnknownIncidentError):
 
 
 def load_telemetry_faults(folder: Path = TELEMETRY_FAULTS) -> dict[str, TelemetryFault]:
-    """Load all telemetry faults by id.
-
-    Raises:
-        CatalogueError: a file is invalid.
-    """
+    """Load all telemetry faults by id. Raises CatalogueError."""
     return {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
 
 
 def load_telemetry_fault(fault_id: str) -> TelemetryFault:
-    """Load one telemetry fault.
-
-    Raises:
-        UnknownTelemetryFaultError: no fault has this id.
-        CatalogueError: its file is invalid.
-    """
+    """Load one. Raises UnknownTelemetryFaultError or CatalogueError."""
     known = {path.stem: path for path in TELEMETRY_FAULTS.glob("*.yaml")}
     if fault_id not in known:
         raise UnknownTelemetryFaultError(fault_id, known)

@@ -10,12 +10,12 @@ from vshop.kit.telemetry.alterations import Alteration
 
 
 def command(incident: Incident | TelemetryFault) -> str:
-    """Return the shell command of an incident's trigger."""
+    """Return the shell command of a trigger."""
     return "; ".join(_step(step) for step in incident.trigger.steps)
 
 
 def alteration_words(one: Alteration) -> str:
-    """Return what an alteration does, to whose telemetry."""
+    """Return what an alteration does to whose telemetry."""
     of = f" of {', '.join(one.services)}" if one.services else ""
     which = f" {one.kind}" if one.kind else ""
     named = f" named {one.name}…" if one.name else ""
@@ -32,7 +32,7 @@ def alteration_words(one: Alteration) -> str:
 
 
 def commands(incident: Incident) -> list[str]:
-    """Return the commands that show an incident, one for each scope."""
+    """Return the commands that show an incident, one a scope."""
     sent = command(incident)
     if incident.switch is None:
         return [sent]
@@ -44,13 +44,13 @@ def commands(incident: Incident) -> list[str]:
 
 
 def span_words(span: SpanPattern) -> str:
-    """Return a span pattern's service, kind, name and status."""
+    """Return a pattern's service, kind, name and status."""
     words = [span.service, span.kind, span.name, span.status]
     return " ".join(str(word) for word in words if word is not None) or "any span"
 
 
 def span_details(span: SpanPattern) -> list[str]:
-    """Return a span pattern's other fields."""
+    """Return a pattern's other fields."""
     details = [f"{span.relation or 'child or link'} of {span.under}"] if span.under else []
     details += [f"in the order's trace: {span.where}"] if span.where else []
     details += members(span.attributes)
@@ -85,7 +85,7 @@ def move_words(move: MetricMove) -> str:
 
 
 def members(values: Mapping[str, Any]) -> list[str]:
-    """Return attributes, headers or labels as ``name=value``."""
+    """Return ``name=value`` of attributes, headers or labels."""
     return [f"{name}={value}" for name, value in values.items()]
 
 

@@ -1,10 +1,10 @@
-"""The items that the shop sells, with prices for orders and initial stock for stock-updater, and the shoppers who can log in."""
+"""The items, with prices and initial stock, and the shoppers who can log in."""
 
 from typing import NamedTuple
 
 
 class Item(NamedTuple):
-    """One item: its number, name, price in cents, and initial stock in pieces."""
+    """One item; ``price`` in cents, ``stock`` in pieces."""
 
     id: int
     name: str
@@ -29,11 +29,11 @@ ITEMS: dict[int, Item] = {
 }
 
 PASSWORD = "shopper"
-"""Of every shopper; public on purpose, for demonstrations."""
+"""Public on purpose."""
 
 
 class Shopper(NamedTuple):
-    """One shopper; ``id`` is the Auth0 user id, which is the ``sub`` of their tokens."""
+    """One shopper; ``id`` is the ``sub`` of their tokens."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""The order on the wire: the body of ``POST /orders``, and the record that orders sends and stock-updater reads."""
+"""The order on the wire: the body of ``POST /orders``, and the record that stock-updater reads."""
 
 import uuid
 from typing import Annotated
@@ -34,7 +34,7 @@ class OrderRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 
 class NewOrder(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The value of a record on the topic of new orders.
+    """The value of a record of a new order.
 
     ``placed_at`` is RFC 3339 in UTC. Unknown fields are ignored, so that a producer may be newer than its consumers.
     """
@@ -49,7 +49,7 @@ class NewOrder(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def key(self) -> bytes:
-        """The record's key: all orders for an item go to one partition, and so to one consumer."""
+        """The record's key: all orders for an item go to one partition."""
         return str(self.item_id).encode()
 
     def encode(self) -> bytes:
@@ -62,12 +62,12 @@ _record = msgspec.json.Decoder(NewOrder)
 
 
 def decode_request(body: bytes) -> OrderRequest:
-    """Decode the body of ``POST /orders``. Raises msgspec's ValidationError, which names the field, or DecodeError."""
+    """Decode the body. Raises msgspec's ValidationError, which names the field, or DecodeError."""
     return _request.decode(body)
 
 
 def decode_record(value: bytes | None) -> NewOrder:
-    """Decode a record's value. Raises InvalidRecordError: a retry cannot help."""
+    """Decode a record's value, or raise InvalidRecordError: a retry cannot help."""
     try:
         order = _record.decode(value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -78,9 +78,9 @@ def decode_record(value: bytes | None) -> NewOrder:
 
 
 def make_order_id(order: OrderRequest, idempotency_key: str | None) -> str:
-    """Return the UUID of an order, derived from order and key, so that a client's retry is the same order; random without a key.
+    """Return a UUID derived from order and key, so that a client's retry is the same order; random without a key.
 
-    The order is part of the id because two shoppers may use the same key.
+    The order is part of it because two shoppers may use the same key.
     """
     if idempotency_key is None:
         return str(uuid.uuid4())

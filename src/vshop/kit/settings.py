@@ -1,6 +1,6 @@
-"""Every setting of every service, in one table, read from ``SHOP_*`` environment variables.
+"""Every setting of every service, read from ``SHOP_*`` variables.
 
-``OTEL_*`` and ``AWS_*`` variables keep their standard meaning and are read by their own libraries.
+``OTEL_*`` and ``AWS_*`` variables are read by their own libraries.
 """
 
 import difflib
@@ -19,11 +19,11 @@ Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
 class SettingsError(ValueError):
-    """One or more ``SHOP_*`` variables are unknown or have an invalid value; the message names all of them."""
+    """``SHOP_*`` variables are unknown or invalid; the message names all."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of all services. A field's variable is ``SHOP_<FIELD IN CAPITALS>``; names end in units."""
+    """A field's variable is ``SHOP_<FIELD IN CAPITALS>``; names end in units."""
 
     host: Annotated[str, Meta(description="Address that every service listens on. Loopback by default.")] = "127.0.0.1"
     orders_port: Annotated[Port, Meta(description="Port of orders.")] = 8080
@@ -202,12 +202,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from ``environ``, by default the process's environment.
+    """Read the settings. Raises SettingsError.
 
     An empty variable counts as unset, except for ``SHOP_DYNAMODB_ENDPOINT`` and ``SHOP_CONSOLE_URL``.
-
-    Raises:
-        SettingsError: a value is invalid, or a ``SHOP_*`` variable is unknown.
     """
     environ = os.environ if environ is None else environ
     hints = get_type_hints(Settings, include_extras=True)
@@ -233,7 +230,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def table() -> list[tuple[str, str, str, str]]:
-    """Return ``(variable, type, default, description)`` of each setting, in the order of the class."""
+    """Return ``(variable, type, default, description)`` of each setting."""
     rows = []
     for name, hint in get_type_hints(Settings, include_extras=True).items():
         kind, description = _describe(hint)

@@ -15,10 +15,7 @@ _UNITS_NS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
 
 
 def parse_time(text: str) -> int:
-    """Return nanoseconds from RFC 3339, or from a JSON number of s, ms, µs or ns since the epoch. Raises ValueError.
-
-    The size of a number decides its unit.
-    """
+    """Return nanoseconds since the epoch from RFC 3339, or a number of s, ms, µs or ns by its size. Raises ValueError."""
     if _NUMBER.fullmatch(text) is None:
         if _RFC3339.fullmatch(text) is None:
             raise ValueError(f"{text!r} is neither RFC 3339, as in 2026-09-21T14:13:20Z, nor a number since the epoch")
@@ -30,7 +27,7 @@ def parse_time(text: str) -> int:
 
 
 def parse_rfc3339(text: str) -> int:
-    """Return nanoseconds from RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339#section-5.6). Raises ValueError."""
+    """Return nanoseconds (https://www.rfc-editor.org/rfc/rfc3339#section-5.6). Raises ValueError."""
     parts = _RFC3339.fullmatch(text)
     if parts is None:
         raise ValueError(f"{text!r} is not RFC 3339, as in 2026-09-21T14:13:20Z")
@@ -41,7 +38,7 @@ def parse_rfc3339(text: str) -> int:
 
 
 def rfc3339(ns: int) -> str:
-    """Format nanoseconds since the epoch as ``2026-09-21T14:13:20.000000000Z``, limited to the years 1 to 6325."""
+    """Format nanoseconds since the epoch as ``2026-09-21T14:13:20.000000000Z``, in the years 1 to 6325."""
     seconds, rest = divmod(ns, 10**9)
     moment = _EPOCH + dt.timedelta(seconds=max(-_YEAR_ONE_S, min(seconds, 2**37)))
     return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}.{rest:09d}Z"
@@ -53,13 +50,6 @@ def rfc3339_ms(seconds: float) -> str:
 
 
 def parse_utc(text: str) -> float:
-    """Parse a date or time of ISO 8601. Without an offset, it is UTC.
-
-    Returns:
-        Seconds since the epoch.
-
-    Raises:
-        ValueError: the text is not a time.
-    """
+    """Return seconds since the epoch from ISO 8601, UTC without an offset. Raises ValueError."""
     moment = dt.datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()

@@ -1,1 +1,1 @@
-"""Start, watch and stop a shop: as local processes, in containers, or on Kubernetes. Imports none of the services' libraries."""
+"""Starts, watches and stops a shop. Imports none of the services' libraries."""

@@ -36,12 +36,11 @@ class ComposeMode:
     name, first_order_s = "compose", 20.0
 
     def __init__(self, timeout_s: float = 180.0, *, volumes: bool = False) -> None:
-        """Set the seconds to wait, and whether to remove the stored data too."""
         self._timeout_s = timeout_s
         self._volumes = volumes
 
     def up(self, progress: Progress) -> Started:
-        """Build and start the containers. Compose prints its own progress."""
+        """Build and start the containers."""
         ignored = not_passed_on(os.environ, variables(), "docker-compose.yml, below x-telemetry")
         if ignored:
             progress(Event("telemetry", "note", ignored))
@@ -75,7 +74,7 @@ class ComposeMode:
 
 
 def up(timeout_s: float) -> None:
-    """Build the image, start all containers, and wait until they are healthy. The timeout does not include the build."""
+    """Build the image, and start all containers within the timeout, which does not include the build."""
     _build()
     arguments = ["up", "--detach", "--no-build", "--remove-orphans", "--wait", "--wait-timeout", str(int(timeout_s))]
     if _run(*arguments).returncode:
@@ -96,7 +95,7 @@ def down(*, volumes: bool) -> None:
 
 
 def addresses() -> dict[str, str]:
-    """Return the addresses of the published ports, by field of ``vshop.shop.addresses.Addresses``."""
+    """Return the published addresses, by field of ``vshop.shop.addresses.Addresses``."""
     services = json.loads(_read("config", "--format", "json"))["services"]
     published = {
         (name, port["target"]): port["published"] for name, service in services.items() for port in service.get("ports", ())

@@ -1,4 +1,4 @@
-"""Addresses of a shop's parts, from the environment or the shop that runs on this machine."""
+"""Addresses of a shop's parts."""
 
 import os
 from collections.abc import Mapping
@@ -11,32 +11,19 @@ _DEFAULTS = {name: f"http://127.0.0.1:{port}" for name, (_, port) in PUBLISHED.i
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
-    """Base URLs. The defaults are those of a shop in containers on the default ports.
-
-    The variable ``VSHOP_<NAME>_URL``, e.g. ``VSHOP_ORDERS_URL``, replaces one of them, to attach to a shop elsewhere.
-    """
+    """Base URLs, by default of a shop in containers. ``VSHOP_<NAME>_URL``, e.g. ``VSHOP_ORDERS_URL``, replaces one."""
 
     orders: str = _DEFAULTS["orders"]
     auth: str = _DEFAULTS["auth"]
     stock: str = _DEFAULTS["stock"]
     console: str = _DEFAULTS["console"]
     traces: str = _DEFAULTS["traces"]
-    """Jaeger's query API."""
     observatory: str = _DEFAULTS["observatory"]
-    """Logs, metrics and alerts as JSON. Beside a real Jaeger it has the next port; without one it has Jaeger's."""
+    """Logs, metrics and alerts as JSON. Without a Jaeger, it has Jaeger's port."""
 
 
 def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> Addresses:
-    """Find the addresses of the shop.
-
-    Args:
-        home: home folder of an embedded shop; the runtime's default when not given.
-        environ: variables to read instead of the environment of the process.
-
-    Returns:
-        For each part the value of ``VSHOP_<NAME>_URL``; else the address of the running embedded shop; else of the port-forward to
-            a cluster; else the default.
-    """
+    """Find each part's address: ``VSHOP_<NAME>_URL``, else the running embedded shop's, a port-forward's, the default."""
     from vshop.runtime.kubernetes import forwards  # noqa: PLC0415 - slow to import, and `vshop --help` does not need it
     from vshop.runtime.local.shop import Shop  # noqa: PLC0415
 

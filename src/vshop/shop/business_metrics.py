@@ -1,4 +1,4 @@
-"""Business figures from the shop's own services' counters: totals, and increases in the last minute."""
+"""Business figures: totals of counters, and increases in the last minute."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,19 +23,14 @@ ReadSeries = Callable[[str], Sequence[Series]]
 
 
 class Count(NamedTuple):
-    """A counter's total since the services started, and its increase within the window."""
+    """A counter's total since the services started, and its recent increase."""
 
     total: float
     recent: float
 
 
 def counts(read_series: ReadSeries, now: float) -> dict[str, Count]:
-    """Return every counter, and the errors by exception type as ``error <type>``.
-
-    Args:
-        read_series: returns the series of a metric.
-        now: seconds since the epoch.
-    """
+    """Return every counter, and the errors by exception type as ``error <type>``; ``now`` in seconds since the epoch."""
     since = (now - WINDOW_S) * 1e6
     found = {name: _sum_up(of_shop(read_series(metric)), since) for name, metric in COUNTERS.items()}
     kinds: dict[str, list[Series]] = {}

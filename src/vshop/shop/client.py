@@ -32,12 +32,7 @@ class ShopClient:
         self._flusher = Flusher(addresses, self._call)
 
     def token(self, username: str = USERS[0], *, headers: dict[str, str] | None = None) -> str:
-        """Log a shopper in and return a new access token.
-
-        Raises:
-            ShopError: auth cannot be reached, or rejects the login.
-            SettingsError: SHOP_TOKEN_AUDIENCE is invalid.
-        """
+        """Log a shopper in and return a new access token. Raises ShopError, or SettingsError for SHOP_TOKEN_AUDIENCE."""
         login = {"grant_type": "password", "username": username, "password": PASSWORD, "audience": load().token_audience}
         answer = self._call("auth-stub", "POST", f"{self.addresses.auth}/oauth/token", json=login, headers=headers)
         return str(answer["access_token"])
@@ -52,12 +47,9 @@ class ShopClient:
         token: str | None = "",
         headers: dict[str, str] | None = None,
     ) -> Placed:
-        """Place an order, and return the answer whether or not it is accepted.
+        """Place an order, and return the answer whether or not it is accepted. Raises ShopError.
 
         A new token is sent when ``token`` is empty, and no Authorization header when it is None.
-
-        Raises:
-            ShopError: orders cannot be reached, or the login failed.
         """
         body = {"itemId": item_id, "username": username, "quantity": quantity}
         if discount_code is not None:
@@ -78,10 +70,7 @@ class ShopClient:
         )
 
     def telemetry_mode(self) -> str:
-        """Return the telemetry mode of the services: ``sdk``, ``none``, ``zero-code``, or the command of an agent.
-
-        If orders and stock-updater differ, the modes are joined by a comma.
-        """
+        """Return the services' telemetry mode; different ones are joined by a comma."""
         modes = []
         for service, url in (("orders", self.addresses.orders), ("stock-updater", self.addresses.stock)):
             checks = _json(self._send(service, "GET", f"{url}/readyz")).get("checks", {})
@@ -89,11 +78,11 @@ class ShopClient:
         return ", ".join(dict.fromkeys(modes))
 
     def stock(self) -> list[dict[str, Any]]:
-        """Return every item of the table, sorted by number."""
+        """Return every item, sorted by number."""
         return list(self._call("stock-updater", "GET", f"{self.addresses.stock}/stock")["items"])
 
     def item(self, item_id: int) -> dict[str, Any]:
-        """Return one item of the table."""
+        """Return one item."""
         return self._call("stock-updater", "GET", f"{self.addresses.stock}/stock/{item_id}")
 
     def logs(self, **query: str | int) -> list[dict[str, Any]]:
@@ -101,7 +90,7 @@ class ShopClient:
         return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/logs", params=query)["records"])
 
     def metrics(self, name: str, service: str = "", *, points: int | None = None) -> list[dict[str, Any]]:
-        """Return the series of a metric with all or their latest points, oldest first; times are microseconds since the epoch."""
+        """Return a metric's series, points oldest first, times in µs since the epoch."""
         query: dict[str, Any] = {"name": name, "service": service} | ({} if points is None else {"points": points})
         return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/metrics", params=query)["series"])
 
@@ -110,13 +99,7 @@ class ShopClient:
         return self._call("observatory", "GET", f"{self.addresses.observatory}/api/telemetry")
 
     def alerts(self, since: float | None = None, *, at: float | None = None, trace_ids: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Return the alerts.
-
-        Args:
-            since: judge only events since then, in seconds since the epoch.
-            at: judge as of this time, which can be in the future.
-            trace_ids: judge only these traces; all when empty.
-        """
+        """Return the alerts, also as of a time (seconds since the epoch), of some traces only."""
         query: dict[str, Any] = {} if since is None else {"since": f"{since:.6f}"}
         query |= {"at": f"{at:.6f}"} if at is not None else {}
         query |= {"traceId": list(trace_ids)} if trace_ids else {}
@@ -162,16 +145,9 @@ class ShopClient:
     def switch_on(
         self, incident: str, *, probability: float | None = None, duration: str | None = None, items: Sequence[int] = ()
     ) -> dict[str, Any]:
-        """Switch an incident on for everybody; return the switch, with ``acknowledgedBy`` and ``ackMs``.
+        """Switch an incident on for everybody, or a share (0 to 1), or orders for items; ``duration`` is such as ``60s``.
 
-        Args:
-            incident: its id.
-            probability: share of the affected requests, 0 to 1.
-            duration: switch off automatically after this time, such as ``60s``.
-            items: affect only orders of these items; all when empty.
-
-        Raises:
-            ShopError: a value is invalid, or a service did not acknowledge; the switch stays off.
+        Returns the switch. Raises ShopError if a value is invalid, or a service did not acknowledge; the switch stays off.
         """
         options = {"probability": probability, "for": duration, "items": list(items) or None}
         body = {"on": True} | {name: value for name, value in options.items() if value is not None}
@@ -182,7 +158,7 @@ class ShopClient:
         return self._call("console", "DELETE", f"{self.addresses.console}/chaos/{quote(incident, safe='')}")
 
     def stored_spans(self, trace_id: str) -> list[dict[str, Any]]:
-        """Return a trace's spans in OTLP's JSON as the observatory holds them, each with its ``service``."""
+        """Return a trace's spans in OTLP's JSON, each with its ``service``."""
         url = f"{self.addresses.observatory}/api/v3/traces/{quote(trace_id, safe='')}"
         response = self._send("observatory", "GET", url)
         if response.status_code == requests.codes.not_found:
@@ -199,18 +175,18 @@ class ShopClient:
         return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/telemetry-faults")["faults"])
 
     def telemetry_fault_on(self, fault_id: str, alter: Sequence[Alteration], *, seconds: float | None = None) -> dict[str, Any]:
-        """Switch a telemetry fault on for the orders accepted from now on; ``seconds`` switches it off automatically."""
+        """Switch a telemetry fault on for orders from now on, for so many seconds."""
         body = {"alter": msgspec.to_builtins(list(alter))} | ({} if seconds is None else {"seconds": seconds})
         url = f"{self.addresses.observatory}/api/telemetry-faults/{quote(fault_id, safe='')}"
         return self._call("observatory", "PUT", url, json=body)
 
     def telemetry_fault_off(self, fault_id: str | None = None) -> list[str]:
-        """Switch a telemetry fault off, or all of them; return the ids of those that were on."""
+        """Switch one or all off; return the ids of those that were on."""
         name = "" if fault_id is None else f"/{quote(fault_id, safe='')}"
         return list(self._call("observatory", "DELETE", f"{self.addresses.observatory}/api/telemetry-faults{name}")["off"])
 
     def switch_all_off(self) -> dict[str, Any]:
-        """Switch all incidents and telemetry faults off; return ``{"revision", "off", "acknowledgedBy", "ackMs"}``."""
+        """Switch everything off; return ``{"revision", "off", "acknowledgedBy", "ackMs"}``."""
         answer = self._call("console", "DELETE", f"{self.addresses.console}/chaos")
         try:
             return answer | {"off": [*answer["off"], *self.telemetry_fault_off()]}
@@ -220,11 +196,11 @@ class ShopClient:
             raise
 
     def exercise(self, method: str = "GET", step: str = "", **body: Any) -> dict[str, Any]:
-        """POST starts the console's exercise or does ``step`` (``/hint``, ``/answer``), DELETE ends it; return its state."""
+        """POST starts an exercise or does ``step`` (``/hint``, ``/answer``), DELETE ends it; return its state."""
         return self._call("console", method, f"{self.addresses.console}/api/exercise{step}", json=body)
 
     def reset_stock(self) -> dict[str, Any]:
-        """Refill the stock and remove the dead letters; return ``{"items", "deadLetters"}``, their numbers."""
+        """Refill the stock and remove the dead letters; return both numbers, ``{"items", "deadLetters"}``."""
         return self._call("stock-updater", "POST", f"{self.addresses.stock}/reset")
 
     def clear_telemetry(self) -> dict[str, Any]:
@@ -236,7 +212,7 @@ class ShopClient:
         return int(self._call("console", "DELETE", f"{self.addresses.console}/journal")["lines"])
 
     def journal(self, since: str = "") -> list[dict[str, Any]]:
-        """Return the board's journal, oldest first: all, or since a revision or RFC 3339 time."""
+        """Return the journal, oldest first: all, or since a revision or RFC 3339 time."""
         url = f"{self.addresses.console}/journal"
         response = self._send("console", "GET", url, params={"since": since} if since else None)
         if not response.ok:
@@ -264,7 +240,6 @@ class ShopClient:
 
 
 def _trace_id(traceresponse: str, answer: Mapping[str, Any]) -> str:
-    """Return an order's trace id; empty where nothing traces, which an answer shows as 32 zeros."""
     found = traceresponse.split("-")[1] if traceresponse.count("-") > 1 else str(answer.get("traceId", ""))
     return found if found.strip("0") else ""
 

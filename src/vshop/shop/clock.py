@@ -1,7 +1,7 @@
-"""Reads the time and polls; tests replace it with a clock that does not wait.
+"""Reads the time and polls; tests replace it.
 
-Tests freeze the time of their process with freezegun, which replaces the functions of ``time`` in every module, or with
-time-machine. Neither changes what ``clock_gettime`` returns for the monotonic clock, so deadlines use that.
+freezegun replaces the functions of ``time`` in every module, and time-machine freezes them. Neither changes what
+``clock_gettime`` returns for the monotonic clock, so deadlines use that.
 """
 
 import time
@@ -15,11 +15,11 @@ class Clock:
     """The system clock, even while a test has frozen the time."""
 
     def now(self) -> float:
-        """Return the time in seconds since the epoch."""
+        """Return seconds since the epoch."""
         return time.clock_gettime(time.CLOCK_REALTIME)
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary moment, to measure how long something takes."""
+        """Return seconds since an arbitrary moment."""
         return time.clock_gettime(time.CLOCK_MONOTONIC)
 
     def sleep(self, seconds: float) -> None:
@@ -27,11 +27,7 @@ class Clock:
         time.sleep(seconds)
 
     def poll(self, ready: Callable[[], bool], timeout_s: float) -> bool:
-        """Call a condition with growing pauses until it returns True or the timeout is over.
-
-        Returns:
-            Whether the condition became true in time; it is called at least once.
-        """
+        """Call a condition, at least once, until it is true or the time is over; return whether it was."""
         deadline, pause_s = self.monotonic() + timeout_s, FIRST_PAUSE_S
         while not ready():
             if self.monotonic() >= deadline:

@@ -1,4 +1,4 @@
-"""Places one synthetic order and follows it end to end, to prove that a shop works or to name the broken hop."""
+"""Follows one order end to end, to prove that a shop works or to name the broken hop."""
 
 import time
 
@@ -10,14 +10,11 @@ from vshop.shop.traces import Trace, TraceError, TraceReader
 
 
 class BrokenHopError(Exception):
-    """An order was not processed; the message names the broken hop and what was seen there."""
+    """An order was not processed; the message names the hop."""
 
 
 class Followed(msgspec.Struct, frozen=True):
-    """A processed order: the answer, its trace, and the seconds until it was processed and its trace was whole.
-
-    Where the services do not trace themselves, only the outcome is known: ``telemetry`` is not ``sdk``, and there is no trace.
-    """
+    """A processed order, and the seconds until it was processed and whole. Unless ``telemetry`` is ``sdk``, it has no trace."""
 
     placed: Placed
     trace: Trace | None
@@ -26,11 +23,7 @@ class Followed(msgspec.Struct, frozen=True):
 
 
 def follow(client: ShopClient, reader: TraceReader, timeout_s: float = 20.0, item_id: int = 0) -> Followed:
-    """Place an order for one piece of an item and wait until it is in the stock and its trace is whole and free of errors.
-
-    Raises:
-        BrokenHopError: the order was not processed; the message names the hop.
-    """
+    """Order one piece and wait until it is in the stock and its trace whole and without errors. Raises BrokenHopError."""
     started = time.monotonic()
     try:
         telemetry = client.telemetry_mode()
@@ -63,7 +56,6 @@ def _wait_whole(client: ShopClient, reader: TraceReader, placed: Placed, deadlin
 
 
 def _wait_handled(client: ShopClient, placed: Placed, item_id: int, deadline: float) -> None:
-    """Wait until the stock includes the order."""
     try:
         client.flush(("stock-updater",), within_s=max(0.0, deadline - time.monotonic()))
         if Clock().poll(lambda: placed.order_id in client.item(item_id)["recent"], max(0.0, deadline - time.monotonic())):

@@ -1,4 +1,4 @@
-"""Flushes a shop's services, so that the telemetry of answered orders is complete at once."""
+"""Flushes services, so that the telemetry of answered orders is complete."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,6 @@ from vshop.shop.addresses import Addresses
 from vshop.shop.clock import Clock
 
 EXPORTERS = ("orders", "auth-stub", "stock-updater")
-"""The services that export telemetry."""
 _UNFINISHED = {
     "requests": "requests in progress",
     "waiting": "unprocessed records",
@@ -20,7 +19,7 @@ _INSTANCES_FOR_S = 5.0
 
 
 class ShopError(Exception):
-    """A part of the shop could not be reached or returned an error; the message names the part."""
+    """A part could not be reached or returned an error; the message names it."""
 
     def __init__(self, message: str, *, hop: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -29,12 +28,10 @@ class ShopError(Exception):
 
 
 class Flush(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of flushing services.
+    """The result of a flush.
 
-    Attributes:
-        possible: whether every service could be flushed; False with several replicas, an unreachable service or a real Jaeger.
-        waiting: number of records that the consumer had not processed in time.
-        reason: why the telemetry may be incomplete; empty when it is complete.
+    It is not ``possible`` with several replicas, an unreachable service or a real Jaeger. ``waiting`` records were not processed in
+    time. ``reason`` says why telemetry may be incomplete.
     """
 
     possible: bool
@@ -43,7 +40,7 @@ class Flush(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Whether the telemetry of everything answered before can be read now."""
+        """Whether all telemetry so far can be read now."""
         return self.possible and not self.reason
 
 
@@ -69,15 +66,8 @@ class Flusher:
     ) -> Flush:
         """Make services export their telemetry, and wait until the receiver has acknowledged it.
 
-        Args:
-            parts: the services.
-            traces: wait only for requests in these traces; None for all.
-            offsets: the offset that the consumer must reach, by partition; None for the end of the topic.
-            within_s: seconds that each service may wait for unfinished work.
-            metrics: export the metrics too.
-
-        Returns:
-            The result; a part that cannot flush is a reason in it.
+        They wait only for requests in ``traces``, if given, and until the consumer reaches ``offsets``, by partition, or else the
+        topic's end. A part that cannot flush is a reason in the result.
         """
         waiting, unfinished = 0, []
         try:

@@ -1,7 +1,6 @@
-"""The hops that every order passes, and what instrumentation recorded of them.
+"""The seven hops that every order passes, and what instrumentation recorded of them.
 
-An order passes the same seven hops whatever traces it. Spans are compared with these hops by their service, kind and subject; no
-span name is required, and the stable and the previous spelling of the semantic conventions are accepted.
+Spans are compared by service, kind and subject, in the stable and the previous spelling of the conventions; names do not matter.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ _HTTP_STATUS = ("http.response.status_code", "http.status_code")
 _TOPIC = ("messaging.destination.name", "messaging.destination", "messaging.kafka.topic")
 _TOPIC_NAME = "queuing.retail_site.new_orders"
 _ABOUT_CODE = ("shop.", "code.", "_")
-"""Prefixes of attributes that do not say what a span records: the shop's own, and where the code is."""
+"""Attributes that do not say what a span records."""
 _MESSAGING = (("messaging.system",), _TOPIC, ("messaging.operation.name", "messaging.operation.type", "messaging.operation"))
 _DATABASE = (("db.system.name", "db.system"), ("db.operation.name", "db.operation", "rpc.method", "aws.operation"))
 
@@ -30,13 +29,8 @@ _DATABASE = (("db.system.name", "db.system"), ("db.operation.name", "db.operatio
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
     """A step of every order that instrumentation should record as a span.
 
-    Attributes:
-        id: its name in the report.
-        parent: id of the hop that causes it; the caller's ``traceparent`` when empty.
-        words: a span is a candidate if one of these is in its name or in one of its attributes; compared in lower case.
-        attributes: required attributes, each with its spellings.
-        payload: prefix of the shop's payload attributes.
-        fails_in: the incident whose order fails in this hop.
+    ``parent`` is the hop that causes it; empty for the caller. A candidate has one of the ``words``, in lower case, in its name or
+    an attribute. ``attributes`` have several spellings. ``payload`` is a prefix. ``fails_in``: the incident whose order fails here.
     """
 
     id: str
@@ -123,15 +117,10 @@ HOPS = (
 
 
 class HopReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What was recorded of one hop.
+    """What was recorded of one hop; all is empty without a span.
 
-    Attributes:
-        span: the span's name; empty when none was found. The other fields are then empty too.
-        parent: the link to the span of the causing hop.
-        expected_kind: the kind of the semantic conventions.
-        missing_attributes: required attributes that are absent.
-        error: whether the failed order's span has status ERROR, an exception or ``error.type``; ``not tried`` for a hop that no
-            incident lets fail.
+    ``error``: whether the failed order's span has status ERROR, an exception or ``error.type``; ``not tried`` if no incident lets
+    this hop fail.
     """
 
     service: str
@@ -148,25 +137,16 @@ class HopReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 _POLL_S = 1.0
-"""A consumer's poll may wait this long before a window begins."""
+"""A consumer's poll may begin so long before a window."""
 Window = tuple[float, float]
-"""Seconds since the epoch between which an order was answered and handled."""
+"""Seconds since the epoch: when an order was placed and handled."""
 
 
 def spans_when_calm(reader: TraceReader, clock: Clock, windows: Sequence[Window], calm_s: float) -> list[list[Span]]:
-    """Return the spans of each window, once no new one has arrived for some seconds.
+    """Return the spans of each window, once none has arrived for ``calm_s``. Raises TraceError.
 
-    Without intact links, spans belong to an order by their time: nobody else may order in a window.
-
-    Args:
-        reader: reads the shop's traces.
-        clock: the clock.
-        windows: when the orders were placed and handled.
-        calm_s: seconds without a new span after which an agent has exported everything. OpenTelemetry's batches wait 5 s:
-            https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#batch-span-processor
-
-    Raises:
-        TraceError: traces cannot be read.
+    Without intact links, spans belong to an order by their time: nobody else may order. OpenTelemetry's batches wait 5 s:
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#batch-span-processor
     """
     if not windows:
         return []
@@ -187,13 +167,10 @@ def spans_when_calm(reader: TraceReader, clock: Clock, windows: Sequence[Window]
 def report_hops(
     spans: Sequence[Span], trace_ids: Collection[str], failed: Mapping[str, Sequence[Span]], hops: Sequence[Hop] = ()
 ) -> list[HopReport]:
-    """Compare the spans of an order with the hops.
+    """Compare all spans of an order with the hops that it passed.
 
-    Args:
-        spans: all spans that the services recorded while they handled the order.
-        trace_ids: the trace ids that the order's caller knows; without any, the first hop's parent is not judged.
-        failed: by hop, all spans recorded while an order failed there.
-        hops: the hops that the order passed; all of them when empty.
+    ``trace_ids`` are those that the caller knows; without any, the first hop's parent is not judged. ``failed`` has, by hop, the
+    spans of an order that failed there.
     """
     by_id = {span.span_id: span for span in spans}
     found = {hop.id: find(hop, spans) for hop in HOPS}
@@ -201,7 +178,7 @@ def report_hops(
 
 
 def find(hop: Hop, spans: Iterable[Span]) -> Span | None:
-    """Return the span that records a hop: first by its kind, then the outermost and earliest."""
+    """Return the span that records a hop: by its kind, then the outermost and earliest."""
     candidates = [span for span in spans if span.service == hop.service and _names(hop, span)]
     # A span whose kind another hop of the service expects is that hop's span.
     taken = {other.kind for other in HOPS if other.service == hop.service and other.kind != hop.kind}
@@ -242,7 +219,6 @@ def _report_hop(
 
 
 def _parent(span: Span, parent: Span | None, by_id: dict[str, Span]) -> Parent:
-    """Look for the expected parent among the ancestors: agents put spans of their own between two hops."""
     if parent is None:
         return "no parent span"
     above, seen = by_id.get(span.parent_id or ""), {span.span_id}

@@ -1,4 +1,4 @@
-"""Replays dead letters, and resets a running shop between two exercises."""
+"""Replays dead letters, and resets a running shop."""
 
 import time
 from collections.abc import Iterable
@@ -12,15 +12,9 @@ _NOT_AN_ORDER = 422  # the record can never be handled
 
 
 class Replay(msgspec.Struct, kw_only=True, rename="camel"):
-    """The result of replaying one dead letter.
+    """The result for one dead letter, whose ``id`` is ``partition-offset`` on its topic.
 
-    Attributes:
-        id: the letter's ``partition-offset`` on the dead-letter topic.
-        replayed: whether it was put back on the topic of new orders.
-        partition: where it was put back.
-        offset: where it was put back.
-        handled: whether the stock includes the order.
-        error: why the order was not handled, if known.
+    ``partition`` and ``offset`` say where it was put back. ``handled``: the stock includes the order.
     """
 
     id: str
@@ -37,10 +31,9 @@ class Replay(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 def replay(shop: ShopClient, letter_ids: Iterable[str], timeout_s: float, clock: Clock | None = None) -> list[Replay]:
-    """Put dead letters back on the topic of new orders, and wait until stock-updater has processed each.
+    """Put dead letters back, and wait until stock-updater has processed each.
 
-    Returns:
-        A result for each letter. One without ``handled`` and ``error`` was not processed in time.
+    A result without ``handled`` and ``error`` was not processed in time.
     """
     replays = [_put_back(shop, letter_id) for letter_id in letter_ids]
 
@@ -85,22 +78,21 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     switched_off: list[str]
     items: int
-    """Number of items refilled."""
     dead_letters: int
     traces: int
     log_records: int
     metric_points: int
     journal_lines: int
     jaeger_keeps_its_traces: bool
-    """Whether traces are in a real Jaeger, which cannot delete them."""
+    """A real Jaeger cannot delete traces."""
     seconds: float
 
 
 def reset(client: ShopClient) -> Reset:
-    """Switch everything off, refill the stock, remove the dead letters, clear the journal and empty the observatory.
+    """Switch everything off, refill the stock, remove dead letters, clear the journal and empty the observatory.
 
-    Switches come first, because a stalled consumer cannot process the orders that the stock's reset waits for. Telemetry comes
-    last, so that it holds no trace of the reset.
+    Switches come first: a stalled consumer cannot process the orders that the stock's reset waits for. Telemetry comes last, so
+    that it holds no trace of the reset.
     """
     began = time.monotonic()
     if client.exercise()["running"]:

@@ -7,7 +7,7 @@ import msgspec
 
 
 class Headers(dict[str, str]):
-    """The headers of an answer: names in lower case, found in any case (RFC 9110, 5.1)."""
+    """Names in lower case, found in any case (RFC 9110, 5.1)."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         super().__init__({name.lower(): value for name, value in headers.items()})
@@ -22,7 +22,7 @@ class Headers(dict[str, str]):
 class Placed(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """The answer to ``POST /orders``.
 
-    ``order_id`` is None when the order was not accepted, ``trace_id`` is empty when nothing traces orders.
+    ``order_id`` is None if it was not accepted, ``trace_id`` empty if nothing traces orders.
     """
 
     status: int
@@ -39,7 +39,7 @@ class Placed(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def span_id(self) -> str | None:
-        """The id of the span that answered."""
+        """The span that answered."""
         return self._traceresponse[2] if self._traceresponse else None
 
     @property

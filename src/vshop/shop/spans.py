@@ -15,15 +15,13 @@ from vshop.kit.telemetry.dialects import stable
 _KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 _STATUSES = ("UNSET", "OK", "ERROR")
 _V1_DERIVED = frozenset({"span.kind", "error", "otel.status_code", "otel.status_description"})
-"""Tags that Jaeger's v1 derives from other fields of a span."""
-
 
 _DEEPEST = 100
-"""Levels of nested values that are read; protobuf's own limit."""
+"""Of nested values; protobuf's own limit."""
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A span event; its time is in nanoseconds since the epoch."""
+    """Its time is nanoseconds since the epoch."""
 
     name: str
     time_ns: int
@@ -31,7 +29,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """A span. ``kind`` and ``status`` are OTLP's names without the prefix; times are nanoseconds since the epoch."""
+    """``kind`` and ``status`` are OTLP's names without the prefix; times are nanoseconds since the epoch."""
 
     trace_id: str
     span_id: str
@@ -46,22 +44,22 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, Any]
     events: list[Event]
     links: list[tuple[str, str]]
-    """(trace id, span id) of each link."""
+    """(trace id, span id) of each."""
     resource: dict[str, Any]
 
     @property
     def duration_ms(self) -> float:
-        """Duration in milliseconds."""
+        """Milliseconds."""
         return (self.end_ns - self.start_ns) / 1e6
 
     @property
     def stable(self) -> Mapping[str, Any]:
-        """The attributes, with their stable names where the service used old ones."""
+        """The attributes by their stable names."""
         return stable(self.kind, self.attributes)
 
     @property
     def http_status(self) -> int:
-        """The HTTP status code, which some services send as text; 0 without one."""
+        """The HTTP status, which some services send as text; 0 without one."""
         return integer(self.stable.get("http.response.status_code"))
 
     @property
@@ -71,12 +69,12 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exceptions(self) -> list[Event]:
-        """The events that record an exception."""
+        """The exception events."""
         return [event for event in self.events if event.name == "exception"]
 
 
 def read_spans(answer: Mapping[str, Any]) -> list[Span]:
-    """Read the spans of OTLP's JSON, or of an answer of Jaeger's ``/api/v3/traces``, sorted by start.
+    """Read OTLP's JSON, or an answer of ``/api/v3/traces``, sorted by start.
 
     Accepts all that OTLP allows: fields may be missing, enums unknown, integers text or numbers.
     """
@@ -129,7 +127,7 @@ def _text(value: Any) -> str:
 
 
 def integer(value: Any) -> int:
-    """Convert an integer of protobuf's JSON, which may be text or a number; 0 if it is neither."""
+    """Convert an integer, which may be text; 0 if it is neither."""
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError):
@@ -141,7 +139,7 @@ def integer(value: Any) -> int:
 
 
 def read_v1_spans(trace: Mapping[str, Any]) -> list[Span]:
-    """Read the spans of a trace in an answer of Jaeger's ``/api/traces``, sorted by start.
+    """Read a trace of Jaeger's ``/api/traces``, sorted by start.
 
     https://github.com/jaegertracing/jaeger/blob/v2.13.0/internal/uimodel/model.go
     """
@@ -206,7 +204,6 @@ def status_name(value: Any) -> str:
 
 
 def _enum(value: Any, prefix: str, names: tuple[str, ...]) -> str:
-    """Return the name of an enum's value; the number itself if it is unknown."""
     if isinstance(value, str) and not value.lstrip("-").isdecimal():
         return value.removeprefix(prefix) or names[0]
     number = integer(value)
@@ -214,7 +211,7 @@ def _enum(value: Any, prefix: str, names: tuple[str, ...]) -> str:
 
 
 def attributes(pairs: Any) -> dict[str, Any]:
-    """Turn OTLP's list of key and ``AnyValue`` into a dict of plain values."""
+    """Turn OTLP's list of keys and values into a dict of plain values."""
     return _attributes(pairs, 0)
 
 
@@ -223,7 +220,7 @@ def _attributes(pairs: Any, depth: int) -> dict[str, Any]:
 
 
 def any_value(value: Any) -> Any:
-    """Turn an ``AnyValue`` into a plain value; bytes stay base64, no value is an empty text."""
+    """Turn an ``AnyValue`` into a plain value; bytes stay base64."""
     return _value(value, 0)
 
 
@@ -242,7 +239,7 @@ def _value(value: Any, depth: int) -> Any:
 
 
 def _double(content: Any) -> Any:
-    """Convert a number that may be text. NaN and infinities stay text, because JSON lacks them."""
+    """NaN and infinities stay text, because JSON lacks them."""
     try:
         number = float(content)
     except (TypeError, ValueError):
@@ -251,7 +248,7 @@ def _double(content: Any) -> Any:
 
 
 def log_text(record: Mapping[str, Any]) -> str:
-    """Return the body of a log record as text: JSON if it is no text, the event's name if an event has no body."""
+    """Return a log record's body as text: JSON if it is no text, the event's name without a body."""
     body = record["body"]
     if isinstance(body, str):
         return body

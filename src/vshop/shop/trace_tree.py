@@ -1,6 +1,6 @@
-"""Places the spans of a trace below their parents, in linear time and without recursion.
+"""Places spans below their parents, in linear time and without recursion.
 
-Telemetry of other systems may hold anything: a span that is its own parent, cycles, one id for two spans, very deep chains.
+Other systems may send anything: a span that is its own parent, cycles, one id for two spans, very deep chains.
 ``services/console/static/js/trace/tree.js`` applies the same rules.
 """
 
@@ -18,12 +18,9 @@ _Key = tuple[str, str]
 class TraceTree(msgspec.Struct, frozen=True):
     """The spans of a trace below each other.
 
-    Attributes:
-        rows: ``(depth, span)``, depth first; each span once.
-        roots: spans without a parent here, or whose parent was ignored because it is below them.
-        below: children of a span, by the span's ``id()``; a repeated span has those of the kept one.
-        cyclic: ``id()`` of the spans that are among their own ancestors.
-        duplicates: spans left out because the same span was sent before.
+    ``rows`` are ``(depth, span)``, depth first. ``roots`` have no parent here, or one below them. ``below`` has children by the
+    span's ``id()``; a repeated span has those of the kept one. ``cyclic`` has ``id()`` of spans among their own ancestors.
+    ``duplicates`` were left out.
     """
 
     rows: list[tuple[int, Span]]
@@ -34,7 +31,7 @@ class TraceTree(msgspec.Struct, frozen=True):
 
     @property
     def notes(self) -> list[str]:
-        """Sentences about spans that are hidden, or not where their parent id says."""
+        """Sentences about hidden or moved spans."""
         notes = []
         if self.duplicates:
             notes.append(f"{_spans(len(self.duplicates))} hidden: sent more than once")
@@ -50,8 +47,8 @@ def _spans(count: int) -> str:
 def place(spans: Sequence[Span]) -> TraceTree:
     """Place spans below their parents.
 
-    Spans with equal ids, service, kind and name are one span, of which the one that ended last is kept. A server that shares its
-    caller's id (Zipkin) is placed below the caller. A cycle is cut above its earliest span.
+    Spans with equal ids, service, kind and name are one span; the one that ended last is kept. A server that shares its caller's id
+    (Zipkin) is placed below the caller. A cycle is cut above its earliest span.
     """
     ordered = sorted(spans, key=lambda span: span.start_ns)
     groups, copies = _groups(ordered)
@@ -118,7 +115,6 @@ def _parent(span: Span, groups: dict[_Key, list[Span]]) -> Span | None:
 
 
 def _cut_cycles(spans: Sequence[Span], parents: dict[int, Span | None]) -> set[int]:
-    """Remove the parent of the earliest span of each cycle; return the ``id()`` of all spans in cycles."""
     cyclic: set[int] = set()
     checked = {id(None)}
     for first in spans:

@@ -1,8 +1,7 @@
-"""Reads traces from Jaeger's query API, served by the observatory or a real Jaeger.
+"""Reads traces from Jaeger's query API.
 
-``/api/v3`` returns OTLP as JSON, with a span's kind, status and links as they were sent. It cannot search by attribute, so
-searches use ``/api``.
-https://www.jaegertracing.io/docs/latest/architecture/apis/
+``/api/v3`` returns OTLP as JSON, with kind, status and links as they were sent. It cannot search by attribute, so searches use
+``/api``. https://www.jaegertracing.io/docs/latest/architecture/apis/
 """
 
 import time
@@ -24,11 +23,9 @@ from vshop.shop.trace_tree import TraceTree, place
 
 
 class TraceError(Exception):
-    """A trace could not be read, or did not meet a condition in time; the message lists the spans seen.
+    """A trace could not be read, or did not meet a condition in time; the message lists the spans of ``trace``.
 
-    Attributes:
-        trace: the spans that had arrived, if any could be read.
-        status: the HTTP status of an error that the API returned.
+    ``status`` is the HTTP status of the API's error.
     """
 
     def __init__(self, message: str, trace: "Trace | None" = None, *, status: int | None = None) -> None:
@@ -38,14 +35,14 @@ class TraceError(Exception):
 
 
 class Trace(msgspec.Struct, frozen=True, dict=True):
-    """The spans of a trace that have arrived, sorted by start."""
+    """The spans that have arrived, sorted by start."""
 
     trace_id: str
     spans: list[Span]
 
     @cached_property
     def tree(self) -> TraceTree:
-        """The spans below their parents; made on first use."""
+        """Made on first use."""
         return place(self.spans)
 
     @cached_property
@@ -58,24 +55,24 @@ class Trace(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def roots(self) -> list[Span]:
-        """The spans whose parent has not arrived, and the earliest span of each parent cycle."""
+        """Spans whose parent has not arrived, and the earliest of each cycle."""
         return self.tree.roots
 
     @property
     def notes(self) -> list[str]:
-        """Sentences about spans that are sent more than once or in a parent cycle."""
+        """Sentences about repeated and cyclic spans."""
         return self.tree.notes
 
     def children(self, parent: Span) -> list[Span]:
-        """Return the children of a span, sorted by start."""
+        """Return a span's children, sorted by start."""
         return self.tree.below.get(id(parent), [])
 
     def walk(self) -> Iterator[tuple[int, Span]]:
-        """Yield ``(depth, span)``, depth first; each span once."""
+        """Yield ``(depth, span)``, depth first."""
         yield from self.tree.rows
 
     def find(self, *, service: str | None = None, name: str | None = None, kind: str | None = None) -> list[Span]:
-        """Return the spans with this service, kind and name (or its part before a space)."""
+        """Return the spans of a service, kind and name (or its part before a space)."""
         return [
             span
             for span in self.spans
@@ -85,7 +82,7 @@ class Trace(msgspec.Struct, frozen=True, dict=True):
         ]
 
     def branch(self, entry_id: str) -> "Trace":
-        """Return the part of the trace that belongs to one order: its first span, the descendants, and the spans that link to them.
+        """Return the part that belongs to one order: its first span, the descendants, and spans that link to them.
 
         A span whose parent is missing is included if it has the order's id, or started while the order was being answered.
         """
@@ -106,12 +103,7 @@ class Trace(msgspec.Struct, frozen=True, dict=True):
 
 
 def add_logged_exceptions(trace: Trace, records: Iterable[Mapping[str, Any]]) -> Trace:
-    """Return a trace whose spans also have the exceptions of the log records named ``exception``, as events.
-
-    Args:
-        trace: the trace.
-        records: its log records, as the observatory returns them.
-    """
+    """Add exceptions of log records named ``exception`` to their spans as events."""
     logged: dict[str, list[Event]] = defaultdict(list)
     for record in records:
         if record["eventName"] == "exception":
@@ -124,7 +116,7 @@ def add_logged_exceptions(trace: Trace, records: Iterable[Mapping[str, Any]]) ->
 
 
 def missing_hop(trace: Trace) -> str | None:
-    """Return the first hop without a span of the orders in a trace, or None when each order is whole.
+    """Return the first hop without a span, or None when each order of the trace is whole.
 
     An order is whole when every parent has arrived and every call and record has a span on the receiving side.
     """
@@ -150,29 +142,25 @@ def _missing_hop(trace: Trace, entry: Span) -> str | None:
 
 
 class TraceReader:
-    """Reads and searches traces of one query API."""
+    """Reads and searches traces. Every method raises TraceError if the API cannot be reached or returns an error."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self._session = http_session("vshop")
 
     def get(self, trace_id: str) -> Trace:
-        """Return a trace as it is now; empty when no span has arrived.
-
-        Raises:
-            TraceError: the API cannot be reached or returns an error.
-        """
+        """Return a trace as it is now; empty when no span has arrived."""
         response = self._get(f"/api/v3/traces/{quote(trace_id, safe='')}")
         if response.status_code == requests.codes.not_found:
             return Trace(trace_id, [])
         return Trace(trace_id, read_spans(_checked(response)))
 
     def of_order(self, order_id: str) -> list[str]:
-        """Return the ids of the traces in which stock-updater processed an order."""
+        """Return the ids of the traces in which an order was processed."""
         return self.search("stock-updater", {"shop.order.id": order_id})
 
     def search(self, service: str, tags: dict[str, str]) -> list[str]:
-        """Return the ids of the traces in which a service has a span with these attributes."""
+        """Return the ids of the traces with a span of a service and these attributes."""
         return self._find_ids({"service": service, "tags": msgspec.json.encode(tags).decode()})
 
     def find_traces(
@@ -187,16 +175,7 @@ class TraceReader:
     ) -> list[Trace]:
         """Return the latest traces in which one span of a service meets all criteria.
 
-        Args:
-            service: the service.
-            tags: attributes of the span or of its events, as text.
-            operation: name of the span; empty for any.
-            begin: earliest start of the span, in seconds since the epoch.
-            end: latest start of the span; 0 for no limit.
-            limit: maximum number of traces.
-
-        Raises:
-            TraceError: the API cannot be reached or returns an error.
+        ``begin`` and ``end`` (0: no limit) bound its start, in seconds since the epoch. ``tags`` may be on the span or its events.
         """
         times = {"start": str(int(begin * 1e6)), "end": str(int((end or time.time() + 60) * 1e6))} if begin or end else {}
         text = {"tags": msgspec.json.encode(tags).decode()} if tags else {}
@@ -204,11 +183,7 @@ class TraceReader:
         return [Trace(trace["traceID"], read_v1_spans(trace)) for trace in found["data"] or ()]
 
     def services(self) -> list[str]:
-        """Return the names of the services that have spans, sorted.
-
-        Raises:
-            TraceError: the API cannot be reached or returns an error.
-        """
+        """Return the services that have spans, sorted."""
         return sorted(self._read("/api/services")["data"] or ())
 
     def operations(self, service: str) -> list[str]:
@@ -216,16 +191,12 @@ class TraceReader:
         return sorted({one["name"] for one in self._read("/api/operations", {"service": service})["data"] or ()})
 
     def between(self, service: str, begin: float, end: float, limit: int = 1500) -> list[str]:
-        """Return the ids of up to ``limit`` traces with a span of a service between two times (seconds since the epoch)."""
+        """Return the ids of traces with a span of a service between two times (seconds since the epoch)."""
         times = {"start": str(int(begin * 1e6)), "end": str(int(end * 1e6))}
         return self._find_ids({"service": service, "limit": str(limit), **times})
 
     def wait(self, trace_id: str, until: Callable[[Trace], bool], timeout_s: float = 15.0) -> Trace:
-        """Wait until a trace meets a condition.
-
-        Raises:
-            TraceError: it did not in time; the message lists the spans seen.
-        """
+        """Wait until a trace meets a condition. Raises TraceError, which lists the spans seen."""
         trace = Trace(trace_id, [])
 
         def ready() -> bool:
@@ -239,11 +210,7 @@ class TraceReader:
         return trace
 
     def wait_whole(self, trace_id: str, order_id: str | None = None, timeout_s: float = 15.0) -> Trace:
-        """Wait until an order's trace is whole, and return it with the spans of linked traces, which need the order's id.
-
-        Raises:
-            TraceError: it was not whole in time; the message names the missing hop.
-        """
+        """Wait until an order's trace is whole; linked traces need its order id. Raises TraceError, which names the missing hop."""
         found: dict[str, Trace] = {}
 
         def whole(trace: Trace) -> bool:
@@ -291,7 +258,6 @@ def _checked(response: requests.Response) -> dict[str, Any]:
 
 
 def _error_text(response: requests.Response) -> str:
-    """Return the message in the JSON of an error of Jaeger: ``{"errors": [{"msg"}]}`` (v1), ``{"error": {"message"}}`` (v3)."""
     try:
         answer = msgspec.json.decode(response.content)
         errors = answer.get("errors") or [answer.get("error", answer)]

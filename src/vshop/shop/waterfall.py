@@ -1,4 +1,4 @@
-"""Draws a trace in the terminal: one line for each span, with a bar on a common time axis, and errors in red."""
+"""Draws a trace in the terminal."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -12,23 +12,16 @@ from vshop.shop.traces import Trace
 
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
 MOST_ROWS = 1000
-"""Spans that commands draw unless asked for all."""
+"""Unless asked for all."""
 _FIXED = 14  # columns for the duration and the gaps
 _LEAST_BAR = 10
 _DEEPEST = 12
-"""Levels of indentation."""
 _MOST_ERRORS = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def draw(trace: Trace, width: int = 100, limit: int | None = None) -> RenderableType:
-    """Return a Rich renderable of a trace, or of several linked ones, for a terminal with so many columns.
-
-    Args:
-        trace: the trace.
-        width: columns of the terminal.
-        limit: maximum number of spans to draw; a line says how many are left out.
-    """
+    """Return a Rich renderable of one or several linked traces; a line says how many spans are beyond ``limit``."""
     if not trace.spans:
         return Text("no spans", style="dim")
     timed = [span for span in trace.spans if span.start_ns] or trace.spans
@@ -59,14 +52,13 @@ def _duration(span: Span) -> str:
 
 
 def _notes(trace: Trace, drawn: int) -> list[Text]:
-    """List what is not drawn, or not where its parent id says."""
     rest = len(trace.tree.rows) - drawn
     more = [f"{rest} more spans not drawn. Draw all with --all."] if rest else []
     return [Text(note, style="yellow") for note in [*trace.notes, *more]]
 
 
 def _stacked(rows: list[tuple[str, Span]], start: int, end: int, colours: dict[str, str], width: int) -> Text:
-    """Draw each span on two lines, for a terminal that is too narrow for the names beside the bars."""
+    """On two lines, for a terminal too narrow for names beside bars."""
     services = max(map(len, colours))
     results = max(len(_result(span)) for _, span in rows)
     bars = max(_LEAST_BAR, min(60, width - services - results - _FIXED))
@@ -80,7 +72,7 @@ def _stacked(rows: list[tuple[str, Span]], start: int, end: int, colours: dict[s
 
 
 def _rows(trace: Trace) -> Iterator[tuple[str, Span]]:
-    """Yield each span with its label, indented below its parent. Deep spans are numbered instead of indented further."""
+    """Deep spans are numbered instead of indented further."""
     leads = [""]
     last_child = {id(children[-1]) for children in trace.tree.below.values() if children}
     for depth, span in trace.walk():
@@ -100,7 +92,6 @@ def _rows(trace: Trace) -> Iterator[tuple[str, Span]]:
 
 
 def _bar(span: Span, start: int, end: int, width: int) -> str:
-    """Draw a span's bar in whole cells, or in eighths when it is shorter than one cell."""
     if not span.start_ns:
         return " " * width
     scale = width / max(end - start, 1)
@@ -117,7 +108,7 @@ def _result(span: Span) -> Text:
 
 
 def _errors(trace: Trace) -> list[Text]:
-    """List each exception once, with the deepest span that recorded it. Where exceptions are logged, the status names them."""
+    """Each exception once, with the deepest span. Where exceptions are logged, the status names them."""
     lines: dict[str, Text] = {}
     for _, span in trace.walk():
         recorded = [event.attributes for event in span.exceptions]

@@ -1,5 +1,3 @@
-"""The console as a process, with the real catalogue."""
-
 import json
 import os
 import signal
@@ -21,7 +19,6 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def process(tmp_path, eventually):
-    """A ready console with its address and its output."""
     port = ports.free(1)[0]
     url = f"http://127.0.0.1:{port}"
     env = {

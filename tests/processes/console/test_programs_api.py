@@ -1,5 +1,3 @@
-"""The console's API for programs, as openapi.yaml describes it."""
-
 import json
 import time
 from pathlib import Path
@@ -24,13 +22,10 @@ CATALOGUE = load_catalogue()
 
 
 class Verification:
-    """Verifies without a shop."""
-
     def __init__(self, *, shop, traces, progress, scope):
         self.shop, self.traces, self.progress, self.scope = shop, traces, progress, scope
 
     def in_sequence(self, incidents):
-        """Yield a verdict for each incident."""
         for one in incidents:
             yield Verdict(
                 incident=one.id,
@@ -43,12 +38,9 @@ class Verification:
 
 
 class EndlessVerification(Verification):
-    """Keeps an incident on until it is stopped."""
-
     off: ClassVar[list[str]] = []
 
     def in_sequence(self, incidents):
-        """Use the shop until that raises."""
         self.progress.begin(incidents[0].id)
         try:
             while self.shop.addresses:
@@ -60,22 +52,17 @@ class EndlessVerification(Verification):
 
 
 class FailingVerification(Verification):
-    """Fails."""
-
     def in_sequence(self, _incidents):
-        """Raise."""
         raise RuntimeError("orders cannot be reached")
 
 
 @pytest.fixture
 def runs(request):
-    """Runs that verify without a shop."""
     return VerifyRuns(CATALOGUE, Addresses(orders="http://127.0.0.1:7"), getattr(request, "param", Verification))
 
 
 @pytest.fixture
 def board_client(runs):
-    """A client of a console with these runs."""
     journal = Journal(None)
     app = create_app(Board(from_catalogue(CATALOGUE), journal), journal)
     install_api(app, CATALOGUE, journal, runs)
@@ -84,12 +71,10 @@ def board_client(runs):
 
 
 def ended(client, number=1):
-    """Wait for a run's end, and return it."""
     return wait_until(lambda: (run := client.get(f"/verify/{number}").get_json())["state"] != "running" and run, 20)
 
 
 def fits(answer, name):
-    """Check an answer against a schema of openapi.yaml."""
     schema = {"$ref": f"#/components/schemas/{name}", "components": OPENAPI["components"]}
     Draft202012Validator(schema).validate(answer)
 

@@ -1,5 +1,3 @@
-"""A service that cannot start says why in a sentence."""
-
 import json
 import os
 import subprocess
@@ -67,7 +65,6 @@ AGENT = Path(auto_instrumentation.__file__).parent
 
 @contextmanager
 def started(tmp_path: Path, **env: str) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Start auth-stub as a container does. Yields its address, and a function that returns what it has written."""
     (port,) = free(1)
     log = tmp_path / "log"
     own = {"PYTHONPATH": str(SERVICES), "SHOP_AUTH_PORT": str(port), "SHOP_CONSOLE_URL": "", "OTEL_TRACES_EXPORTER": "none"}

@@ -1,5 +1,3 @@
-"""The commands for containers, recorded by a stand-in for Docker."""
-
 import json
 from pathlib import Path
 
@@ -12,7 +10,6 @@ CONFIG = {"services": {"orders": {"ports": [{"target": 8080, "published": "18080
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Arguments of ``docker compose`` without the file's name, by line."""
     log, docker = tmp_path / "log", tmp_path / "docker"
     docker.write_text(f'#!/bin/sh\ncase "$*" in *config*) echo \'{json.dumps(CONFIG)}\';; *--file*) echo "$*" >> {log};; esac\n')
     docker.chmod(0o755)
@@ -21,7 +18,6 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_containers_are_killed_and_started_again(said):
-    """Without their dependencies, and until they are healthy."""
     containers = Containers()
     containers.kill("kafka")
     containers.start("kafka")

@@ -1,5 +1,3 @@
-"""The observatory as a process with two ports."""
-
 import gzip
 import json
 import os
@@ -37,7 +35,6 @@ BATCH = {
 
 
 def start(otlp, query, **variables):
-    """Start the observatory."""
     own = {"PYTHONPATH": str(SERVICES), "SHOP_OTLP_PORT": str(otlp), "SHOP_QUERY_PORT": str(query)}
     command = [sys.executable, "-P", "-m", "observatory"]
     return subprocess.Popen(command, env=os.environ | own | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -45,7 +42,6 @@ def start(otlp, query, **variables):
 
 @pytest.fixture
 def addresses():
-    """Start the observatory; return its OTLP and query address. It must stop cleanly and log JSON without errors."""
     otlp, query = ports.free(2)
     process = start(otlp, query)
     try:
@@ -75,7 +71,6 @@ def test_otlp_port_receives_and_query_port_responds(addresses):
 
 
 def test_too_large_bodies_return_413(addresses):
-    """With and without a length, before and after decompression. The next request succeeds."""
     otlp, query = addresses
     too_much = b" " * (MAX_BODY_BYTES + 1)
     pieces = (too_much[at : at + 2**20] for at in range(0, len(too_much), 2**20))

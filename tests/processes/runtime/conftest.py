@@ -1,5 +1,3 @@
-"""A shop of two stub services, which start in 0.1 s."""
-
 import contextlib
 import os
 from collections.abc import Callable, Iterator
@@ -17,14 +15,11 @@ STAND_INS = Path(__file__).parent / "stand_ins"
 
 @pytest.fixture
 def mark(tmp_path: Path) -> str:
-    """Value of STAND_IN_MARK for every stub of this test."""
     return str(tmp_path)
 
 
 @pytest.fixture
 def left(mark: str) -> Callable[[], list[int]]:
-    """Return the pids of this test's live stubs."""
-
     def find() -> list[int]:
         found = []
         for process in psutil.process_iter():
@@ -38,18 +33,15 @@ def left(mark: str) -> Callable[[], list[int]]:
 
 @pytest.fixture
 def env(mark: str) -> dict[str, str]:
-    """Variables for the stubs."""
     return {"PYTHONPATH": os.pathsep.join(map(str, (STAND_INS, SOURCE))), "STAND_IN_MARK": mark}
 
 
 @pytest.fixture
 def options(tmp_path: Path, env: dict[str, str]) -> Options:
-    """Options for a shop of two stubs."""
     return Options(home=str(tmp_path / "home"), free_ports=True, parts=("auth-stub", "orders"), env=env, timeout_s=20)
 
 
 @pytest.fixture
 def shop(options: Options) -> Iterator[Shop]:
-    """A running shop of two stubs."""
     with Shop.start(options) as running:
         yield running

@@ -1,5 +1,3 @@
-"""The background build of Kafka's start cache, and its end."""
-
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,6 @@ from vshop.runtime.model.progress import Event, silent
 
 @pytest.fixture
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually) -> Iterator[str]:
-    """Start to build the cache in an own cache folder, and return the build's run once its Kafka runs."""
     KAFKA.ensure(silent)
     folder = KAFKA.folder()
     monkeypatch.setenv("VSHOP_CACHE", str(tmp_path / "cache"))

@@ -1,5 +1,3 @@
-"""Errors of a missing or failing Docker, and the parsing of its output."""
-
 import json
 from pathlib import Path
 
@@ -26,8 +24,6 @@ UP = 'case "$*" in version*) echo 26.1;; "compose version"*) echo 2.26.1;;'
 
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Put a ``docker`` on the path that runs a line of shell."""
-
     def make(script: str) -> None:
         file = tmp_path / "docker"
         file.write_text(f"#!/bin/sh\n{script}\n")

@@ -1,5 +1,3 @@
-"""Facts that ``vshop doctor`` reads from this host."""
-
 import pytest
 
 from vshop.runtime.local import doctor

@@ -1,5 +1,3 @@
-"""Resolution of the Jaeger program to start."""
-
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from vshop.runtime.model.progress import Event, silent
 
 
 def program(folder: Path, prints: str) -> Path:
-    """Write a program that prints one line."""
     file = folder / "jaeger"
     file.write_text(f"#!/bin/sh\necho '{prints}'\n")
     file.chmod(0o755)

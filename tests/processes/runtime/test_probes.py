@@ -1,5 +1,3 @@
-"""Readiness of a shop, checked by its addresses."""
-
 from vshop.runtime.local import ports
 from vshop.runtime.local.probes import probe_urls
 from vshop.runtime.local.shop import Shop

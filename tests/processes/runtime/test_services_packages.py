@@ -1,5 +1,3 @@
-"""Packages for the services: when they are needed, how they are installed, and what a failure says."""
-
 import sys
 from importlib.metadata import PackageNotFoundError
 
@@ -15,7 +13,6 @@ FITTING = dict.fromkeys((*services_packages._REQUIRED, *services_packages._REQUI
 
 @pytest.fixture
 def environment(monkeypatch):
-    """The installed versions and their requirements, to be changed."""
     versions, requirements = dict(FITTING), {}
 
     def version(name):
@@ -35,7 +32,6 @@ def cache(monkeypatch, tmp_path):
 
 
 def installs(monkeypatch, script):
-    """Replace the installer by a program that gets its arguments."""
     monkeypatch.setattr(services_packages, "_installer", lambda: [sys.executable, "-c", script])
 
 

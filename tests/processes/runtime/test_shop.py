@@ -1,5 +1,3 @@
-"""Starting, finding, repairing and stopping a shop."""
-
 import os
 import signal
 import socket
@@ -22,7 +20,6 @@ Left = Callable[[], list[int]]
 
 
 def failing(options: Options, **behaviour: str) -> Options:
-    """Return options under which the stubs fail in these ways."""
     return msgspec.structs.replace(options, env=options.env | {f"STAND_IN_{name}": value for name, value in behaviour.items()})
 
 

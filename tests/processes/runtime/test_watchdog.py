@@ -1,5 +1,3 @@
-"""Processes that remain after the launcher of a shop is killed."""
-
 import signal
 import subprocess
 import sys
@@ -27,20 +25,17 @@ Left = Callable[[], list[int]]
 
 
 def launch(options: Options) -> subprocess.Popen[bytes]:
-    """Start a shop in a process that can be killed."""
     command = [sys.executable, "-c", LAUNCHER, msgspec.json.encode(options).decode()]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def kill(launcher: subprocess.Popen[bytes]) -> None:
-    """Send SIGKILL to a launcher."""
     launcher.send_signal(signal.SIGKILL)
     with launcher:
         pass
 
 
 def wait_until_up(launcher: subprocess.Popen[bytes]) -> None:
-    """Wait until the launcher prints that the shop is up."""
     assert launcher.stdout
     assert launcher.stdout.readline() == b"up\n"
 

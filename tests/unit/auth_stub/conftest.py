@@ -1,5 +1,3 @@
-"""The auth-stub application, without a network, and tokens of every wrong kind."""
-
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +23,6 @@ def client(tokens: Tokens) -> FlaskClient:
 
 @pytest.fixture
 def forge(tokens: Tokens) -> Callable[..., str]:
-    """Make a token with other claims, key or algorithm; a claim of None is left out."""
-
     def make(key: Any = None, algorithm: str = "RS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
         good = jwt.decode(tokens.issue("auth0|5ba1a9227dc7232e1aec4fd0"), options={"verify_signature": False})
         wanted = {name: value for name, value in (good | claims).items() if value is not None}

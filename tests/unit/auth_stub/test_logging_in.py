@@ -12,8 +12,6 @@ LOGIN = {"grant_type": "password", "username": ADA, "password": "shopper", "audi
 
 @pytest.fixture(params=["json", "data"], ids=["JSON", "form"])
 def login(client, request):
-    """Log in, as JSON or as a form."""
-
     def post(**changed):
         body = {name: value for name, value in (LOGIN | changed).items() if value is not None}
         return client.post("/oauth/token", **{request.param: body})
@@ -22,7 +20,6 @@ def login(client, request):
 
 
 def test_a_login_gives_a_token_for_the_user(login, client):
-    """It works at the users endpoint."""
     response = login()
 
     answer = response.get_json()
@@ -127,7 +124,6 @@ def test_settings_decide_issuer_audience_and_lifetime():
 
 @pytest.mark.parametrize("body", [b"[" * 7_000, b'{"a": "\xff"}', b"nonsense"])
 def test_a_body_that_cannot_be_read_is_refused(client, body):
-    """Also one that is nested too deeply, or no UTF-8."""
     response = client.post("/oauth/token", data=body, content_type="application/json")
 
     assert (response.status_code, response.get_json()["error"]) == (400, "invalid_request")

@@ -1,5 +1,3 @@
-"""A stored key is valid after a restart and for every replica."""
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
@@ -23,7 +21,6 @@ def test_tokens_are_invalid_after_a_restart_without_a_stored_key():
 
 
 def test_only_the_owner_can_read_a_stored_key(tmp_path):
-    """And no temporary file is left."""
     load_signing_key(str(tmp_path / "key.pem"))
 
     assert [(path.name, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()] == [("key.pem", 0o600)]
@@ -40,7 +37,6 @@ def test_a_file_without_a_key_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("password", [None, b"secret"])
 def test_a_key_of_another_kind_is_refused(tmp_path, password):
-    """A key for another algorithm, and an encrypted key."""
     file = tmp_path / "key.pem"
     lock = BestAvailableEncryption(password) if password else NoEncryption()
     file.write_bytes(ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))

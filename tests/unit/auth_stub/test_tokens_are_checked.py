@@ -1,5 +1,3 @@
-"""Only this stub's own, valid tokens open the users endpoint."""
-
 import base64
 import hashlib
 import hmac
@@ -19,7 +17,6 @@ def _ask(client, token, user=ADA):
 
 
 def _refused(response, says):
-    """Check that an answer is Auth0's 401."""
     body = response.get_json()
     assert (response.status_code, response.mimetype) == (401, "application/json")
     assert body == {
@@ -113,7 +110,6 @@ def test_a_key_that_comes_with_the_token_is_not_used(client, forge):
 
 
 def test_a_changed_payload_is_refused(client, forge):
-    """Grace's id under the signature for Ada's."""
     head, payload, signature = forge().split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "==")) | {"sub": GRACE}
 

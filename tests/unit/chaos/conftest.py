@@ -1,5 +1,3 @@
-"""Chaos sites in this process, and a stand-in for the board."""
-
 from collections.abc import Iterator
 from random import Random
 
@@ -11,7 +9,6 @@ from vshop.kit.chaos.switches import BoardProvider, Chaos
 
 @pytest.fixture
 def provider() -> Iterator[BoardProvider]:
-    """The board's provider, as OpenFeature's in this process, with a seed."""
     board = BoardProvider(Random(7))  # noqa: S311 - chance, not secrecy
     api.set_provider_and_wait(board)
     yield board

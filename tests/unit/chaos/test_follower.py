@@ -1,5 +1,3 @@
-"""How a follower talks to what it follows: servers that are no chaos board, and none at all."""
-
 import json
 import threading
 import time
@@ -15,8 +13,6 @@ from vshop.kit.settings import Settings
 
 
 class Server(ThreadingHTTPServer):
-    """Answers every poll at once with what ``answers`` says; keeps what was asked."""
-
     daemon_threads = True
     block_on_close = False
 
@@ -65,7 +61,6 @@ def flags(*some: dict) -> bytes:
 
 
 def test_poll_request(server, provider, eventually) -> None:
-    """The first poll is OFREP's bulk evaluation. Later ones also send the known revision and ask the board to wait."""
     with Follower(provider, f"{server.url}/behind/", "orders", wait_s=0) as follower:
         eventually(lambda: len(server.asked) > 1)
     (path, first, body), (_, second, _) = server.asked[:2]
@@ -86,7 +81,6 @@ def test_flags_of_another_server(server, provider, eventually) -> None:
 
 
 def test_flags_of_the_board(server, provider) -> None:
-    """The board's metadata defines the switch; the value is for other clients."""
     metadata = {"switched": True, "probability": 0.5, "items": "1,2", "until": 4e9}
     server.body = flags({"key": "orders-lost", "value": False, "metadata": metadata})
     with Follower(provider, server.url, "orders"):

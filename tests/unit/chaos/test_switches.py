@@ -1,5 +1,3 @@
-"""Whether an incident is on for a request."""
-
 import time
 import timeit
 from collections.abc import Iterator
@@ -19,7 +17,6 @@ from vshop.kit.chaos.switches import NO_CHAOS, Chaos, Switch
 
 @contextmanager
 def request_with(baggage: str) -> Iterator[None]:
-    """Be inside a request with a baggage header."""
     with use_incidents({"baggage": baggage}.get):
         yield
 
@@ -59,7 +56,6 @@ def test_a_switch_with_items_is_on_for_their_orders_only(chaos, provider) -> Non
 
 
 def test_an_expired_switch_is_off(chaos, provider) -> None:
-    """Also while the board is away."""
     provider.replace({"orders-lost": Switch(on=True, until=time.time() + 60)})
     assert chaos.on("orders-lost")
     provider.replace({"orders-lost": Switch(on=True, until=time.time() - 0.001)})
@@ -147,8 +143,6 @@ def test_an_evaluation_leaves_an_event_only_if_on_and_revealed(provider, reveal)
 
 
 def test_an_evaluation_takes_microseconds(chaos, provider) -> None:
-    """The limits allow for busy machines."""
-
     def cost_us() -> float:
         return min(timeit.repeat(lambda: chaos.on("orders-lost", item=1), number=500, repeat=9)) / 500 * 1e6
 

@@ -1,5 +1,3 @@
-"""`vshop` lists its commands without importing them, and its list agrees with the commands' own help."""
-
 import pytest
 import typer
 from typer.testing import CliRunner

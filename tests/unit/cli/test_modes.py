@@ -1,5 +1,3 @@
-"""`vshop up|down|status` report every mode in the same way."""
-
 import json
 from types import SimpleNamespace
 
@@ -12,31 +10,24 @@ URLS = {"orders": "http://127.0.0.1:1", "traces": "http://127.0.0.1:2"}
 
 
 class FakeMode:
-    """A mode that starts nothing."""
-
     name, first_order_s = "compose", 3.0
 
     def up(self, _progress):
-        """Report a start."""
         return Started(URLS, {"context": "here"}, {"cluster": "context here"}, ("memory [all]:\n  orders  5 MB",))
 
     def down(self, _progress):
-        """Report that nothing was running."""
         return Ended(found=False, text="No shop is running.")
 
     def status(self):
-        """Report one part of two."""
         part = {"url": URLS["orders"], "reached": True, "ready": True, "seen": "ready"}
         return {"ready": False, "parts": {"orders": part, "traces": part | {"reached": False, "ready": False, "seen": "refused"}}}
 
     def addresses(self):
-        """Return both addresses."""
         return URLS
 
 
 @pytest.fixture
 def first_orders(monkeypatch):
-    """Addresses and timeouts of the first orders."""
     seen = []
 
     def follow(client, _reader, timeout_s):

@@ -1,5 +1,3 @@
-"""What a newcomer types: short ids, exercises, scopes, completion, JSON errors, narrow terminals."""
-
 import json
 import sys
 
@@ -21,7 +19,6 @@ ORDER = "8b2bb4c0-8a03-46cf-a1a8-86f59e6a6bd5"
 
 
 def span(trace_id="a" * 32, name="POST /orders", start=1, **attributes):
-    """Return a span of an order."""
     return Span(
         trace_id=trace_id,
         span_id="1",
@@ -41,15 +38,11 @@ def span(trace_id="a" * 32, name="POST /orders", start=1, **attributes):
 
 
 class FakeReader:
-    """Holds two orders, the second one newer."""
-
     def find_traces(self, _service, limit):
-        """Return both."""
         ids = ("abc1".ljust(32, "0"), "abd2".ljust(32, "0"))
         return [Trace(one, [span(one, start=i, **{"shop.order.id": f"{i}{ORDER[1:]}"})]) for i, one in enumerate(ids)][-limit:]
 
     def search(self, _service, _tags):
-        """Find one."""
         return ["f" * 32]
 
 

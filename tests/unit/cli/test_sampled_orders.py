@@ -29,7 +29,6 @@ ENTRY = Span(
 
 
 def seen(*, spans=(), missing=None):
-    """Return an observation of an order."""
     return SimpleNamespace(spans=spans, missing=missing, trace=Trace("t" * 32, list(spans)))
 
 
@@ -38,8 +37,6 @@ CUT = seen(spans=[ENTRY], missing="stock-updater CONSUMER process")
 
 
 class Observer:
-    """Returns one observation after another; a poll looks at most at three."""
-
     complete = True
 
     def __init__(self, mode, *observations):
@@ -57,7 +54,6 @@ class Observer:
 
 
 def report(capsys, observer):
-    """Return whether the order counts as failed, and what is printed."""
     order = SimpleNamespace(accepted=True, order_id="o", trace_id="t" * 32, trace_url="", status=202, body={})
     failed = orders._report(observer, [order], 15.0, as_json=False)
     return failed, " ".join(capsys.readouterr().out.split())

@@ -1,5 +1,3 @@
-"""Checks of telemetry against the semantic conventions."""
-
 import copy
 import json
 
@@ -35,7 +33,6 @@ def put(owner, name, **value):
 
 
 def test_the_golden_corpus_has_no_violation():
-    """Every known deviation is still seen."""
     report = check({signal: [case.otlp(signal) for case in CORPUS.values()] for signal in SIGNALS})
 
     assert report.violations == []

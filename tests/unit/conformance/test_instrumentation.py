@@ -1,5 +1,3 @@
-"""The report of an agent's spans: what it accepts, and what it finds missing."""
-
 from typing import Any
 
 import msgspec
@@ -30,7 +28,6 @@ def make_span(span_id: str, service: str, kind: str, name: str, parent: str | No
 
 @pytest.fixture
 def previous() -> list[Span]:
-    """An order in the previous spelling of the conventions, without payloads."""
     http = {"http.method": "GET", "http.status_code": 200, "http.route": "/x", "http.url": "http://auth/api/v2/users/1"}
     kafka = {"messaging.system": "kafka", "messaging.destination": TOPIC, "messaging.operation": "process"}
     database = {"db.system": "dynamodb", "rpc.method": "?"}

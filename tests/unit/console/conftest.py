@@ -1,5 +1,3 @@
-"""A served console, and services that follow its board."""
-
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,8 +32,6 @@ Follow = Callable[..., tuple[BoardProvider, Follower]]
 
 
 class Console:
-    """A served console, which can be restarted on its port."""
-
     def __init__(self, file: Path | None = None, **options: Any) -> None:
         self.port = ports.free(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -47,7 +43,6 @@ class Console:
         self.start()
 
     def start(self) -> None:
-        """Serve a new board, restored from the journal's file."""
         self.journal = Journal(self._file)
         self.board = Board(ENTRIES, self.journal, **self._options)
         server = HttpServer(
@@ -57,32 +52,25 @@ class Console:
         self._running.enter_context(expiring(self.board))
 
     def stop(self) -> None:
-        """Stop serving."""
         self._running.close()
 
     def close(self) -> None:
-        """Stop serving for good."""
         self.stop()
         self.session.close()
 
     def request(self, method: str, path: str, **more: Any) -> requests.Response:
-        """Send a request."""
         return self.session.request(method, self.url + path, timeout=TIMEOUT_S, **more)
 
     def put(self, path: str, **more: Any) -> requests.Response:
-        """Switch an incident on."""
         return self.request("PUT", f"/chaos/{path}", **more)
 
     def delete(self, path: str = "") -> requests.Response:
-        """Switch an incident off, or all of them."""
         return self.request("DELETE", f"/chaos/{path}".rstrip("/"))
 
     def on(self) -> set[str]:
-        """Return the ids of the incidents that are on."""
         return {switch["id"] for switch in self.request("GET", "/chaos").json()["switches"] if switch["on"]}
 
     def poll(self, context: dict[str, Any] | None = None, **headers: str) -> requests.Response:
-        """Evaluate all flags once, on a new connection."""
         url = f"{self.url}/ofrep/v1/evaluate/flags"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return requests.post(url, json={"context": context or {}}, headers=named, timeout=TIMEOUT_S)
@@ -107,13 +95,11 @@ def serve() -> Iterator[Callable[..., Console]]:
 
 @pytest.fixture
 def console(serve: Callable[..., Console]) -> Console:
-    """A console whose journal is in memory."""
     return serve()
 
 
 @pytest.fixture(scope="module")
 def unfollowed() -> Iterator[Console]:
-    """A console without followers, shared by a module."""
     console = Console()
     yield console
     console.close()
@@ -121,13 +107,11 @@ def unfollowed() -> Iterator[Console]:
 
 @pytest.fixture
 def impatient(serve: Callable[..., Console]) -> Console:
-    """A console that waits 0.3 s for acknowledgements."""
     return serve(ack_timeout_s=0.3)
 
 
 @pytest.fixture
 def follow(eventually: Eventually) -> Iterator[Follow]:
-    """Start followers: ``follow(console, service)``."""
     with contextlib.ExitStack() as followers:
 
         def start(console: Console, service: str, **options: Any) -> tuple[BoardProvider, Follower]:

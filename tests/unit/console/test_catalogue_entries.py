@@ -1,5 +1,3 @@
-"""The fields that the board takes from the catalogue."""
-
 from console.board.catalogue_entries import from_catalogue
 from vshop.incidents.loader import load_catalogue
 

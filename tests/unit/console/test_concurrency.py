@@ -1,5 +1,3 @@
-"""Concurrent changes and reads."""
-
 from concurrent.futures import ThreadPoolExecutor
 
 from vshop.kit.chaos.switches import Switch

@@ -1,5 +1,3 @@
-"""The blind exercise."""
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +24,6 @@ def _exercise(board: Board, chosen: str) -> Exercise:
 
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Board:
-    """A board whose changes need no acknowledgement."""
     made = Board(from_catalogue(CATALOGUE), Journal(None), ack_timeout_s=0.01)
     monkeypatch.setattr(made, "_needed", lambda _: {})
     return made

@@ -1,5 +1,3 @@
-"""Incidents that are switched on for a duration."""
-
 from console.board.board import Board
 from console.board.journal import Journal, Line
 from vshop.kit.chaos.switches import Switch

@@ -1,5 +1,3 @@
-"""How long an instance counts as alive."""
-
 import threading
 
 import pytest
@@ -8,8 +6,6 @@ from console.board.followers import BETWEEN_POLLS_S, HUNG_UP_S, Followers
 
 
 class Clock:
-    """A clock that tests set."""
-
     now = 100.0
 
     def __call__(self) -> float:

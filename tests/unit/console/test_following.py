@@ -1,5 +1,3 @@
-"""Followers reconnect to the board."""
-
 import logging
 
 from vshop.kit.chaos.switches import Switch

@@ -1,5 +1,3 @@
-"""The journal has every change of a switch."""
-
 import json
 import time
 
@@ -10,7 +8,6 @@ from vshop.kit.times import parse_utc
 
 
 def entries(text: str) -> list[dict]:
-    """Parse JSON lines."""
     return [json.loads(line) for line in text.splitlines()]
 
 

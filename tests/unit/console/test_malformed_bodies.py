@@ -1,5 +1,3 @@
-"""Malformed requests, found by fuzzing, return 400."""
-
 import pytest
 
 from console.api.verify_runs import VerifyRuns
@@ -28,7 +26,6 @@ REQUESTS = [
 
 @pytest.fixture(scope="module")
 def client():
-    """The whole console, without a shop."""
     settings, catalogue, journal = Settings(), load_catalogue(), Journal(None)
     board = Board(from_catalogue(catalogue), journal)
     app = create_app(board, journal)
@@ -55,7 +52,6 @@ def test_a_revision_of_thousands_of_digits_returns_400(client):
 
 
 def test_a_time_of_thousands_of_digits_is_ignored(client):
-    """503, as there is no observatory."""
     assert client.get(f"/api/traces?start={'9' * 5_000}").status_code == 503
 
 

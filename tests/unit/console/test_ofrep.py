@@ -50,7 +50,6 @@ def test_a_foreign_etag_returns_every_switch(unfollowed, tag) -> None:
 
 
 def test_item_of_the_context(console, follow) -> None:
-    """Each item has its own ETag."""
     follow(console, "orders")
     console.put("orders-lost", json={"items": [1]})
     values = {}
@@ -124,7 +123,6 @@ def test_a_poll_without_a_current_etag_returns_at_once(unfollowed) -> None:
 
 
 def test_acknowledgement(impatient) -> None:
-    """A poll acknowledges the revision in its ETag, if it is this board's."""
     first = impatient.poll(Vshop_Follower="orders/one").headers["ETag"]
     assert impatient.board.alive() == {"orders/one": -1}
     impatient.poll(Vshop_Follower="orders/one", If_None_Match=first)

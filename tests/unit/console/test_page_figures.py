@@ -1,5 +1,3 @@
-"""What the page computes from traces and metrics."""
-
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ NOW = 300.0
 
 
 def span(name: str, start: int, duration: int, parent: str | None = None, **more: Any) -> Span:
-    """Make a span whose id is its name, with times in microseconds."""
     values: dict[str, Any] = {"service": "orders", "kind": "INTERNAL", "status": "UNSET", "status_message": "", "attributes": {}}
     values |= {"events": [], "links": [], "resource": {}} | more
     times = {"start_ns": start * 1000, "end_ns": (start + duration) * 1000}

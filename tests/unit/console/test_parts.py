@@ -1,5 +1,3 @@
-"""Which parts the page reports as down."""
-
 from types import SimpleNamespace
 
 import msgspec

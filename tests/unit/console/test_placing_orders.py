@@ -1,5 +1,3 @@
-"""Requests of the page when a service refuses or is unreachable."""
-
 import pytest
 
 from console.app import create_app, install_page, shop_addresses
@@ -17,7 +15,6 @@ ORDER = {"itemId": 3, "quantity": 2, "user": USERS[1], "chaos": "pricing-type-er
 
 @pytest.fixture(scope="module")
 def client():
-    """A console whose shop does not listen."""
     catalogue, journal = load_catalogue(), Journal(None)
     board = Board(from_catalogue(catalogue), journal)
     app = create_app(board, journal)

@@ -1,5 +1,3 @@
-"""Refused requests and their problem details."""
-
 from urllib.parse import parse_qsl
 
 import pytest

@@ -1,5 +1,3 @@
-"""A change is complete when every affected service has acknowledged it."""
-
 import threading
 import time
 

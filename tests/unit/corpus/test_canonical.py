@@ -1,5 +1,3 @@
-"""Two recordings of an incident have the same canonical bytes."""
-
 import re
 
 import msgspec
@@ -17,13 +15,11 @@ CASES = ["orders-context-lost", "auth-retry-succeeds", "stock-double-decrement",
 
 
 def recording(case_id):
-    """Return a case of the golden corpus as if it had just been recorded."""
     case = vshop.load_corpus()[case_id]
     return CaseFiles(id=case_id, signals={signal: case.otlp(signal) for signal in SIGNALS}, truth=case.truth)
 
 
 def another_run(case, later_ns, stretch):
-    """Return the same case as another run would have seen it: other ids, ports and times, and everything slower."""
     content = msgspec.json.encode(case).decode()
     ids = sorted(set(re.findall(r'"(?:traceId|spanId)":"([0-9a-f]+)"', content)))
     for number, old in enumerate(ids):
@@ -66,7 +62,6 @@ def test_relations_between_spans_are_kept(case_id):
 
 
 def test_another_seed_gives_other_ids_and_the_same_times():
-    """No two cases share an id."""
     one, two = (canonical(recording("orders-context-lost"), seed, 0, {}) for seed in (1, 2))
     ids = [{row.item["spanId"] for row in rows(made.signals["traces"], "traces")} for made in (one, two)]
     times = [[row.item["startTimeUnixNano"] for row in rows(made.signals["traces"], "traces")] for made in (one, two)]

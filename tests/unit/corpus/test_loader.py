@@ -1,5 +1,3 @@
-"""The golden corpus: complete, of this version, without traces of the recording machine."""
-
 import zipfile
 
 import pytest
@@ -29,7 +27,6 @@ def test_every_fault_has_one_culprit_for_each_judged_order_and_no_twin_has_any()
 
 
 def test_telemetry_names_no_incident_and_no_path_of_the_recording_machine():
-    """The ground truth beside it names the incident."""
     ids = load_catalogue()
     with zipfile.ZipFile(GOLDEN) as archive:
         for name in archive.namelist():

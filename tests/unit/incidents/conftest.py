@@ -1,5 +1,3 @@
-"""A catalogue of one fault and its twin, which tests change."""
-
 import copy
 
 import msgspec
@@ -49,8 +47,6 @@ TWIN = {
 
 @pytest.fixture
 def catalogue(tmp_path):
-    """Writes the two files, after a function has changed the fault's, and returns their folder."""
-
     def write(change=lambda _fault: None, twin_change=lambda _twin: None):
         for plain, spoil in ((FAULT, change), (TWIN, twin_change)):
             one = copy.deepcopy(plain)
@@ -68,8 +64,6 @@ def incidents(catalogue):
 
 @pytest.fixture
 def journal():
-    """Makes journal lines of ``(revision, incident, state, second)``, or with ``by`` as a fifth."""
-
     def lines(*given):
         return [
             {

@@ -1,5 +1,3 @@
-"""Runs, and their ground truth in the formats of two benchmarks."""
-
 import csv
 import re
 
@@ -17,7 +15,6 @@ def rows(path):
 
 
 def test_runs_have_begin_and_end(incidents, journal):
-    """Twins are left out; a run that is still on has no end; a rolled-back one is no run."""
     lines = journal(
         (1, "orders-break", "on", 1),
         (2, "orders-break", "off", 5),
@@ -44,7 +41,6 @@ POINTS = {
 
 
 def test_openrca_files_have_the_format_of_its_evaluation(tmp_path, incidents):
-    """Seven tasks for each time range."""
     run = IncidentRun(id="r1", incident="orders-break", injected_at=AT + 0.5, recovered_at=AT + 4)
 
     write_openrca(tmp_path / "out", [run], incidents)
@@ -79,7 +75,6 @@ def test_openrca_puts_failures_of_one_minute_into_one_query(tmp_path, incidents)
 
 @pytest.fixture
 def telemetry():
-    """A counter, a span and a log record in the run, and each of them once more long before it."""
     counter = {"service": "orders", "name": "shop.orders_placed", "type": "sum"}
     own = {"service": "orders", "name": "otel.sdk.span.live", "type": "sum"}
     points = [{"time": (AT + at) * 1_000_000, "value": value} for at, value in ((-10, 3), (-1, 3), (1, 5))]
@@ -120,7 +115,6 @@ def test_run_without_metrics_is_left_out(telemetry):
 
 
 def test_metric_table_has_increases_means_and_values():
-    """Series of the same name are added up."""
     counter = {
         "service": "a",
         "name": "n",

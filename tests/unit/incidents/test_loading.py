@@ -1,5 +1,3 @@
-"""Loading of incident files: errors name the file and the path."""
-
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -110,7 +108,6 @@ def spoil_expect(section, index, **changes):
     ],
 )
 def test_consistency_is_checked(catalogue, change, message):
-    """References, pairs, the culprit, and names of rules, services and files."""
     assert any(problem.startswith(f"orders-break.yaml: {message}") for problem in check_catalogue(catalogue(change)))
 
 

@@ -1,5 +1,3 @@
-"""Scores: RCAEval's measures, by service, component, error type and culprit span."""
-
 import pytest
 
 from vshop.incidents import UnknownIncidentError
@@ -36,7 +34,6 @@ def test_acceptable_alternatives_count_as_right(incidents):
 
 
 def test_every_culprit_span_counts(incidents):
-    """accuracy@k is the share among the first k candidates."""
     result = score({"orders-break": [RIGHT, {"spanId": "b"}]}, truths(incidents, verdicts=VERDICTS))
 
     assert result.cases[0].aspects["spanId"].accuracy == {1: 0.5, 2: 1.0, 3: 1.0, 4: 1.0, 5: 1.0}
@@ -45,7 +42,6 @@ def test_every_culprit_span_counts(incidents):
 
 @pytest.mark.parametrize(("candidates", "right"), [([], True), ([WRONG], False)])
 def test_right_answer_to_a_twin_is_empty(incidents, candidates, *, right):
-    """A twin does not change the means."""
     result = score({"orders-seem-broken": candidates}, truths(incidents))
 
     assert result.cases[0].right == right
@@ -55,7 +51,6 @@ def test_right_answer_to_a_twin_is_empty(incidents, candidates, *, right):
 
 
 def test_run_is_answered_by_its_id(incidents, journal):
-    """The id does not reveal the incident."""
     known = truths(incidents, runs(journal((7, "orders-break", "on", 1), (8, "orders-break", "off", 5)), incidents))
 
     result = score({"r7": [RIGHT]}, known)

@@ -1,5 +1,3 @@
-"""Spans that are kept in memory, and librdkafka's own mock broker."""
-
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +17,6 @@ def exporter() -> InMemorySpanExporter:
 
 @pytest.fixture
 def tracer(exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Tracer:
-    """A tracer that exports there; the kit's Kafka spans come from it too."""
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("tests")
@@ -30,7 +27,6 @@ def tracer(exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> T
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[str]:
-    """The address of librdkafka's mock broker: Kafka's protocol in this process, topics made when first used."""
     owner = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 0})
     (address,) = [f"{found.host}:{found.port}" for found in owner.list_topics(timeout=5).brokers.values()]
     yield address

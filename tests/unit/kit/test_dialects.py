@@ -1,5 +1,3 @@
-"""The spelling of attributes, and exceptions as log records."""
-
 import contextlib
 from pathlib import Path
 

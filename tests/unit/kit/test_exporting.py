@@ -1,5 +1,3 @@
-"""The exporters that ``OTEL_*`` variables name, and their HTTP client: the light one only where it can do all that is asked."""
-
 import http.server
 import threading
 
@@ -20,7 +18,6 @@ PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy"
 
 @pytest.fixture(autouse=True)
 def sessions(monkeypatch):
-    """No proxy is set; the light sessions that are made."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
     made = []
@@ -93,12 +90,9 @@ def test_an_unknown_exporter_ends_a_service_with_a_sentence(monkeypatch, env):
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """Takes whatever is posted."""
-
     taken: list[tuple[str, bytes]] = []  # noqa: RUF012 - one receiver in this file
 
     def do_POST(self):
-        """Keep the path and the body."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.taken.append((self.path, body))
         self.send_response(200)
@@ -112,7 +106,6 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver():
-    """The address of a server that takes whatever is posted."""
     server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -121,7 +114,6 @@ def receiver():
 
 
 def test_a_span_arrives(monkeypatch, receiver):
-    """The exporter accepts the session."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver)
     (exporter,) = make_exporters("traces")
     span = TracerProvider().get_tracer("test").start_span("a span that arrives")

@@ -1,5 +1,3 @@
-"""A flush answers once unfinished work is done and the receiver has everything."""
-
 import threading
 import time
 
@@ -10,8 +8,6 @@ from vshop.kit.http import flush, problems
 
 
 class Exports:
-    """An export that is counted, and takes as long as the test wants."""
-
     def __init__(self):
         self.count = 0
         self.lost = 0
@@ -35,13 +31,11 @@ def exports():
 
 @pytest.fixture
 def work():
-    """What a consumer was asked for, and how many records it still has."""
     return {"asked": [], "waiting": 0}
 
 
 @pytest.fixture
 def slow():
-    """Lets the view /slow go on."""
     return threading.Event()
 
 

@@ -1,5 +1,3 @@
-"""Harmless text is left as it is; no text makes the patterns fail or run away."""
-
 import json
 import random
 import string
@@ -37,7 +35,6 @@ JWT = jwt.encode({"sub": "ada", "exp": 2_000_000_000}, "k" * 32, algorithm="HS25
     ],
 )
 def test_harmless_text_is_untouched(text):
-    """What a workshop looks for must be readable."""
     assert redact(text) == text
 
 
@@ -48,7 +45,6 @@ def test_redacting_twice_changes_nothing_more():
 
 
 def test_random_texts_raise_nothing():
-    """Built from what the patterns look for."""
     chance = random.Random(7)  # noqa: S311 - chance, not secrecy
     pieces = [
         '"',

@@ -1,5 +1,3 @@
-"""A connection is used again while it is fresh, and not when its server may be about to close it."""
-
 import socket
 import threading
 from collections.abc import Iterator
@@ -89,7 +87,6 @@ def test_no_proxy_is_used(monkeypatch, ask, server):
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A port at which nobody answers, for as long as nobody takes the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening
 

@@ -1,5 +1,3 @@
-"""Whatever is wrong with JSON ends in one kind of error."""
-
 import msgspec
 import pytest
 
@@ -11,7 +9,6 @@ MALFORMED = [b"", b"{", b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP, b'{"a": "\xf
 
 @pytest.mark.parametrize("text", MALFORMED)
 def test_malformed_json_raises_a_decode_error(text):
-    """Also deep nesting and bytes that are not UTF-8, with and without a type."""
     for kind in (object, dict[str, object]):
         with pytest.raises(msgspec.DecodeError):
             json_body.decode(text, kind)

@@ -1,5 +1,3 @@
-"""Every client of Kafka connects alike."""
-
 import logging
 import threading
 
@@ -51,8 +49,6 @@ def test_an_address_that_cannot_be_parsed_is_left_out(bootstrap):
 
 
 class RefusingBroker:
-    """A broker that refuses to create topics twice; each refusal is the result of a future, as the library returns it."""
-
     refusals = 2
 
     def __init__(self, code):

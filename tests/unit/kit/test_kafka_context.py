@@ -32,7 +32,6 @@ def test_inject_does_not_change_its_argument(tracer):
 
 
 def test_inject_replaces_context_headers(tracer):
-    """All three, also if the new context lacks one."""
     old = [("traceparent", PARENT), ("tracestate", b"a=1"), ("baggage", b"tenant=7"), ("traceparent", PARENT), ("shop", b"a")]
     with tracer.start_as_current_span("send"):
         names = [name for name, _ in inject(old)]
@@ -72,7 +71,6 @@ def test_extract_reads_the_last_of_several_headers():
     ids=ascii,
 )
 def test_a_malformed_parent_is_ignored(value):
-    """The next span starts a trace."""
     assert _trace_id([("traceparent", value)]) == "0" * 32
 
 
@@ -104,7 +102,6 @@ def test_use_context_restores_the_context_after_the_block():
 
 @pytest.mark.parametrize(("key", "shown"), [(b"1", "1"), (b"", ""), (b"\xff", "\\xff")])
 def test_a_key_is_set_as_text(tracer, key, shown):
-    """Escaped if it is not UTF-8."""
     with tracer.start_as_current_span("send") as span:
         set_key_attribute(span, key)
 
@@ -119,8 +116,6 @@ def test_a_null_key_sets_no_attribute(tracer):
 
 
 class _ForeignHeaders:
-    """A message with a header whose name is no UTF-8, as confluent-kafka hands it out."""
-
     def headers(self):
         try:
             b"\xff".decode()

@@ -1,5 +1,3 @@
-"""The spans around a record: sending it, and processing it in the order's trace or in one of its own."""
-
 import json
 import time
 
@@ -22,8 +20,6 @@ TOPIC = "queuing.retail_site.new_orders"
 
 @pytest.fixture
 def process(tracer, exporter):
-    """Send a record and process it in a mode; returns the sender's span and the processing one."""
-
     def run(mode, headers=None, handle=lambda: None, payloads="full"):
         settings = Settings(kafka_trace=mode, payloads=payloads)
         token = context.attach(baggage.set_baggage("tenant", "7"))
@@ -39,7 +35,6 @@ def process(tracer, exporter):
 
 
 def test_mode_child_joins_the_orders_trace(process):
-    """The sender's span is the parent, and there is no link."""
     sent, span = process("child")
 
     assert span.context.trace_id == sent.context.trace_id
@@ -48,7 +43,6 @@ def test_mode_child_joins_the_orders_trace(process):
 
 
 def test_mode_link_starts_a_new_trace(process):
-    """No parent, and one link to the sender's span."""
     sent, span = process("link")
 
     assert span.context.trace_id != sent.context.trace_id
@@ -119,7 +113,6 @@ def test_an_exception_is_recorded_once_and_propagates(process, exporter):
 
 @pytest.fixture
 def sender(broker, tracer):
-    """A sender on the mock broker."""
     settings = Settings(kafka_bootstrap=broker)
     sender = Sender(settings, Payloads(settings), "orders")
     yield sender
@@ -167,7 +160,6 @@ def test_a_record_above_the_producers_limit_is_refused(sender, exporter):
 
 
 def test_an_agent_makes_the_spans_and_adds_the_trace_context(broker, tracer, exporter):
-    """The shop adds its attributes to the agent's span, and carries the incidents."""
     settings = Settings(kafka_bootstrap=broker)
     sender = Sender(settings, Payloads(settings, visible=False), "orders", own_spans=False)
     with tracer.start_as_current_span("POST /orders"), use_incidents({"baggage": "shop.chaos=orders-lost"}.get):
@@ -208,8 +200,6 @@ def test_a_timeout_is_not_a_refusal(tracer, budget):
 
 
 class ReportingProducer:
-    """A producer whose every record fails in one way."""
-
     def __init__(self, code):
         self.code = code
 

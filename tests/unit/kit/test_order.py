@@ -1,5 +1,3 @@
-"""The record on the wire: what one service writes the other reads, or refuses for good."""
-
 import json
 
 import msgspec

@@ -1,5 +1,3 @@
-"""Values of ``OTEL_*`` variables that are refused, and those that take telemetry away."""
-
 import pytest
 
 from vshop.kit.settings import SettingsError
@@ -8,7 +6,6 @@ from vshop.kit.telemetry.variables import check, restriction
 
 
 def nothing(_group):
-    """Only the packages that every service has are installed."""
     return ()
 
 

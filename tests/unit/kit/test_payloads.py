@@ -1,5 +1,3 @@
-"""Payloads on spans: whole, cut and marked, or not at all."""
-
 import json
 from decimal import Decimal
 
@@ -12,8 +10,6 @@ from vshop.kit.telemetry.payloads import Payloads
 
 @pytest.fixture
 def put(tracer):
-    """Put something on a span by one of the three ways; returns the span's attributes."""
-
     def call(how, payload, limit=64, payloads="full"):
         shown = Payloads(Settings(payloads=payloads, payload_limit_bytes=limit))
         with tracer.start_as_current_span("work") as span:

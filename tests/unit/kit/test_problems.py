@@ -10,7 +10,6 @@ from vshop.kit.http.problems import Problem
 
 @pytest.fixture
 def client():
-    """An application that fails in every way."""
     app = Flask("failing")
     app.config["MAX_CONTENT_LENGTH"] = 10
     problems.install(app)
@@ -44,7 +43,6 @@ def _read():
 
 
 def test_a_problem_becomes_the_response(client):
-    """With its members and headers; a member of None is left out."""
     response = client.get("/ours")
 
     assert (response.status_code, response.mimetype) == (503, "application/problem+json")
@@ -79,7 +77,6 @@ def test_a_body_over_the_limit_returns_413(client):
 
 
 def test_a_redirect_stays_a_redirect(client):
-    """Flask redirects if a slash is missing."""
     response = client.get("/slashed")
 
     assert (response.status_code, response.headers["Location"]) == (308, "http://localhost/slashed/")
@@ -100,7 +97,6 @@ def test_readiness_returns_the_result_of_every_check(client):
 
 
 def test_a_failing_check_returns_503(client):
-    """The other checks run as well."""
     response = client.get("/bad/readyz")
 
     checks = response.get_json()["checks"]

@@ -1,5 +1,3 @@
-"""No secret leaves in a span or a log, wherever it was put."""
-
 import json
 import logging
 
@@ -27,7 +25,6 @@ def exported():
 
 @pytest.fixture
 def tracer(exported):
-    """A tracer whose spans leave through the redaction."""
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(RedactingSpanExporter(exported)))
     return provider.get_tracer("tests")
@@ -113,7 +110,6 @@ def test_values_of_any_type_are_redacted(value, left):
 
 
 def test_a_secret_in_a_log_is_redacted():
-    """In its body and in its attributes."""
     exported = InMemoryLogRecordExporter()
     provider = LoggerProvider(shutdown_on_exit=False)
     provider.add_log_record_processor(SimpleLogRecordProcessor(RedactingLogExporter(exported)))
@@ -129,8 +125,6 @@ def test_a_secret_in_a_log_is_redacted():
 
 @pytest.fixture
 def line():
-    """Write a log line as it goes to stdout; returns it as JSON."""
-
     def write(message, *arguments, **more):
         record = logging.LogRecord("tests", logging.INFO, "here.py", 1, message, arguments, more.get("exc_info"))
         text = JsonFormatter("orders").format(record)
@@ -173,7 +167,6 @@ def test_a_secret_in_a_logged_exception_is_redacted(line):
 
 
 def test_any_text_makes_a_line(line):
-    """A lone surrogate, a quote, a control character."""
     assert line('a\ud800"\x00\u2028🛒 %s', "b")["message"] == 'a\ud800"\x00\u2028🛒 b'
 
 

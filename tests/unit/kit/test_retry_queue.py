@@ -1,5 +1,3 @@
-"""Batches that the receiver does not acknowledge: kept within bounds, sent again, and counted when they are lost."""
-
 import threading
 
 import pytest
@@ -9,8 +7,6 @@ from vshop.kit.telemetry.sending import RetryQueue
 
 
 class Receiver:
-    """Acknowledges a batch or not."""
-
     def __init__(self) -> None:
         self.silent, self.refused = False, set[str]()
         self.taken: list[str] = []
@@ -108,7 +104,6 @@ def test_a_stop_counts_what_it_leaves(queue, receiver):
 
 
 def test_nothing_waits_for_a_try_that_hangs(queue, receiver, monkeypatch):
-    """While one batch is tried again, the others are kept at once."""
     hangs, go_on = threading.Event(), threading.Event()
     receiver.silent = True
     queue.send(["a"])

@@ -1,5 +1,3 @@
-"""Changes are accepted only under a name of the service, and not from pages of other origins."""
-
 import pytest
 from flask import Flask
 

@@ -1,5 +1,3 @@
-"""No secret survives in any text."""
-
 import base64
 import json
 
@@ -34,7 +32,6 @@ def _nested(text, depth):
 @pytest.mark.parametrize("indent", [None, 1], ids=["compact", "indented"])
 @pytest.mark.parametrize("ascii_only", [True, False], ids=["ascii", "utf-8"])
 def test_a_json_field_is_redacted_and_the_rest_stays_json(depth, value, indent, ascii_only):
-    """However its value is quoted, also as JSON inside JSON inside JSON."""
     document = {"itemId": 1, "password": value, "quantity": 2}
     text = _nested(json.dumps(document, indent=indent, ensure_ascii=ascii_only), depth)
 
@@ -49,7 +46,6 @@ def test_a_json_field_is_redacted_and_the_rest_stays_json(depth, value, indent, 
     "value", ["1234567", '["hunter2", "b"]', '{"S": "hunter2"}', '{"L": [{"M": {"a": {"S": "hunter2"}}}]}', "-1.5e3"]
 )
 def test_a_value_of_another_type_is_redacted_whole(value):
-    """A number, a list, an attribute as DynamoDB writes it."""
     assert json.loads(redact(f'{{"token": {value}, "b": "kept"}}')) == {"token": "[REDACTED]", "b": "kept"}
 
 
@@ -78,7 +74,6 @@ def test_a_value_of_another_type_is_redacted_whole(value):
     ],
 )
 def test_a_value_with_a_secrets_name_is_redacted(name):
-    """As a field, a parameter, a header line, a keyword, a pair, an attribute."""
     texts = [
         json.dumps({name: SECRET}),
         repr({name: SECRET}),
@@ -169,7 +164,6 @@ def test_a_web_token_is_redacted_anywhere(text):
     ids=ascii,
 )
 def test_credentials_are_redacted_in_every_form(text):
-    """The rest of the text stays."""
     assert SECRET not in redact(text)
     assert ("kept" in text) == ("kept" in redact(text))
 

@@ -1,5 +1,3 @@
-"""The server: one address, requests under way are finished, errors name the remedy."""
-
 import contextlib
 import logging
 import socket
@@ -13,8 +11,6 @@ from vshop.kit.http.server import AddressInUseError, HttpServer
 
 
 class SlowApp:
-    """Answers when it is told to."""
-
     def __init__(self):
         self.asked = threading.Event()
         self.answer = threading.Event()
@@ -33,7 +29,6 @@ def _get(port, into):
 
 
 def test_a_request_in_progress_is_finished_when_the_server_stops():
-    """And no new one is accepted."""
     app, answers = SlowApp(), []
     with HttpServer(app, "127.0.0.1", 0) as server:
         port = server.port
@@ -77,7 +72,6 @@ def test_an_address_is_free_after_the_stop():
 
 
 def exchange(server, request, size=100):
-    """Send bytes on a new connection and return the first bytes of the response."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
         connection.sendall(request)
         return connection.recv(size)
@@ -94,7 +88,6 @@ def test_large_headers_are_refused():
 
 
 def test_half_sent_requests_hold_no_thread():
-    """Neither those that stop within their headers, nor those that stop within their body."""
     app = SlowApp()
     app.answer.set()
     halves = (b"GET / HTTP/1.1\r\nHost: a\r\nX-Half", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf")
@@ -107,7 +100,6 @@ def test_half_sent_requests_hold_no_thread():
 
 @pytest.mark.parametrize("sends_on", [True, False])
 def test_pipelined_requests_are_answered_in_order(sends_on):
-    """Also if the client has closed its sending side."""
     app = SlowApp()
     app.answer.set()
     with HttpServer(app, "127.0.0.1", 0) as server, socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
@@ -122,7 +114,6 @@ def test_pipelined_requests_are_answered_in_order(sends_on):
 
 
 def test_a_disconnected_client_is_noticed_and_leaves_no_log(eventually, caplog):
-    """While the application still works on its request."""
     app = SlowApp()
     with HttpServer(app, "127.0.0.1", 0, notice_disconnects=True) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as client:

@@ -1,5 +1,3 @@
-"""Settings come from SHOP_* variables; one error names all that is wrong."""
-
 import msgspec
 import pytest
 
@@ -14,7 +12,6 @@ def test_defaults_listen_on_loopback():
 
 
 def test_other_variables_are_ignored():
-    """OTEL_* and AWS_* are read by their own libraries."""
     assert load({"PATH": "/bin", "OTEL_SERVICE_NAME": "x", "shop_host": "x", "MY_SHOP_HOST": "x"}) == Settings()
 
 
@@ -79,7 +76,6 @@ def test_a_bad_value_is_named_with_its_variable(variable, text):
 
 
 def test_every_bad_value_is_named_at_once():
-    """So that one look mends them all."""
     wrong = {"SHOP_ORDERS_PORT": "x", "SHOP_KAFKA_TRACE": "y", "SHOP_AUTH_READ_TIMEOUT_S": "z", "SHOP_NONSENSE": "1"}
 
     with pytest.raises(SettingsError) as caught:
@@ -94,7 +90,7 @@ def test_every_bad_value_is_named_at_once():
     [("SHOP_ORDER_PORT", "SHOP_ORDERS_PORT"), ("SHOP_KAFKA_BOOTSTRAPS", "SHOP_KAFKA_BOOTSTRAP"), ("SHOP_PAYLOAD", "SHOP_PAYLOADS")],
 )
 def test_an_unknown_variable_is_named_with_the_nearest_known(variable, meant):
-    """A typo must not be a default in silence."""
+    """A typo must not silently become the default."""
     with pytest.raises(SettingsError, match=f"{variable}: no such setting; did you mean {meant}\\?"):
         load({variable: "1"})
 
@@ -106,7 +102,6 @@ def test_an_unknown_variable_without_a_near_one_is_named_too(variable):
 
 
 def test_the_table_describes_every_setting():
-    """Each with a sentence, and the default that holds."""
     rows = table()
 
     assert [row[0] for row in rows] == [f"SHOP_{field.name.upper()}" for field in msgspec.structs.fields(Settings)]

@@ -1,5 +1,3 @@
-"""The telemetry mode: how a service's process is started, and which telemetry it gets."""
-
 import logging
 import os
 import sys
@@ -37,7 +35,6 @@ def test_variables_choose_the_mode(env, mode):
 
 @pytest.fixture
 def agent(tmp_path, monkeypatch):
-    """A program on PATH."""
     program = tmp_path / "my-agent"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -92,7 +89,6 @@ def test_an_agent_is_put_in_front_of_services_only(agent):
 
 @pytest.fixture
 def executed(monkeypatch):
-    """What would replace this process."""
     calls = []
     monkeypatch.setattr(os, "execve", lambda program, command, env: calls.append((program, command, env)))
     monkeypatch.setattr(sys, "orig_argv", ["python", "-P", "-m", "orders"])
@@ -128,7 +124,6 @@ def test_a_process_that_fits_its_mode_goes_on(executed):
 
 @pytest.fixture
 def start(monkeypatch, caplog):
-    """Set telemetry up as a process with these variables would, where a provider may be set up already."""
     monkeypatch.setattr(logs, "install", lambda _service: None)
     monkeypatch.setattr(logs, "redact_records", lambda: None)
     caplog.set_level(logging.INFO)

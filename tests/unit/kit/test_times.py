@@ -1,5 +1,3 @@
-"""Conversion between time texts and nanoseconds since the epoch."""
-
 import pytest
 
 from vshop.kit.times import parse_time, rfc3339

@@ -1,5 +1,3 @@
-"""Makes accepted orders and their traces."""
-
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +15,6 @@ Whole = Callable[..., Trace]
 
 
 def span(name: str, span_id: str, parent_id: str | None = None, **attributes: Any) -> Span:
-    """Make a span from ``service KIND name``; dots in attributes are written ``__``."""
     service, kind, title = name.split(" ", 2)
     return Span(
         trace_id=TRACE,
@@ -39,8 +36,6 @@ def span(name: str, span_id: str, parent_id: str | None = None, **attributes: An
 
 @pytest.fixture
 def order() -> Order:
-    """Make an accepted order."""
-
     def make(number: int = 1, **changed: Any) -> Accepted:
         facts = {"order_id": f"order-{number}", "trace_id": TRACE, "item_id": 1, "quantity": 2, "tries": 1, "at": float(number)}
         return Accepted(**(facts | changed))
@@ -50,8 +45,6 @@ def order() -> Order:
 
 @pytest.fixture
 def whole() -> Whole:
-    """Make the trace of a clean order, without the spans of these ids, processed once for each outcome."""
-
     def make(without: tuple[str, ...] = (), outcomes: tuple[str, ...] = ("applied",)) -> Trace:
         spans = [
             span("orders SERVER POST /orders", "1"),

@@ -1,5 +1,3 @@
-"""Applied orders are recorded by id."""
-
 import pytest
 
 from loadtest.stock_check import REMEMBERED, AppliedOrders
@@ -7,8 +5,6 @@ from stock_updater.item import RECENT
 
 
 class Table:
-    """One item, as ``GET /stock`` returns it."""
-
     def __init__(self, *orders):
         self.version, self.recent = 7, list(orders)
 
@@ -40,7 +36,6 @@ def test_remembered_orders_agree_with_stock_updater():
 
 @pytest.mark.parametrize("step", [1, 7, 60, 100])
 def test_each_order_is_seen_once(table, applied, step):
-    """Also when the item forgets older orders meanwhile, and when no order is new."""
     for first in range(0, 420, step):
         table.take(*numbered(first, first + step))
         applied.look(table.items())
@@ -59,7 +54,6 @@ def test_orders_evicted_between_polls_are_counted_as_unseen(table, applied):
 
 
 def test_version_change_without_order_is_ignored(table, applied):
-    """Of a rival writer, or a reset of the stock."""
     table.take("o1")
     table.version += 3
     applied.look(table.items())
@@ -83,7 +77,6 @@ def test_order_applied_twice_between_polls_is_doubled(table, applied):
 
 
 def test_sold_out_orders_are_not_lost_and_foreign_orders_are_listed(table, applied):
-    """An unanswered order is not foreign."""
     table.take("o1", "given-up", "stranger's")
     applied.look(table.items())
 
@@ -91,7 +84,6 @@ def test_sold_out_orders_are_not_lost_and_foreign_orders_are_listed(table, appli
 
 
 def test_recreated_table_is_recorded_from_the_start(table, applied):
-    """A killed DynamoDB that kept it in memory."""
     table.take("o1")
     applied.look(table.items())
     fresh = Table()

@@ -1,5 +1,3 @@
-"""Which faults explain a broken trace or a dead letter."""
-
 import pytest
 
 from loadtest.faults import ANYWHERE, KINDS, schedule

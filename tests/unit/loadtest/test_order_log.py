@@ -1,5 +1,3 @@
-"""The order log's lines are read once and counted."""
-
 import json
 
 import pytest
@@ -15,7 +13,6 @@ def tally():
 
 
 def test_each_line_is_read_once(tmp_path):
-    """And not before it is complete."""
     path = tmp_path / "ledger"
     source, line = FileSource(path), json.dumps(LINE)
 
@@ -51,7 +48,6 @@ def test_unexpected_answer_to_an_invalid_order_is_reported(tally, order):
 
 
 def test_orders_between_two_tries_are_counted(tally, order):
-    """Only those for the same item."""
     for number in (1, 2, 3, 4):
         tally.take(order(number))
     tally.take(order(5, item_id=2))

@@ -1,5 +1,3 @@
-"""What a client sees through the proxy in each of its modes."""
-
 import contextlib
 import socket
 import socketserver
@@ -16,8 +14,6 @@ SHORT_S = 0.4
 
 
 class Echo(socketserver.BaseRequestHandler):
-    """Answers each line of 40 bytes with itself, and remembers it."""
-
     seen: list[bytes]
 
     def handle(self):

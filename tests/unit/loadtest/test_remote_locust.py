@@ -1,5 +1,3 @@
-"""A remote Locust behind an unreliable connection."""
-
 import http.server
 import json
 import threading

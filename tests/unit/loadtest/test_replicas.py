@@ -1,5 +1,3 @@
-"""Figures of a load on several replicas."""
-
 import json
 import signal
 from collections.abc import Iterator, Sequence
@@ -56,7 +54,6 @@ def test_too_few_orders_are_an_error():
 
 
 def test_report_has_a_line_for_each_number_of_replicas(capsys: pytest.CaptureFixture[str]):
-    """And the CPU time of an order by workload."""
     made = [summarize(count, ORDERS, LOOKS, {"orders": 0.11, "kafka": 0.055}, 4.0) for count in (1, 2)]
 
     show_replicas(made)
@@ -67,7 +64,6 @@ def test_report_has_a_line_for_each_number_of_replicas(capsys: pytest.CaptureFix
 
 
 def pod(name: str, *seconds: float, at: str = "2026-11-26T11:00:10Z") -> dict[str, object]:
-    """A pod as a kubelet's summary has it."""
     counted = [{"cpu": {"time": at, "usageCoreNanoSeconds": int(one * 1e9)}} for one in seconds]
     return {"podRef": {"name": name, "namespace": "virtual-shop"}, "containers": counted}
 
@@ -86,8 +82,6 @@ def test_earliest_container_dates_the_counters_of_a_pod():
 
 
 def test_interrupted_run_prints_its_results(monkeypatch: pytest.MonkeyPatch):
-    """The exit status says that results are missing."""
-
     class Interrupted:
         def __init__(self, *_: object) -> None:
             pass

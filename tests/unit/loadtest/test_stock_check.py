@@ -1,5 +1,3 @@
-"""Stock is compared with accepted orders."""
-
 import pytest
 
 from loadtest.order_log import OrderCounts, Unanswered
@@ -10,7 +8,6 @@ BEFORE = {1: StockLevel(stock=100, version=7), 2: StockLevel(stock=50, version=0
 
 @pytest.fixture
 def tally(order):
-    """Three accepted orders of two pieces of item 1."""
     counted = OrderCounts()
     for number in (1, 2, 3):
         counted.take(order(number))

@@ -1,5 +1,3 @@
-"""A trace is complete, or its first missing span is named."""
-
 import pytest
 
 from loadtest.trace_check import GET_ITEM, PROCESS, PUT_ITEM, SEND, SERVER_SPAN, USER_LOOKUP, USER_REQUEST, check_trace

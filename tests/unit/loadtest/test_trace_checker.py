@@ -1,5 +1,3 @@
-"""Traces are polled until they are complete or count as broken."""
-
 import time
 
 import pytest
@@ -10,8 +8,6 @@ from vshop.shop.traces import Trace, TraceError
 
 
 class Reader:
-    """Returns these traces. The first read of each fails."""
-
     def __init__(self, traces):
         self.traces, self.seen = traces, set()
         self.orders = {}
@@ -34,8 +30,6 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def watched(order):
-    """Check an order for each of these traces, and return the checker."""
-
     def watch(traces, **orders):
         reader = Reader({str(number): trace for number, trace in traces.items()})
         reader.orders = orders
@@ -51,7 +45,6 @@ def watched(order):
 
 
 def test_whole_traces(watched, whole):
-    """Also traces that the first read did not find."""
     watcher = watched({1: whole(), 2: whole()})
 
     assert (watcher.whole, watcher.broken, watcher.doubled) == (2, [], [])
@@ -94,8 +87,6 @@ def test_sold_out_orders_are_counted(watched, whole):
 
 
 class Busy:
-    """A shop under load: each trace is complete a while after its order. Counts the reads."""
-
     AFTER_S = 0.2
 
     def __init__(self, trace):

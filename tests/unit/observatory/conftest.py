@@ -1,5 +1,3 @@
-"""The observatory's application with small stores, and builders of OTLP's JSON."""
-
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +24,6 @@ def stores() -> Stores:
 
 
 class Clock:
-    """A clock that tests set, in nanoseconds since the epoch."""
-
     def __init__(self) -> None:
         self.now_ns = START_NS
 
@@ -52,8 +48,6 @@ def client(stores: Stores, rules: list[Rule], clock: Clock) -> FlaskClient:
 
 @pytest.fixture
 def span() -> Callable[..., Json]:
-    """Build a span. Times are in microseconds after START_NS."""
-
     def make(
         trace: int = 1,
         number: int = 1,

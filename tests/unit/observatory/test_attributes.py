@@ -1,5 +1,3 @@
-"""Attribute values as text."""
-
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 

@@ -1,5 +1,3 @@
-"""``DELETE /api/telemetry`` drops everything, and late items from before."""
-
 import pytest
 
 SECOND = 10**9

@@ -1,5 +1,3 @@
-"""Pages of loopback origins may send telemetry; others only by setting."""
-
 import pytest
 
 from observatory.app import create_app

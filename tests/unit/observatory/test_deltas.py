@@ -1,5 +1,3 @@
-"""Sums and histograms that are sent as deltas are added up when they are received."""
-
 import json
 
 import pytest
@@ -17,8 +15,6 @@ DELTA, CUMULATIVE = 1, 2
 
 @pytest.fixture(params=["json", "protobuf"])
 def record(request, client):
-    """Send points of one metric of a service, in both encodings of OTLP."""
-
     def send(*points, name="shop.orders.placed", kind="sum", service="orders", temporality=DELTA, **data):
         owner = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
         more = {"isMonotonic": True} if kind == "sum" else {}
@@ -47,7 +43,6 @@ def values(series):
 
 
 def window(begin_s, end_s, value=None, **more):
-    """Build a point that covers some seconds after START_NS; ``begin_s`` may be None."""
     made = {"timeUnixNano": str(START_NS + end_s * 10**9), "attributes": []}
     if begin_s is not None:
         made["startTimeUnixNano"] = str(START_NS + begin_s * 10**9)
@@ -183,7 +178,6 @@ def test_a_clear_keeps_the_sum(client, record, values):
 
 
 def test_bytes_are_counted_exactly(client, record, stores):
-    """Also of points that are replaced or dropped."""
     for second in (0, 2, 1, 1, *range(3, 12)):
         record(window(second, second + 1, 2**second))
     held = [raw for _, points in stores.metrics.series() for raw in points]
@@ -195,8 +189,6 @@ def test_bytes_are_counted_exactly(client, record, stores):
 
 @pytest.fixture
 def measured(client):
-    """Send what a real SDK exports; return totals by metric and attributes."""
-
     def run(temporality, service):
         reader = InMemoryMetricReader(preferred_temporality=dict.fromkeys((Counter, Histogram), temporality))
         provider = MeterProvider([reader], resource=Resource({"service.name": service}), shutdown_on_exit=False)

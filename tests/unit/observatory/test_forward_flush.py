@@ -1,5 +1,3 @@
-"""A flush of the observatory waits until everything received before is handed on."""
-
 import threading
 import time
 

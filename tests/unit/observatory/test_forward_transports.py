@@ -1,5 +1,3 @@
-"""The transports for HTTP, gRPC and files, against real servers and files."""
-
 import http.server
 import json
 import ssl
@@ -101,7 +99,6 @@ def test_http_refused_status(endpoint, transport, request_of_two, status):
 
 
 def test_retry_after_is_limited(endpoint, transport, request_of_two):
-    """A date is parsed too. Invalid text counts as 0."""
     endpoint.answer = (503, {"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}, b"")
     with pytest.raises(RetryableError) as late:
         transport.send(request_of_two)
@@ -159,7 +156,6 @@ def test_grpc_calls_export_with_the_serialized_request(request_of_two):
 
 
 def test_files_have_one_json_object_per_line_like_the_file_exporters(tmp_path, request_of_two):
-    """Ids are in hex, enums are numbers, 64-bit integers are text."""
     transport = FileTransport(tmp_path / "new" / "folder")
     transport.send(request_of_two)
     transport.send(request_of_two)
@@ -185,7 +181,6 @@ def test_http_takes_the_url_of_one_signal_too(endpoint, request_of_two, path):
 
 @pytest.fixture
 def private_ca(endpoint, tmp_path):
-    """Serve the endpoint with TLS; return the file with its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")]), datetime.now(UTC)
     address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])

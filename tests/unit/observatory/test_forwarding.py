@@ -1,5 +1,3 @@
-"""Forwarding keeps the order, retries, counts lost items, and never blocks."""
-
 import threading
 import time
 
@@ -14,12 +12,9 @@ from vshop.kit.settings import Settings, SettingsError
 
 
 class Receiver:
-    """A transport with scripted results, which keeps the requests it received."""
-
     name = "http://receiver"
 
     def __init__(self, *answers):
-        """``answers`` are exceptions to raise, or numbers of refused items."""
         self.answers = list(answers)
         self.taken, self.closed, self.thread = [], False, None
         self._changed = threading.Condition()

@@ -1,5 +1,3 @@
-"""OTLP/gRPC: the three services, compression, partial success and invalid bodies."""
-
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 

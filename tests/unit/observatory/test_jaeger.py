@@ -45,7 +45,6 @@ def test_nan_and_infinities_are_text(client, send, span):
 
 
 def test_events_are_logs(send, span, shown):
-    """The name comes first, as the field "event". The other fields are sorted."""
     attributes = span(attributes={"b": "2", "a": "1"})["attributes"]
     send(span() | {"events": [{"name": "exception", "timeUnixNano": "1790000000000001999", "attributes": attributes}]})
     (log,) = shown()[1]["logs"]
@@ -54,7 +53,6 @@ def test_events_are_logs(send, span, shown):
 
 
 def test_links_are_references(send, span, shown):
-    """The parent comes first as CHILD_OF. Links follow as FOLLOWS_FROM, except one without a trace id."""
     links = [{"traceId": "0" * 31 + "2", "spanId": "0" * 15 + "9"}, {"traceId": "", "spanId": "0" * 15 + "8"}]
     send(span(1, 1), span(1, 2, 1, lasts_us=10) | {"links": links})
     found = shown()[2]
@@ -100,7 +98,6 @@ def test_spans_with_one_id_are_both_shown(send, span, client):
 
 
 def test_the_service_map_counts_calls(client, send, span):
-    """Within the window, also inside one service."""
     send(span(1, 1), span(1, 2, 1))
     send(span(1, 3, 2), service="auth-stub")
     found = client.get("/api/dependencies?endTs=1790000001000&lookback=2000").get_json()["data"]

@@ -1,5 +1,3 @@
-"""``/v1/logs`` and ``/api/logs``."""
-
 import pytest
 
 from observatory.store import LogStore
@@ -129,7 +127,6 @@ def test_invalid_parameter_returns_400_and_its_name(client, query):
 
 
 def test_too_many_records_drop_the_oldest(client, log, stores):
-    """By number and by bytes."""
     stores.logs.max_records = 3
     for number in range(5):
         log(str(number), service=f"s{number}", at_s=number)

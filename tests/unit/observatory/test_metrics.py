@@ -1,5 +1,3 @@
-"""``/v1/metrics`` and ``/api/metrics``."""
-
 import pytest
 
 START_NS = 1_790_000_000_000_000_000
@@ -105,7 +103,6 @@ def test_identity_of_series(record, series):
 
 
 def test_series_and_points_are_bounded(client, record, series):
-    """The oldest point and the least recently updated series are dropped and counted."""
     for second in range(7):
         record("steady", "gauge", point(second, second))
     assert [item["value"] for item in series("name=steady")[0]["points"]] == [2, 3, 4, 5, 6]

@@ -1,5 +1,3 @@
-"""Valid OTLP requests are stored, in every encoding."""
-
 import gzip
 import io
 import json
@@ -58,7 +56,6 @@ def test_a_chunked_body(client, batch, span):
 
 
 def test_json_variants_mean_the_same_span(client, span, batch):
-    """Enums by name or number, int64 as text or number, upper-case ids, null and unknown fields."""
     plain = span(kind=2, attributes={"n": 5})
     fancy = plain | {
         "kind": "SPAN_KIND_SERVER",

@@ -1,5 +1,3 @@
-"""Invalid OTLP requests get an error response, and change no store."""
-
 import gzip
 import json
 import zlib
@@ -24,7 +22,6 @@ def nested(depth):
 
 @pytest.fixture(autouse=True)
 def held(client, send, span):
-    """Store one span before the test, and check afterwards that it is the only one."""
     send(span())
     yield
     assert len(client.get("/api/traces/1").get_json()["data"][0]["spans"]) == 1
@@ -153,7 +150,6 @@ def test_zip_bomb_returns_413(client):
 
 
 def test_decompression_stops_at_the_limit():
-    """All members count together. The limit is inclusive."""
     members = gzip.compress(b"x" * 60) + gzip.compress(b"y" * 40)
     assert len(decompress(members, "gzip", max_bytes=100)) == 100
     with pytest.raises(OtlpError, match="larger than 99 bytes"):
@@ -170,7 +166,6 @@ def test_get_returns_405(client):
 
 
 def test_gzip_members_are_limited():
-    """They would take minutes."""
     assert decompress(gzip.compress(b"") * 1_000, "gzip") == b""
     with pytest.raises(OtlpError, match="more than 1000 members"):
         decompress(gzip.compress(b"") * 1_001, "gzip")

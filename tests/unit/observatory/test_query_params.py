@@ -1,5 +1,3 @@
-"""Durations and integers in queries."""
-
 import pytest
 
 from observatory.jaeger.query_params import parse_duration

@@ -1,5 +1,3 @@
-"""Searches of ``/api/traces``."""
-
 import json
 
 import pytest
@@ -105,7 +103,6 @@ def test_times_and_durations_are_inclusive(send, span, found):
 
 
 def test_lookback_applies_only_without_start(client, send, span):
-    """The text "custom" is ignored."""
     send(span(1))
     days = {
         days: client.get(f"/api/traces?service=orders&lookback={days}").get_json()["data"] for days in ("2h", "custom", "99999d")

@@ -1,5 +1,3 @@
-"""The filter alters exactly what a telemetry fault names, and nothing else."""
-
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +17,6 @@ NOW = 2_000_000_000_000_000_000
 
 
 class ByHand(Later):
-    """Calls functions when the test says so."""
-
     def __init__(self) -> None:
         self.waiting: list[tuple[float, Callable[[], None]]] = []
 
@@ -33,8 +29,6 @@ class ByHand(Later):
 
 
 class Bench:
-    """A filter with a clock and a receiver of the test."""
-
     def __init__(self) -> None:
         self.now = NOW
         self.later = ByHand()
@@ -49,7 +43,6 @@ class Bench:
 
 
 def request(*sent: dict[str, Any]) -> ExportTraceServiceRequest:
-    """Build a request; each span has ``service`` and fields of OTLP."""
     made = ExportTraceServiceRequest()
     for one in sent:
         resource = made.resource_spans.add()
@@ -73,7 +66,6 @@ def request(*sent: dict[str, Any]) -> ExportTraceServiceRequest:
 
 
 def listed(message: ExportTraceServiceRequest) -> list[tuple[str, Any]]:
-    """Return each span with the name of its service."""
     return [
         (resource.resource.attributes[0].value.string_value, span)
         for resource in message.resource_spans

@@ -1,5 +1,3 @@
-"""The trace store stays within its limits, drops whole traces, and counts."""
-
 import json
 import threading
 

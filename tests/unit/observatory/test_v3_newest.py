@@ -1,5 +1,3 @@
-"""Version 3 of the query API as Jaeger 2.19 and later have it."""
-
 import pytest
 
 WINDOW = "query.startTimeMin=2020-01-01T00:00:00Z&query.startTimeMax=2030-01-01T00:00:00Z"

@@ -1,5 +1,3 @@
-"""The orders application over the real auth-stub and a Kafka that is a list."""
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -26,8 +24,6 @@ TOPIC = "queuing.retail_site.new_orders"
 
 
 class FakeSender:
-    """Takes records as Kafka would; raises ``failure`` instead when it has one."""
-
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.failure: DeliveryError | None = None
@@ -55,8 +51,6 @@ class FakeMetrics:
 
 
 class Shop(NamedTuple):
-    """The application and what is around it."""
-
     client: FlaskClient
     sender: FakeSender
     metrics: FakeMetrics
@@ -70,14 +64,11 @@ class Shop(NamedTuple):
 
 
 def order(**changed: Any) -> dict[str, Any]:
-    """Return a good order's body, with other values where given; None leaves a field out."""
     body = {"itemId": 1, "username": ADA, "quantity": 2} | changed
     return {name: value for name, value in body.items() if value is not None}
 
 
 class Stage:
-    """A real server, started once, for whichever application a test puts on it."""
-
     def __init__(self) -> None:
         self.app: Any = None
         self.port = 0
@@ -92,13 +83,11 @@ def _served(app: Any) -> HttpServer:
 
 @pytest.fixture(scope="session")
 def tokens() -> Tokens:
-    """The stub's key, made once: it is the slow part."""
     return Tokens(Settings())
 
 
 @pytest.fixture(scope="session")
 def auth_url(tokens: Tokens) -> Iterator[str]:
-    """The real auth-stub, on a free port."""
     with _served(create_auth_stub(tokens)) as server:
         yield f"http://127.0.0.1:{server.port}"
 
@@ -113,7 +102,6 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def open_shop(tokens: Tokens) -> Iterator[Callable[..., Shop]]:
-    """Build the application in front of an auth service at a given address."""
     clients = []
 
     def build(url: str, read_timeout_s: float = 2.0) -> Shop:
@@ -130,13 +118,11 @@ def open_shop(tokens: Tokens) -> Iterator[Callable[..., Shop]]:
 
 @pytest.fixture
 def shop(open_shop: Callable[..., Shop], auth_url: str) -> Shop:
-    """The application in front of the real auth-stub."""
     return open_shop(auth_url)
 
 
 @pytest.fixture
 def traced() -> Callable[[], Any]:
-    """Make a block that runs inside a span, as the instrumented server does; gives its trace id."""
     tracer = TracerProvider().get_tracer("tests")
 
     @contextmanager
@@ -149,8 +135,6 @@ def traced() -> Callable[[], Any]:
 
 @pytest.fixture
 def refused(shop: Shop) -> Callable[..., dict[str, Any]]:
-    """Check that an answer is a problem of this status after which nothing was ordered; returns its body."""
-
     def check(response: TestResponse, status: int, of: Shop = shop) -> dict[str, Any]:
         problem = response.get_json()
         assert (response.status_code, response.mimetype) == (status, "application/problem+json"), response.text

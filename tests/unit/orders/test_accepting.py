@@ -1,5 +1,3 @@
-"""202 means that Kafka has the order."""
-
 import re
 import uuid
 
@@ -42,7 +40,6 @@ def test_a_delivery_failure_says_whether_kafka_may_have_the_order(shop, refused,
 
 
 def test_a_retry_after_an_unsure_failure_is_the_same_order(shop):
-    """So that stock-updater counts it once."""
     headers = {"Idempotency-Key": "k1"}
     shop.sender.failure = DeliveryError("timed out", code="_MSG_TIMED_OUT", refused=False)
     unsure = shop.post(headers=headers).get_json()["orderId"]

@@ -1,5 +1,3 @@
-"""If auth is away, slow or returns nonsense, nothing is ordered and the problem names the hop."""
-
 import socket
 import threading
 
@@ -10,8 +8,6 @@ HTML = b"<!DOCTYPE html><html><title>Gateway</title></html>"
 
 
 class ScriptedAuth:
-    """An auth service that returns scripted responses in turn, the last one for ever."""
-
     def __init__(self):
         self.answers = []
         self.asked = []
@@ -33,7 +29,6 @@ def auth():
 
 @pytest.fixture
 def shop(open_shop, auth, stage):
-    """The application in front of the scripted auth."""
     stage.app = auth
     yield open_shop(f"http://127.0.0.1:{stage.port}", read_timeout_s=0.3)
     auth.stall.set()
@@ -48,7 +43,6 @@ def _unavailable(refused, response, shop):
 
 
 def test_auth_that_is_down(open_shop, refused):
-    """The problem names the hop, not its address."""
     with socket.create_server(("127.0.0.1", 0)) as closing:
         port = closing.getsockname()[1]
     shop = open_shop(f"http://127.0.0.1:{port}")
@@ -59,7 +53,6 @@ def test_auth_that_is_down(open_shop, refused):
 
 
 def test_auth_that_is_slow(shop, auth, refused):
-    """Two tries, each with a timeout."""
     auth.answers = [("200 OK", "application/json", b"{}")]
     auth.stall.clear()
 
@@ -70,7 +63,6 @@ def test_auth_that_is_slow(shop, auth, refused):
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "502 Bad Gateway", "503 Service Unavailable", "599 Odd"])
 def test_auth_that_fails(shop, auth, refused, status):
-    """Every server error is retried once."""
     auth.answers = [(status, "text/html", HTML)]
 
     _unavailable(refused, shop.post(), shop)
@@ -96,7 +88,6 @@ def test_a_successful_retry_hides_the_failure(shop, auth):
 
 
 def test_the_shoppers_own_token_is_forwarded(shop, auth):
-    """No other credential, and the user id is one path segment."""
     auth.answers = [("200 OK", "application/json", b'{"user_id": "%s"}' % ADA.encode())]
     token = shop.token(ADA)
 
@@ -106,7 +97,6 @@ def test_the_shoppers_own_token_is_forwarded(shop, auth):
 
 
 def test_an_html_page_returns_500_with_a_trace_id(shop, auth, refused, traced):
-    """Without a retry, which would not help."""
     auth.answers = [("200 OK", "text/html", HTML)]
 
     with traced() as trace_id:

@@ -1,5 +1,3 @@
-"""Responses are stored by shopper and key, up to a capacity."""
-
 import pytest
 
 from orders.idempotency import IdempotencyStore
@@ -28,7 +26,6 @@ def test_another_order_with_the_same_key_returns_422():
 
 
 def test_the_order_id_derives_from_order_and_key():
-    """So that a retry after a restart is recognised."""
     other = OrderRequest(item_id=1, username="ada", quantity=3)
     graces = OrderRequest(item_id=1, username="grace", quantity=2)
 

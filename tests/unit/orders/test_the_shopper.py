@@ -1,5 +1,3 @@
-"""Only the bearer of a token orders, and only for themselves."""
-
 import re
 import time
 
@@ -12,7 +10,6 @@ CHALLENGE = re.compile(r'Bearer realm="[^"\\]*"(, error="(?P<error>[a-z_]+)", er
 
 
 def _challenge(response):
-    """Read WWW-Authenticate as RFC 6750, 3 writes it; returns its error code."""
     found = CHALLENGE.fullmatch(response.headers["WWW-Authenticate"])
     assert found, response.headers["WWW-Authenticate"]
     return found["error"]
@@ -89,7 +86,6 @@ def test_the_scheme_is_read_without_regard_to_case_and_spaces(shop, scheme):
     "name", ["nobody", "auth0|0", "../../oauth/token", ".", "..", "/", "?", "#", "%2e%2e", "a/b", "\x00", "💩", " "]
 )
 def test_an_unknown_user_is_not_authenticated(shop, refused, name):
-    """Whatever the name does to a path."""
     response = shop.post({"itemId": 1, "username": name, "quantity": 1})
 
     problem = refused(response, 401)

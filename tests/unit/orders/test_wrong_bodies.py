@@ -1,5 +1,3 @@
-"""A body that is no order is refused, naming the field, and nothing reaches Kafka."""
-
 import json
 
 import pytest
@@ -13,7 +11,6 @@ def _with(**changed):
 
 
 def _raw(field, literal):
-    """Return a good order with one field's value as a literal that json.dumps would not write."""
     fields = {name: json.dumps(value) for name, value in GOOD.items()} | {field: literal}
     return ("{" + ",".join(f'"{name}":{value}' for name, value in fields.items()) + "}").encode()
 
@@ -49,7 +46,6 @@ def test_what_is_not_json_is_refused(shop, refused, body):
     "body", [b"[]", b"null", b"1", b'"order"', b"[" * 60_000], ids=["array", "null", "number", "string", "deep"]
 )
 def test_json_that_is_no_object_is_refused(shop, refused, body):
-    """There is no field to name."""
     problem = refused(shop.post(body), 400)
 
     assert "Expected `object`" in problem["detail"]
@@ -96,7 +92,6 @@ def test_json_that_is_no_object_is_refused(shop, refused, body):
     ],
 )
 def test_a_wrong_field_is_named(shop, refused, field, body):
-    """As a member of the problem and in its text."""
     problem = refused(shop.post(body), 400)
 
     assert problem["field"] == field
@@ -117,7 +112,6 @@ def test_any_unknown_name_is_refused(shop, refused, name):
 
 
 def test_the_largest_and_the_smallest_order_are_taken(shop):
-    """The bounds belong to what is allowed."""
     for changed in ({"quantity": 1, "itemId": 0}, {"quantity": 1000, "itemId": 9}, {"discountCode": "XMASSAVE30"}):
         assert shop.post(_with(**changed)).status_code == 202
     assert [(order.item_id, order.quantity) for order in shop.sender.orders] == [(0, 1), (9, 1000), (1, 2)]

@@ -1,5 +1,3 @@
-"""Method, media type and size are checked before anything is read or asked."""
-
 import http.client
 import socket
 
@@ -10,7 +8,6 @@ ORDER = b'{"itemId": 1, "username": "auth0|5ba1a9227dc7232e1aec4fd0", "quantity"
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_only_post_is_allowed(shop, refused, method):
-    """The answer says so in Allow."""
     response = shop.client.open("/orders", method=method)
 
     refused(response, 405)
@@ -22,7 +19,6 @@ def test_only_post_is_allowed(shop, refused, method):
     [None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json", "multipart/form-data"],
 )
 def test_another_media_type_is_refused(shop, refused, media_type):
-    """The answer says which one is wanted."""
     response = shop.post(ORDER, content_type=media_type)
 
     refused(response, 415)
@@ -52,7 +48,6 @@ def test_a_body_at_the_limit_is_read(shop):
 
 @pytest.fixture
 def port(shop, stage):
-    """The application behind the real server."""
     stage.app = shop.client.application
     return stage.port
 
@@ -68,7 +63,6 @@ def _chunked(port, body, token):
 
 
 def test_a_chunked_order_is_taken(shop, port):
-    """Its length need not be said before."""
     status, _, body = _chunked(port, ORDER, shop.token("auth0|5ba1a9227dc7232e1aec4fd0"))
 
     assert status == 202, body
@@ -99,7 +93,6 @@ def test_a_body_nobody_read_is_not_the_next_request(shop, port):
 
 @pytest.mark.parametrize("chunk", [b"zz\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloX\r\n0\r\n\r\n"], ids=["size", "end"])
 def test_a_malformed_chunk_is_refused(shop, port, chunk):
-    """The client's mistake, not a failure inside."""
     head = b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(head + chunk)
@@ -111,7 +104,6 @@ def test_a_malformed_chunk_is_refused(shop, port, chunk):
 
 
 def test_a_cut_off_request_is_no_order(shop, port):
-    """The client has closed its sending side, so the rest cannot arrive."""
     head = b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(head + b"5\r\nhel")

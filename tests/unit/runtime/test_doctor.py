@@ -1,5 +1,3 @@
-"""Findings of ``vshop doctor`` on different machines."""
-
 import json
 from pathlib import Path
 
@@ -10,8 +8,6 @@ from vshop.runtime.local import doctor
 
 
 class FakeHost:
-    """A machine without problems, except for the given facts."""
-
     def __init__(self, **given):
         defaults = {
             "python": (3, 13, 1),
@@ -36,15 +32,12 @@ class FakeHost:
         return lambda *_: self._facts[name]
 
     def holder(self, port):
-        """Return the holder of a port."""
         return self._facts["holders"].get(port)
 
     def cache(self):
-        """Return a folder."""
         return Path("/home/me/.cache/vshop")
 
     def output(self, *command):
-        """Return or raise the result of a program."""
         result = self._facts[" ".join(command[:2])]
         if isinstance(result, OSError):
             raise result
@@ -52,7 +45,6 @@ class FakeHost:
 
 
 def find(name, **given):
-    """Return the finding of a check."""
     (found,) = [finding for finding in doctor.run_checks(FakeHost(**given)) if finding.name == name]
     return found
 

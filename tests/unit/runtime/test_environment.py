@@ -1,5 +1,3 @@
-"""Variables that reach the services."""
-
 import pytest
 
 from vshop.kit.settings import SettingsError, load
@@ -34,7 +32,6 @@ def test_ordinary_shop_passes_settings_but_no_credentials() -> None:
 
 
 def test_telemetry_goes_to_the_shops_own_receiver_and_to_the_users() -> None:
-    """Under the services' own names."""
     env = environment.build(Options(), PORTS, "run", MINE | ELSEWHERE)
     assert "OTEL_SERVICE_NAME" not in env
     assert env["VSHOP_STORE_ENDPOINT"] == "http://127.0.0.1:4319"

@@ -1,5 +1,3 @@
-"""Default folders of the user, and locks."""
-
 import errno
 import fcntl
 import os

@@ -1,5 +1,3 @@
-"""Addresses and ports of a shop with a Jaeger."""
-
 import pytest
 
 from vshop.runtime.backends import jaeger

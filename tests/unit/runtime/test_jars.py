@@ -1,5 +1,3 @@
-"""Download of Kafka's and DynamoDB Local's files, and Kafka's data folder."""
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +13,6 @@ from vshop.runtime.model.progress import silent
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
     monkeypatch.setenv("VSHOP_CACHE", str(tmp_path))
     return tmp_path
 

@@ -1,5 +1,3 @@
-"""The stand-in for DynamoDB keeps what it has acknowledged, in its file of tables and its write-ahead log."""
-
 import errno
 import json
 import os
@@ -21,7 +19,6 @@ class Server:
     """The server in this process. Without ``close``, its end is that of kill -9."""
 
     def __init__(self, file: Path) -> None:
-        """Start it with empty memory."""
         get_backend("dynamodb").reset()
         self.tables = DurableTables(create_backend_app("dynamodb"), file)
         self._client = Client(self.tables)

@@ -1,5 +1,3 @@
-"""What the launcher does with the user's ``OTEL_*`` variables."""
-
 import pytest
 
 from vshop.runtime.local.otel_variables import for_service, settle

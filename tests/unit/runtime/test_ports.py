@@ -1,5 +1,3 @@
-"""Assignment of ports to parts."""
-
 import os
 import socket
 

@@ -1,5 +1,3 @@
-"""A process is recognized by its pid and the time of its creation."""
-
 import os
 
 import psutil

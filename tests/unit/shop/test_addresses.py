@@ -1,5 +1,3 @@
-"""Where a client finds the observatory, and what attaching to a wrong address says."""
-
 import pytest
 
 from vshop.fixture import Wanted, open_shop

@@ -1,5 +1,3 @@
-"""Any valid OTLP trace is read and drawn: each span once, or counted as hidden, in bounded time."""
-
 import io
 import random
 from collections.abc import Callable
@@ -68,7 +66,7 @@ def _message(rng: random.Random) -> SpanMessage:
 
 
 def _request(rng: random.Random) -> TracesData:
-    """Build valid OTLP from the generated types; few ids, so that they collide."""
+    """Few ids, so that they collide."""
     groups = []
     for _ in range(rng.randrange(4)):
         scopes = [ScopeSpans(spans=[_message(rng) for _ in range(rng.randrange(6))]) for _ in range(rng.randrange(3))]

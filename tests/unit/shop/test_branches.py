@@ -1,5 +1,3 @@
-"""The part of a caller's trace that belongs to one order."""
-
 import pytest
 
 from vshop.shop.client import Placed
@@ -17,7 +15,6 @@ def span(span_id, parent_id, service, kind, start=0, end=100, links=(), **attrib
 
 
 def an_order(number, start):
-    """Return the spans of one order inside the caller's span."""
     order = {"shop.order.id": f"order{number}"}
     return [
         span(f"entry{number}", "caller", "orders", "SERVER", start, start + 50, **order),

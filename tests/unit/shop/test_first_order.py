@@ -1,5 +1,3 @@
-"""The first order, where the services do not trace themselves: it is judged by the stock."""
-
 import re
 from types import SimpleNamespace
 
@@ -10,8 +8,6 @@ from vshop.shop.first_order import BrokenHopError, follow
 
 
 class Client:
-    """A client of a shop in the mode ``none``."""
-
     def __init__(self, *, recent=(), letters=(), status=202):
         self.recent = recent
         self.letters = letters

@@ -1,5 +1,3 @@
-"""When flushing a shop's services makes its telemetry complete, and why it may not."""
-
 import pytest
 
 from vshop.shop.addresses import Addresses
@@ -10,8 +8,6 @@ HERE = Addresses(traces="http://127.0.0.1:16686", observatory="http://127.0.0.1:
 
 
 class Shop:
-    """Answers as its services would."""
-
     def __init__(self, followers=(), **answers):
         self.followers = followers
         self.answers = answers

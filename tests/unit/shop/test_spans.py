@@ -1,5 +1,3 @@
-"""Spans read from both versions of Jaeger's query API."""
-
 import io
 
 import msgspec

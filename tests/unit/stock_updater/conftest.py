@@ -1,5 +1,3 @@
-"""Orders, a table that is a dict, and librdkafka's own mock broker."""
-
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,8 +13,6 @@ TOPIC = "queuing.retail_site.new_orders"
 
 
 class FakeTable:
-    """Keeps items as DynamoDB would: one conditional write, refused with the item as it is."""
-
     name = "item-stock"
 
     def __init__(self, *items: StockItem) -> None:
@@ -44,7 +40,6 @@ class FakeTable:
         return list(self.items.values())
 
     def put(self, item: StockItem, *, seen: StockItem) -> None:
-        """Write an item; what is in ``before_put`` happens a moment before."""
         if self.before_put:
             self.before_put.pop(0)()
         current = self.items[item.id]
@@ -55,7 +50,6 @@ class FakeTable:
 
 
 def dynamodb_error(code: str, status: int = 400, retries: int = 0) -> ClientError:
-    """Make what botocore raises for a refusal by DynamoDB, after so many tries that got no answer."""
     answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": retries}}
     return ClientError(answer, "PutItem")
 
@@ -76,8 +70,6 @@ def make_order() -> Callable[..., NewOrder]:
 
 @pytest.fixture
 def make_record(make_order: Callable[..., NewOrder]) -> Callable[..., Record]:
-    """Make a record as it is read from the topic."""
-
     def make(offset: int = 0, value: bytes | None = b"an order", headers: list[tuple[str, bytes]] | None = None) -> Record:
         content = make_order(f"o{offset}").encode() if value == b"an order" else value
         return Record(TOPIC, 0, offset, b"1", content, headers or [], 0)
@@ -87,13 +79,11 @@ def make_record(make_order: Callable[..., NewOrder]) -> Callable[..., Record]:
 
 @pytest.fixture
 def table() -> FakeTable:
-    """A table with ten pieces of item 1."""
     return FakeTable(StockItem(id="1", name="Backpack", stock=10))
 
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[str]:
-    """The address of librdkafka's mock broker: Kafka's protocol in this process, topics made when first used."""
     owner = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 0})
     (address,) = [f"{found.host}:{found.port}" for found in owner.list_topics(timeout=5).brokers.values()]
     yield address

@@ -1,11 +1,7 @@
-"""Stand-ins of the consumer's surroundings."""
-
 import threading
 
 
 class FakeKafka:
-    """Replaces the library's Consumer: returns records, collects commits, and sets ``stop`` at the end."""
-
     def __init__(self, records, stop):
         self.records = list(records)
         self.stop = stop
@@ -35,7 +31,6 @@ class FakeKafka:
         self.committed += [(part.partition, part.offset) for part in offsets]
 
     def seek(self, place):
-        """Go back: the record comes again after those of the other partitions."""
         self.records.append(next(one for one in self.handed if (one.partition, one.offset) == (place.partition, place.offset)))
 
     def close(self):
@@ -43,8 +38,6 @@ class FakeKafka:
 
 
 class Message:
-    """A record as the library's message."""
-
     def __init__(self, record):
         self.record = record
 
@@ -57,8 +50,6 @@ class Message:
 
 
 class Script:
-    """Returns or raises one step per call, the last one for ever. Collects its arguments."""
-
     def __init__(self, *steps):
         self.steps = list(steps)
         self.calls = []
@@ -72,7 +63,5 @@ class Script:
 
 
 class Stop(threading.Event):
-    """A stop event whose waits are short."""
-
     def wait(self, timeout=None):
         return super().wait(min(timeout or 0.001, 0.001))

@@ -1,5 +1,3 @@
-"""What stock-updater answers while a server behind it is away: 503 naming the hop, never 500."""
-
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from confluent_kafka import KafkaError, KafkaException
@@ -15,8 +13,6 @@ AWAY = [
 
 
 class Away:
-    """A table or a dead-letter topic that cannot be asked."""
-
     def __init__(self, error):
         self.error = error
 

@@ -1,5 +1,3 @@
-"""Records are committed after they were applied or dead-lettered, and never before."""
-
 from types import SimpleNamespace
 
 import pytest
@@ -26,8 +24,6 @@ KAFKA_AWAY = DeliveryError("timed out", code="_MSG_TIMED_OUT", refused=False)
 
 
 class Rig:
-    """The consumer with fakes around it."""
-
     def __init__(self, monkeypatch, records, apply, write=None, on=(), **settings):
         self.stop = Stop()
         self.kafka = FakeKafka(records, self.stop)
@@ -99,7 +95,6 @@ def test_a_record_is_redelivered_once(rig, make_record):
 
 
 def test_the_library_commits_nothing_by_itself(rig):
-    """Neither in the background nor, for the record in progress, at a rebalance."""
     config = rig([], Script(None)).run().kafka.config
 
     assert config["enable.auto.commit"] is False
@@ -224,7 +219,6 @@ def test_a_waiting_record_degrades_the_readiness_check(rig, make_record):
 
 
 def test_an_unacknowledged_dead_letter_is_retried(rig, make_record, refusal):
-    """Nothing is committed or counted before Kafka has it."""
     error = refusal("ValidationException")
     write = Script(KAFKA_AWAY, KAFKA_AWAY, None)
     done = rig([make_record(3)], Script(error), write).run()
@@ -254,7 +248,6 @@ def test_a_record_after_a_rollback_waits_for_the_next_assignment(rig, make_recor
 
 
 def start_at(positions, offset):
-    """Assign partition 0 to the consumer."""
     kafka = SimpleNamespace(
         committed=lambda parts, **_timeout: [TopicPartition(parts[0].topic, 0, offset)],
         get_watermark_offsets=lambda _part, **_timeout: (0, 100),

@@ -19,8 +19,6 @@ from vshop.kit.telemetry.payloads import Payloads
 
 
 class StockThatGoesAway:
-    """Applies the first order; at the second DynamoDB is away, and the process is told to stop."""
-
     def __init__(self, stop):
         self.stop = stop
         self.seen = []
@@ -35,12 +33,10 @@ class StockThatGoesAway:
 
 @pytest.fixture
 def settings(broker):
-    """A topic and a group of this test's own."""
     return Settings(kafka_bootstrap=broker, kafka_topic="lifetimes", kafka_group="lifetimes")
 
 
 def test_a_record_in_progress_at_the_stop_is_redelivered(settings, table, make_order):
-    """The final commit includes processed records only."""
     payloads = Payloads(settings)
     sender = Sender(settings, payloads, "tests")
     for order_id in ("o1", "o2", "o3"):

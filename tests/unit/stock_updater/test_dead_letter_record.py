@@ -1,5 +1,3 @@
-"""The id of the record that a dead letter belongs to."""
-
 import pytest
 
 from stock_updater.dead_letter_record import original_record_id, replay_of

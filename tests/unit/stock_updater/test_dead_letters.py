@@ -1,5 +1,3 @@
-"""What could not be handled keeps its value, its headers and its trace, and is replayed into the stock once."""
-
 import pytest
 from opentelemetry import baggage, context, trace
 
@@ -18,8 +16,6 @@ TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 
 
 class FakeSender:
-    """Takes records with the headers Kafka would get; refuses those over a size."""
-
     def __init__(self, limit=1_000_000):
         self.limit = limit
         self.sent = []
@@ -39,7 +35,6 @@ def sender():
 
 @pytest.fixture
 def letters(sender, table, monkeypatch):
-    """Dead letters that are read from what the fake sender was given."""
     letters = DeadLetters(Settings(), sender, table)
 
     def read(only=None):
@@ -63,7 +58,6 @@ def error():
 
 
 def test_a_dead_letter_is_the_record_with_its_error(letters, sender, make_record, error):
-    """Key, value and the producer's headers are unchanged."""
     letters.write(make_record(7, headers=[("shop", b"a"), ("shop", b"b"), ("raw", b"\xff")]), error)
 
     (letter,) = sender.sent
@@ -114,7 +108,6 @@ def test_other_refusals_propagate(letters, sender, make_record, error):
 
 
 def test_a_replay_is_in_the_orders_own_trace(letters, sender, make_record, error):
-    """Not in the caller's trace, and without the dlq.* headers."""
     letters.write(make_record(7, headers=[("shop", b"a"), ("traceparent", TRACEPARENT.encode()), ("baggage", b"tenant=7")]), error)
     asking = baggage.set_baggage("asked", "by", trace.set_span_in_context(trace.INVALID_SPAN))
     token = context.attach(asking)
@@ -188,7 +181,6 @@ def test_several_dead_letters_of_one_order_count_once(letters, sender, table, ma
     ids=["none", "nonsense", "empty"],
 )
 def test_a_foreign_record_on_the_topic_is_listed(client, sender, headers):
-    """Anybody may write to a topic."""
     sender.sent.append(Record("x.dlq", 2, 0, None, b'{"x":' + b"[" * 60_000, headers, 0))
 
     response = client.get("/dlq")
@@ -206,7 +198,6 @@ def test_the_api_lists_shows_and_replays(client, letters, make_record, error):
 
 
 def test_a_failed_replay_is_a_problem(client, letters, sender, make_record, error):
-    """404 unknown, 422 not an order, 503 Kafka is away."""
     letters.write(make_record(7, b"{"), error)
     letters.write(make_record(8), error)
     sender.limit = 0
@@ -234,7 +225,6 @@ def test_the_error_names_an_unknown_dead_letter(letters):
     ids=["headers", "headers of a tombstone", "key", "trace state"],
 )
 def test_large_headers_and_keys_are_cut(letters, sender, value, key, headers):
-    """The record's own headers are left out, and the error stays."""
     letters.write(Record("orders", 1, 5, key, value, headers, 0), InvalidRecordError("no order"))
 
     letter = sender.sent[0]

@@ -1,5 +1,3 @@
-"""Dead letters on a broker: all of them, or the one that is asked for."""
-
 import pytest
 
 from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters
@@ -10,7 +8,6 @@ from vshop.kit.telemetry.payloads import Payloads
 
 
 def test_dead_letters_are_read_from_the_broker(broker, table, make_record):
-    """From the first to the current last record, every time."""
     settings = Settings(kafka_bootstrap=broker, kafka_topic="letters")
     sender = Sender(settings, Payloads(settings), "tests")
     letters = DeadLetters(settings, sender, table)

@@ -17,8 +17,6 @@ ORDER = NewOrder(order_id="not remembered", item_id=1, username="ada", quantity=
 
 
 class Table(NamedTuple):
-    """What DynamoDB stores: the item, the position, and which records were applied, as (topic, offset)."""
-
     version: int = 0
     applied: tuple[tuple[str, int], ...] = ()
     position: TablePosition | None = None
@@ -36,8 +34,6 @@ class Worker(NamedTuple):
 
 
 class State(NamedTuple):
-    """The whole system, and how many faults may still happen."""
-
     topic: str = "a"
     end: int = 0
     committed: int | None = None
@@ -52,8 +48,6 @@ class State(NamedTuple):
 
 
 class Rules:
-    """The rules under test. A subclass leaves one out."""
-
     def start(self, state: State) -> TablePosition:
         table = state.table
         is_empty = table.position is None and not table.applied
@@ -75,14 +69,11 @@ class Rules:
 
 
 class Explorer:
-    """Visits every reachable state once."""
-
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.transitions = 0
 
     def explore(self, first: State) -> int:
-        """Return the number of states. Raises AssertionError in the first state that is wrong."""
         seen, todo = {first}, [first]
         while todo:
             state = todo.pop()
@@ -96,7 +87,6 @@ class Explorer:
         return len(seen)
 
     def check_end(self, state: State) -> None:
-        """Let a new consumer read to the end: every record of the topic counts once."""
         state = self.assign(state._replace(workers=(None, None)), 0)
         for _ in range(2 * state.end + 1):
             state = next(self.work(state, 0), state)
@@ -129,7 +119,6 @@ class Explorer:
         return put(state, number, Worker(state.topic, start.log_id, start.offset, is_owner=True))
 
     def work(self, state: State, number: int) -> Iterator[State]:
-        """Read the item for the next record, or write it."""
         worker = state.workers[number]
         place = RecordPosition(0, worker.next, None, worker.log_id)
         if worker.read is None:
@@ -145,7 +134,6 @@ class Explorer:
             yield put(state, number, worker._replace(read=None))
 
     def leave(self, state: State, number: int, worker: Worker) -> Iterator[State]:
-        """Commit, store the position, crash, or learn that the topic is another one."""
         if worker.is_owner and worker.topic == state.topic and state.committed != worker.next:
             yield state._replace(committed=worker.next)
         position = TablePosition(worker.topic, worker.log_id, worker.next)

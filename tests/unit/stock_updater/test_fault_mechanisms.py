@@ -13,7 +13,6 @@ DELAY_S = 0.3
 
 @pytest.fixture
 def make_client(monkeypatch):
-    """Make a client for an address, as the table does."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

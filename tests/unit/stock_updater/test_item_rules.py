@@ -26,7 +26,6 @@ class Log:
         self.chance.choice(self.partitions).append((order, replay_of))
 
     def step(self):
-        """Let one thing happen: a new order, a client's retry, a replay, a rebalance, or a delivery."""
         sent = [order for partition in self.partitions for order, _ in partition]
         match self.chance.choices(["new", "retry", "replay", "rebalance", "deliver"], [3, 1, 1, 1, 8])[0]:
             case "new" if len({order.order_id for order in sent}) < RECENT:
@@ -43,7 +42,6 @@ class Log:
                 self.deliver(self.chance.randrange(len(self.partitions)), may_fail=True)
 
     def deliver(self, partition, *, may_fail):
-        """Hand the next record of a partition over; it may be dead-lettered."""
         offset = self.read[partition]
         if offset >= len(self.partitions[partition]):
             return False
@@ -67,7 +65,6 @@ class Log:
 
 @pytest.mark.parametrize("seed", range(100))
 def test_every_order_counts_once(make_order, seed):
-    """Redelivered, retried by its client, dead-lettered and replayed."""
     log = Log(_chance(seed), make_order)
     for _ in range(log.chance.randint(5, 200)):
         log.step()
@@ -80,7 +77,6 @@ def test_every_order_counts_once(make_order, seed):
 
 
 def test_the_rules_are_needed(make_order):
-    """Without a rule, some of the sequences above would count wrong."""
     wrong = dict.fromkeys(("applied", "replayed", "recent"), 0)
     for rule in wrong:
         for seed in range(50):

@@ -1,5 +1,3 @@
-"""How far the consumer is behind, against a broker."""
-
 import threading
 import time
 
@@ -14,14 +12,12 @@ from vshop.kit.telemetry.payloads import Payloads
 
 @pytest.fixture
 def settings(broker, request):
-    """A topic and a group for this test, with three orders on the topic."""
     name = request.node.name.replace("[", "-").replace("]", "")
     return Settings(kafka_bootstrap=broker, kafka_topic=name, kafka_group=name)
 
 
 @pytest.fixture
 def here(settings):
-    """The partition that holds the three orders."""
     sender = Sender(settings, Payloads(settings), "tests")
     places = [sender.send(settings.kafka_topic, b"an order", b"1") for _ in range(3)]
     sender.close()
@@ -60,7 +56,6 @@ def test_unprocessed_records_are_counted_at_the_deadline(lag, here, processed, w
 
 
 def test_partitions_that_are_assigned_one_after_another_stay(lag):
-    """As a cooperative assignor does it."""
     lag.add_assigned([TopicPartition("any", 0, 5)])
     lag.add_assigned([TopicPartition("any", 1, 7)])
 
@@ -70,7 +65,6 @@ def test_partitions_that_are_assigned_one_after_another_stay(lag):
 
 
 def test_only_the_offsets_that_are_asked_for_are_waited_for(lag, here):
-    """Another shopper's orders behind them do not matter."""
     lag.mark_processed(here, 0)
 
     assert lag.wait_processed({here: 1}, soon(30)) == 0

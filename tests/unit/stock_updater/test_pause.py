@@ -17,8 +17,6 @@ TOO_LATE = ReadTimeoutError(endpoint_url="http://dynamodb")
 
 @pytest.fixture
 def consume(monkeypatch, table):
-    """Process two orders with the real stock over ``table``."""
-
     def run(*records):
         stock = Stock(table, 5, Stop())
         rig = Rig(monkeypatch, records, stock.apply)
@@ -29,7 +27,6 @@ def consume(monkeypatch, table):
 
 
 def lose_answer(table, monkeypatch, then=None):
-    """Let the first write succeed without an answer, and the read after it fail with ``then``."""
     put, get, failures = FakeTable.put, FakeTable.get, []
 
     def put_unanswered(item, *, seen):

@@ -1,5 +1,3 @@
-"""Where the consumer starts, and what it stores."""
-
 import threading
 from types import SimpleNamespace
 
@@ -71,8 +69,6 @@ def test_an_offset_of_another_log_is_no_duplicate(make_order, table):
 
 
 class Kafka:
-    """The library's consumer, as far as positions are concerned."""
-
     def __init__(self, committed, low, high):
         self.offset, self.bounds = committed, (low, high)
 
@@ -179,7 +175,6 @@ def test_a_position_that_another_consumer_stores_during_the_start_is_no_lost_rec
 
 @pytest.mark.parametrize("paused_at", ["committed", "get_watermark_offsets"])
 def test_a_topic_that_is_created_again_during_the_start_is_another_log(table, topic, monkeypatch, paused_at):
-    """No offset of the old topic is combined with one of the new topic."""
     kafka, after = Kafka(5, 3, 9), getattr(Kafka, paused_at)
     table.positions[0] = TablePosition(OLD, "", 5)
 

@@ -1,5 +1,3 @@
-"""The reset waits until every order is processed."""
-
 import pytest
 from confluent_kafka import KafkaException
 
@@ -7,8 +5,6 @@ from stock_updater.app import create_app
 
 
 class Counted:
-    """A table and a dead-letter topic that count."""
-
     def __init__(self):
         self.done = []
 
@@ -22,8 +18,6 @@ class Counted:
 
 
 class FakeLag:
-    """A lag with this many unprocessed orders, or with this error."""
-
     def __init__(self, waiting):
         self.waiting = waiting
 

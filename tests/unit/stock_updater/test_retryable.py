@@ -1,5 +1,3 @@
-"""Which errors are retried, and which are dead-lettered."""
-
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -141,7 +139,6 @@ def test_throttling_has_any_status(refusal, code, status):
 
 
 def test_every_code_that_botocore_retries_is_retryable(refusal):
-    """Also those of a newer botocore, which its data files list."""
     definitions = Loader().load_data("_retry")
     retried = [definitions["definitions"], definitions["retry"]["dynamodb"]["__default__"]["policies"]]
     rules = [rule["applies_when"].get("response", {}) for group in retried for rule in group.values()]
@@ -160,7 +157,6 @@ def test_a_code_is_in_one_class():
 
 
 def test_the_pauses_grow_and_differ():
-    """Full jitter: from nothing to a bound, which doubles up to 5 s."""
     pauses = [[backoff_s(attempt) for _ in range(200)] for attempt in range(8)]
 
     assert [max(drawn) <= bound for drawn, bound in zip(pauses, (0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5), strict=True)] == [True] * 8

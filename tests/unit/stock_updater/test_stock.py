@@ -1,5 +1,3 @@
-"""An order is applied with one conditional write, whoever else writes."""
-
 import threading
 
 import msgspec
@@ -14,7 +12,6 @@ PLACE = RecordPosition(0, 7)
 
 @pytest.fixture
 def stock(table):
-    """Three tries at a write; a stop that is set makes their pauses end at once."""
     stop = threading.Event()
     stop.set()
     return Stock(table, 3, stop)
@@ -29,7 +26,6 @@ def _competing_writer_takes(table, pieces):
 
 
 def test_an_order_takes_its_pieces(stock, table, make_order):
-    """The same write stores its offset and id."""
     assert stock.apply(make_order("o1", 4), PLACE) == OrderOutcome.APPLIED
 
     item = table.items["1"]
@@ -70,7 +66,6 @@ def test_a_lost_race_is_repeated(stock, table, make_order):
 
 
 def test_a_lost_race_may_leave_too_little_stock(stock, table, make_order):
-    """Then the order is sold out, and the stock stays above zero."""
     table.before_put = [_competing_writer_takes(table, 8)]
 
     assert stock.apply(make_order("o1", 4), PLACE) == OrderOutcome.SOLD_OUT
@@ -105,8 +100,6 @@ def test_a_write_with_a_lost_response_is_recognised(stock, table, make_order, re
 
 
 def test_a_timeout_propagates(stock, table, make_order):
-    """The consumer decides whether to retry."""
-
     def timeout():
         raise ReadTimeoutError(endpoint_url="http://dynamodb")
 

@@ -1,5 +1,3 @@
-"""The table, against moto in this process."""
-
 import json
 import threading
 import uuid
@@ -16,8 +14,6 @@ from vshop.kit.settings import Settings
 
 
 class Only:
-    """A board on which one switch is on."""
-
     def __init__(self, incident):
         self.incident = incident
 
@@ -47,7 +43,6 @@ def test_a_new_table_holds_all_items(table):
 
 
 def test_a_second_ensure_changes_nothing(table, make_order):
-    """As by another replica, or after a restart."""
     seen = table.get("1")
     table.put(seen.after(make_order("o1", 4), RecordPosition(0, 0)), seen=seen)
     before = table.all()
@@ -77,7 +72,6 @@ def test_ensure_creates_nothing_after_the_stop(dynamodb):
 
 @pytest.mark.parametrize("read", [lambda table: table.get("1"), lambda table: table.all()[1], lambda table: table.check() and None])
 def test_a_lost_table_is_created_again(table, make_order, read, caplog):
-    """As after a restart of an in-memory DynamoDB. It is logged, because the stock is lost."""
     seen = table.get("1")
     table.put(seen.after(make_order("o1", 4), RecordPosition(0, 0)), seen=seen)
     table._client.delete_table(TableName="item-stock")
@@ -112,7 +106,6 @@ def test_a_write_to_a_missing_table_creates_none(dynamodb, table):
 
 
 def test_an_item_is_read_as_it_was_written(table, make_order):
-    """Numbers as int, lists and maps unchanged, also empty ones."""
     seen = table.get("1")
     item = seen.after(make_order("o1", 4), RecordPosition(2, 9, "0-1"))
     table.put(item, seen=seen)
@@ -192,7 +185,6 @@ def test_restocking_keeps_the_orders_seen(table, make_order):
 
 
 def test_restocking_does_not_overwrite_a_concurrent_order(table, make_order, monkeypatch):
-    """It counts before or after; its position is stored in any case."""
     first = table.get("1")
     table.put(first.after(make_order("o1", 4), RecordPosition(0, 0)), seen=first)
     late = table.get("1")
@@ -215,7 +207,6 @@ def test_orders_of_a_partition_are_found(table, make_order):
 
 
 def test_a_position_is_stored_beside_the_items(table):
-    """It is no item, and it is stored only on the one that was seen."""
     first, second = TablePosition("topic", "", 7), TablePosition("topic", "", 9)
 
     assert table.read_position(3) is None

@@ -1,5 +1,3 @@
-"""How long a record waits, and what the readiness check says about it."""
-
 from types import SimpleNamespace
 
 import pytest
@@ -18,14 +16,11 @@ def clock():
 
 @pytest.fixture
 def waiting(clock):
-    """Records that wait at most a minute for an operator."""
     return WaitingRecords(60, lambda: clock.now)
 
 
 @pytest.fixture
 def fail(waiting, clock):
-    """Fail a record again and again, every ``every_s`` seconds, until it need not wait; returns the tries, at most 100."""
-
     def fail(record, error, every_s=5.0):
         for tries in range(1, 101):
             if not waiting.must_wait(record, error):

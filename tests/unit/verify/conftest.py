@@ -1,5 +1,3 @@
-"""A shop in memory, whose orders change spans, logs, metrics and stock after a short delay on a fake clock."""
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +16,6 @@ from vshop.shop.traces import Trace
 
 
 def _make_span(span_id: str, **changes: Any) -> Span:
-    """Make a span, by default the server span of orders."""
     plain: dict[str, Any] = {
         "trace_id": "t1",
         "span_id": span_id,
@@ -43,8 +40,6 @@ def _make_exception(kind: str, message: str) -> Event:
 
 
 class OrderEffect(NamedTuple):
-    """The effects of an order on the fake shop."""
-
     status: int = 202
     body: Mapping[str, Any] = MappingProxyType({})
     spans: Callable[[str], list[Span]] = lambda _trace: []
@@ -58,8 +53,6 @@ class OrderEffect(NamedTuple):
 
 
 class FakeClock(Clock):
-    """A clock that moves only when a caller sleeps."""
-
     def __init__(self) -> None:
         self.time = 1_800_000_000.0
 
@@ -101,7 +94,6 @@ class FakeShop:
         return "token"
 
     def place_order(self, _item: int = 1, _quantity: int = 1, *, headers: dict[str, str] | None = None, **_rest: Any) -> Placed:
-        """Apply the effects of an order."""
         self.orders += 1
         self.headers.append(headers or {})
         baggage = (headers or {}).get("baggage", "").removeprefix("shop.chaos=")
@@ -134,7 +126,6 @@ class FakeShop:
         return [{"service": "orders", "type": "sum", "attributes": {}, "points": [point]}]
 
     def flush(self, _parts: Any = (), *, offsets: Any = None, within_s: float = 10.0, **_options: Any) -> Flush:
-        """Deliver all telemetry, unless this shop cannot flush."""
         if not self.can_flush:
             return Flush(possible=False, reason="orders cannot flush")
         if offsets is not None and self.unprocessed:
@@ -146,7 +137,6 @@ class FakeShop:
         return Flush(possible=True)
 
     def alerts(self, since: float, **_options: Any) -> list[dict[str, Any]]:
-        """Return two rules, firing by the orders' effects."""
         fired = {rule for at, rule in self.fired if at >= since}
         rules = ("orders-rejected", "order-slow")
         return [{"rule": rule, "state": "firing" if rule in fired else "inactive", "labels": {}} for rule in rules]
@@ -200,7 +190,6 @@ def _at(span: Span, now: float) -> Span:
 
 
 def _entry(trace: str, status: str = "UNSET", **attributes: Any) -> Span:
-    """Make the span of a request to orders."""
     return _make_span(
         f"{trace}e", trace_id=trace, status=status, attributes={f"shop.{key}": value for key, value in attributes.items()}
     )
@@ -213,7 +202,6 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def broken() -> OrderEffect:
-    """The effect of an order while the incident ``orders-break`` is on."""
     return OrderEffect(
         status=500,
         body={"detail": "broken"},
@@ -225,7 +213,6 @@ def broken() -> OrderEffect:
 
 @pytest.fixture
 def shop(clock: FakeClock, broken: OrderEffect) -> FakeShop:
-    """A shop in which an order takes a piece from the stock, unless ``orders-break`` is on."""
     return FakeShop(clock, {None: OrderEffect(spans=lambda trace: [_entry(trace)], stock=-1), "orders-break": broken})
 
 
@@ -235,7 +222,6 @@ def incident() -> Incident:
 
 
 def _make_incident(**changes: Any) -> Incident:
-    """Make the incident ``orders-break``, changed at its top level."""
     plain = read_yaml(Path(__file__).with_name("orders-break.yaml"))
     given = {key: value for key, value in (plain | changes).items() if value is not None}
     return msgspec.convert(given, Incident)

@@ -1,5 +1,3 @@
-"""Verifying several incidents, in sequence and in parallel."""
-
 import itertools
 
 import msgspec
@@ -43,12 +41,10 @@ def three(make_incident):
 
 @pytest.fixture(autouse=True)
 def breaks(shop, broken):
-    """All three incidents have the same effect."""
     shop.effects |= {"orders-break-again": broken, "orders-break-more": broken}
 
 
 def test_in_sequence_the_final_clean_run_is_the_first_of_the_next_incident(verifier, three, shop):
-    """The first incident takes three orders, the others two each."""
     verdicts = list(verifier.in_sequence(three))
 
     assert [verdict.failed for verdict in verdicts] == [[], [], []]
@@ -92,8 +88,6 @@ def test_global_incidents_are_verified_last_and_alone(verifier, make_incident, p
 
 @pytest.fixture
 def slow_in_parallel(shop, broken):
-    """Return a function that lets an alert about slow orders fire for the first orders while the incident is on."""
-
     def set_up(count):
         effects = itertools.chain(itertools.repeat(broken._replace(firing=("order-slow",)), count), itertools.repeat(broken))
         place = shop.place_order

@@ -1,5 +1,3 @@
-"""Telemetry is complete after a flush, or after a calm window where a flush is impossible; the verdict names which."""
-
 import msgspec
 import pytest
 

@@ -1,5 +1,3 @@
-"""What an agent recorded of the hops of an incident's orders."""
-
 import msgspec
 import pytest
 
@@ -13,8 +11,6 @@ NO_HOP = {"send queuing.retail_site.new_orders.dlq", "DynamoDB.UpdateItem"}
 
 
 class Reader:
-    """A store with one trace."""
-
     def __init__(self, spans):
         self.trace = Trace("t1", spans)
 

@@ -1,5 +1,3 @@
-"""A metric's move among other orders: what was measured in the trigger's traces, as the exemplars say."""
-
 import msgspec
 import pytest
 
@@ -10,8 +8,6 @@ MOVE = msgspec.convert({"name": "shop.orders.placed", "moves": {"by": 1}}, Metri
 
 
 class Metrics:
-    """A counter that was exported twice: 5 orders before, then as many as the exemplars of the second export say, and more."""
-
     def __init__(self, traces, more=0):
         exemplars = [{"traceId": trace, "value": 1} for trace in traces]
         points = [

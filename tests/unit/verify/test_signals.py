@@ -1,5 +1,3 @@
-"""Checks of logs, metrics, alerts and answers."""
-
 import msgspec
 import pytest
 
@@ -42,7 +40,6 @@ def check_log(shop, span, **pattern):
     ],
 )
 def test_matching_log_record_is_found(shop, make_span, pattern):
-    """The pattern's severity is a minimum."""
     assert check_log(shop, make_span("a"), **pattern).ok
 
 
@@ -145,7 +142,6 @@ def test_alerts_are_matched_by_rule_and_labels():
 
 
 def test_answer_is_compared_by_status_headers_and_body():
-    """Header names match in any case."""
     placed = Placed(status=401, trace_id="t1", headers={"WWW-Authenticate": "Bearer"}, body={"detail": "expired"})
 
     def seen(**outcome):

@@ -1,5 +1,3 @@
-"""Search of spans: every kind of expectation can match and fail."""
-
 import msgspec
 import pytest
 
@@ -11,8 +9,6 @@ from vshop.shop.client import Placed
 
 @pytest.fixture
 def observation(shop):
-    """Makes an observation of spans in the order's trace, or of pairs of a span and its kind of trace."""
-
     def make(*spans):
         seen = [ObservedSpan(*one) if isinstance(one, tuple) else ObservedSpan(one, "own") for one in spans]
         placed = Placed(status=202, trace_id="t1", order_id="order1", headers={}, body={})

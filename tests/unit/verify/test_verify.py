@@ -1,5 +1,3 @@
-"""Whole verifications: failures, and the clean shop afterwards."""
-
 import pytest
 
 from tests.unit.verify.conftest import OrderEffect
@@ -27,7 +25,6 @@ def test_incident_that_matches_its_file_is_verified(incident, shop):
 
 
 def test_the_verdict_names_the_culprit_span_and_the_traces(incident, shop):
-    """The second order was sent while the incident was on."""
     verdict = run(incident, shop)
 
     assert verdict.trace_ids == ["trace2"]
@@ -112,8 +109,6 @@ def test_an_interrupted_run_switches_off(shop, monkeypatch, step, make_incident)
 
 
 def test_unreachable_part_is_a_failed_check(incident, shop, monkeypatch):
-    """A batch continues with the next incident."""
-
     def refuse(_since, **_options):
         raise ShopError("orders cannot be reached", hop="orders")
 
@@ -141,7 +136,6 @@ def test_global_incident_ignores_the_request_scope(shop, make_incident):
 
 
 def test_a_twin_without_a_switch_is_only_triggered(shop, make_incident, entry):
-    """It has no clean phase and no culprit."""
     twin = make_incident(
         fault=False,
         harmless="It is so.",
@@ -180,7 +174,6 @@ def test_metric_that_moves_too_far_fails(shop, broken, incident):
 
 
 def test_forbidden_alert_fails(shop, broken, incident):
-    """Only alerts after the switch count."""
     shop.effects["orders-break"] = broken._replace(firing=("orders-rejected", "order-slow"))
 
     assert failures(run(incident, shop)) == ["on: alert: firing"]

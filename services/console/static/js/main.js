@@ -17,7 +17,6 @@ page('/insights', 'Business insights', 'Insights', async () => (await import('./
 page('/dead-letters', 'Dead letters', 'Dead letters', async () => (await import('./pages/dead_letters.js')).deadLetters);
 page('/old-way', 'Classic monitoring', 'Classic monitoring', async () => (await import('./pages/classic_monitoring.js')).classicMonitoring);
 
-/** Show beside the navigation how many incidents are on. */
 function watchState(pill) {
   every(4000, new AbortController().signal, async () => {
     const { hidden, incidents: all } = await get('/api/incidents');

@@ -1,4 +1,4 @@
-"""Verifies several incidents, in sequence or, where their scope allows it, in parallel."""
+"""Verifies several incidents."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ _MAX_THREADS = 12
 
 
 class Progress(Protocol):
-    """Receives the progress of a batch from several threads, one call at a time."""
+    """Called from several threads, one call at a time."""
 
     def begin(self, incident: str) -> None:
         """Note that an incident's verification has begun."""
@@ -32,12 +32,7 @@ class Progress(Protocol):
 class BatchVerifier(msgspec.Struct, frozen=True, kw_only=True):
     """Verifies several incidents.
 
-    Attributes:
-        shop: the shop.
-        traces: reads its traces.
-        progress: receives the progress.
-        scope: how to switch on the incidents that are verified in sequence.
-        fail_fast: whether to stop at the first incident that is not verified.
+    ``scope`` is for incidents in sequence. ``fail_fast`` stops at the first that is not verified.
     """
 
     shop: ShopApi
@@ -58,7 +53,7 @@ class BatchVerifier(msgspec.Struct, frozen=True, kw_only=True):
     def in_parallel(self, incidents: Sequence[Incident]) -> Iterator[Verdict]:
         """Verify in parallel the incidents that can be on for single requests, then the others in sequence.
 
-        Incidents that order the same items are verified in sequence, because the stock must match exactly.
+        Those that order the same items are verified in sequence, because the stock must match exactly.
         """
         per_request = [one for one in incidents if one.switch is None or "request" in one.switch.scope]
         stop = threading.Event()
@@ -129,7 +124,6 @@ class _LockedProgress:
 
 
 def _chains_by_items(incidents: Sequence[Incident]) -> list[list[Incident]]:
-    """Group incidents so that no item is ordered in two groups; the slowest group and the slowest incident come first."""
     chains: list[tuple[set[int], list[Incident]]] = []
     for incident in incidents:
         items = {step.order.item_id for step in incident.trigger.steps if step.order is not None}

@@ -1,4 +1,4 @@
-"""Observes the orders of a shop, and knows when their telemetry is complete."""
+"""Observes a shop's orders, and knows when their telemetry is complete."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -15,31 +15,25 @@ from vshop.shop.clock import Clock
 from vshop.shop.flush import Flush
 
 CALM_S = 0.4
-"""Where services cannot be flushed: a whole trace is complete when no span has arrived for this long (export delay: 0.2 s)."""
+"""Where services cannot be flushed: a whole trace is complete after so long without a new span (export delay: 0.2 s)."""
 CALM_PARTIAL_S = 1.5
-"""The same for a trace in which a hop is missing: the consumer may only be late."""
+"""The same where a hop is missing: the consumer may only be late."""
 CALM_TIMEOUT_S = 20.0
 UNPROCESSED_S = 1.5
-"""How long a flush waits for the consumer to process the orders' records."""
+"""For the consumer to process the orders' records in a flush."""
 STALLED_S = 5.0
-"""How long the outcome waits for unprocessed records, where no span shows that the consumer does not reach them."""
+"""The same where no span shows that the consumer does not reach them."""
 COUNTED_AFTER_S = 0.1
-"""Where services cannot be flushed: grace period after a span ends before its request is guaranteed to show in the metrics."""
+"""Without a flush: from a span's end until its request certainly shows in the metrics."""
 JUDGED_AHEAD_S = 60.0
-"""How far ahead of the last span alerts are judged once a trace is complete: beyond every rule's grace period."""
+"""From the last span: beyond every rule's grace period."""
 _POLL_EVERY_S = 0.1
 _RECORD_POSITION = ("messaging.kafka.offset", "messaging.destination.partition.id")
 """A span may lack them: attributes can be limited."""
 
 
 class Observer:
-    """Observes the orders of a shop.
-
-    Attributes:
-        completeness: how completeness was established.
-        complete: whether all telemetry of the orders observed last had arrived.
-        telemetry: the telemetry mode of the services.
-    """
+    """Observes orders. ``completeness`` says how, ``complete`` whether all telemetry of the last orders had arrived."""
 
     def __init__(self, shop: ShopApi, traces: Traces, clock: Clock) -> None:
         self.shop = shop
@@ -51,11 +45,11 @@ class Observer:
 
     @property
     def judges_telemetry(self) -> bool:
-        """Whether the services make the telemetry that incident files describe: only in the mode ``sdk``."""
+        """Whether the services make the telemetry that the files describe."""
         return self.telemetry == SDK
 
     def observe(self, orders: Sequence[Placed]) -> list[Observation]:
-        """Return an observation of each order as it is now."""
+        """Observe each order as it is now."""
         return [observe(placed, self.traces, self.shop) for placed in orders]
 
     def observe_when_complete(
@@ -67,20 +61,10 @@ class Observer:
         *,
         metrics: bool = True,
     ) -> list[Observation]:
-        """Observe orders once every service has flushed and the consumer has processed their records.
+        """Observe ``judged`` (or all) orders once every service has flushed and the consumer has processed their records.
 
-        A record that stays unprocessed also ends the wait, once the observations show enough: its spans are missing because the
-        consumer does not reach it.
-
-        Args:
-            orders: the answered orders.
-            enough: returns whether observations show what is expected, or are whole.
-            timeout_s: seconds to wait for unprocessed records.
-            judged: the orders to observe; all when not given.
-            metrics: flush the metrics too.
-
-        Returns:
-            An observation of each order. No span arrives later.
+        A record that stays unprocessed also ends the wait, once the observations show ``enough``: its spans are missing because the
+        consumer does not reach it. No span arrives later.
         """
         began = self.clock.monotonic()
         judged = orders if judged is None else judged
@@ -98,19 +82,19 @@ class Observer:
             self.clock.sleep(_POLL_EVERY_S)
 
     def observe_agent(self, orders: Sequence[Placed], timeout_s: float = CALM_TIMEOUT_S) -> list[Observation]:
-        """Observe what an agent has recorded of orders, once its spans have begun to arrive and none has followed for a while."""
+        """Observe what an agent recorded, once no span has arrived for a while."""
         self.wait_processed()
         self.clock.poll(lambda: any(seen.spans for seen in self.observe(orders)), timeout_s)
         return self._observe_when_calm(orders)
 
     def wait_processed(self) -> None:
-        """Wait until the consumer has processed every record, but not longer than a stalled consumer deserves."""
+        """Wait until the consumer has processed every record, within limits."""
         flushed = self.shop.flush(("stock-updater",), within_s=STALLED_S, metrics=False)
         if not flushed.possible:
             self._note("calm window", flushed.reason)
 
     def flush(self, orders: Sequence[Placed] = (), *, metrics: bool = True) -> Flush:
-        """Flush every service, and wait until the consumer has processed the records of these orders."""
+        """Flush every service, and wait until the consumer has processed the orders."""
         traces = [placed.trace_id for placed in orders] or None
         flushed = self.shop.flush(("orders", "auth-stub"), traces=traces, within_s=UNPROCESSED_S, metrics=metrics)
         if flushed.possible:
@@ -123,7 +107,7 @@ class Observer:
         return flushed
 
     def wait_for_metrics(self, observations: Sequence[Observation] = ()) -> None:
-        """Wait until the exported metrics count everything observed, or everything up to now without observations."""
+        """Wait until the exported metrics count everything observed, or everything so far."""
         ends = [(seen.span.service, seen.span.end_ns / 1e9) for observation in observations for seen in observation.spans]
         last_end = max((end for _, end in ends), default=0.0)
         began = self.clock.now()
@@ -136,7 +120,6 @@ class Observer:
             wait_for_export(self.shop, self.clock, last_end + COUNTED_AFTER_S if ends else began)
 
     def _note(self, by: Literal["flush", "calm window"], reason: str) -> None:
-        """Keep the first reason for an incomplete flush; an impossible flush replaces it."""
         if reason and (not self.completeness.reason or (by, self.completeness.by) == ("calm window", "flush")):
             self.completeness = Completeness(by=by, reason=reason)
 
@@ -164,7 +147,7 @@ class Observer:
 
 
 class Context(Observer):
-    """An incident and the shop to verify it on; every phase of a verification uses it."""
+    """An incident and the shop to verify it on."""
 
     def __init__(self, incident: Incident, shop: ShopApi, traces: Traces, clock: Clock, *, alone: bool = True) -> None:
         super().__init__(shop, traces, clock)
@@ -172,19 +155,19 @@ class Context(Observer):
         self.alone = alone
 
     def read_metrics(self, moves: Sequence[MetricMove], since: float = 0.0, trace_ids: Sequence[str] = ()) -> list[Reading]:
-        """Read metrics as totals, or, where others order at the same time, only the measurements of some traces."""
+        """Read metrics as totals or, where others order too, the measurements of some traces."""
         if self.alone:
             return read_metrics(self.shop, moves, since)
         return read_metrics_of_traces(self.shop, moves, since, trace_ids) if trace_ids else [Reading(0.0, 0.0) for _ in moves]
 
     def read_alerts(self, since: float, observations: Sequence[Observation], trace_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Read the alerts since a time, as of the end of every rule's grace period if observations are complete."""
+        """Read the alerts; if observations are complete, as of the end of every rule's grace period."""
         ends = [seen.span.end_ns / 1e9 for observation in observations for seen in observation.spans]
         at = max(ends) + JUDGED_AHEAD_S if ends and self.complete else None
         return self.shop.alerts(since, at=at, trace_ids=() if self.alone else trace_ids)
 
     def poll_checks(self, check: Callable[[], list[Check]], timeout_s: float) -> list[Check]:
-        """Repeat checks until all pass or the timeout is over; return the latest."""
+        """Repeat checks until all pass or the time is over; return the latest."""
         latest: list[Check] = []
 
         def all_pass() -> bool:
@@ -196,7 +179,7 @@ class Context(Observer):
 
 
 def all_trace_ids(orders: Sequence[Placed], observations: Sequence[Observation]) -> list[str]:
-    """Return the ids of the orders' traces and of the linked ones."""
+    """Return the ids of the orders' and the linked traces."""
     found = [placed.trace_id for placed in orders if placed.trace_id] + [
         one for observation in observations for one in observation.trace_ids
     ]

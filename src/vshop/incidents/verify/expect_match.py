@@ -1,4 +1,4 @@
-"""Compares observations of a trigger's orders with the spans and logs of ``expect``."""
+"""Compares orders' telemetry with ``expect``'s spans and logs."""
 
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -21,7 +21,7 @@ def present_checks(expect: Expect, observations: Sequence[Observation]) -> list[
 
 
 def forbidden_checks(expect: Expect, observations: Sequence[Observation]) -> list[Check]:
-    """Check that no observation has a forbidden span; call it only once the traces are complete."""
+    """Check that no forbidden span is there; the traces must be complete."""
     return [
         check
         for observation in observations
@@ -85,7 +85,6 @@ def _differences(record: dict[str, Any], pattern: LogPattern, bound: Bound) -> l
 
 
 def _rank(record: dict[str, Any]) -> int:
-    """Return the index of a record's severity. Each severity has four numbers in OpenTelemetry's data model of logs."""
     return max(0, (int(record["severityNumber"]) - 1) // 4)
 
 

@@ -1,4 +1,4 @@
-"""Reports what an agent recorded of the hops that each incident's orders passed, beside the outcome that was verified."""
+"""Reports what an agent recorded of the hops that incidents' orders passed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,19 +17,10 @@ from vshop.shop.traces import TraceReader
 def with_hops(
     verdicts: Sequence[Verdict], incidents: Mapping[str, Incident], reader: TraceReader, clock: Clock, calm_s: float = 6.0
 ) -> list[Verdict]:
-    """Return the verdicts with a report of each hop that the orders passed while the incident was on.
+    """Return the verdicts with a report of each hop passed while the incident was on. Raises TraceError.
 
-    Verdicts whose telemetry was judged, or that have none, stay as they are.
-
-    Args:
-        verdicts: of incidents that were verified one after the other, with nobody else ordering.
-        incidents: by id.
-        reader: reads the shop's traces.
-        clock: the clock.
-        calm_s: seconds without a new span before the spans are read.
-
-    Raises:
-        TraceError: traces cannot be read.
+    Verdicts whose telemetry was judged stay as they are. Nobody else may have ordered. ``calm_s``: seconds without a new span
+    before the spans are read.
     """
     windows = {
         verdict.incident: (verdict.on_at, verdict.off_at)

@@ -1,8 +1,7 @@
-"""Reads metrics after an export, and compares how they moved with what a file expects.
+"""Reads metrics after an export, and compares how they moved.
 
-Where nobody else orders, a metric's move is the difference of two totals. Where others order at the same time, it is the sum of
-the measurements in the trigger's own traces: the exemplar of a measurement names its trace.
-https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exemplars
+Where nobody else orders, a move is the difference of two totals; else, the sum of the measurements in the trigger's own traces,
+which exemplars name. https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exemplars
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,21 +17,15 @@ from vshop.kit.telemetry import SHOP_SERVICES
 from vshop.shop.clock import Clock
 
 HEARTBEAT = "http.server.active_requests"
-"""Every service exports this metric each time, because each answers health probes."""
+"""In every export of every service, because each answers health probes."""
 SILENT_S = 5.0
-"""A service that has not exported for this long is ignored: it is down, or not part of the shop."""
+"""A service that has not exported for so long is ignored."""
 EXPORT_TIMEOUT_S = 4.0
 _STALE_US = 3_000_000
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """One metric at one time.
-
-    Attributes:
-        value: the sum of its matching series.
-        peak: the highest sum since a given time.
-        untraced: number of measurements without an exemplar.
-    """
+    """One metric at one time: the sum of its series, the highest sum, and measurements without an exemplar."""
 
     value: float
     peak: float
@@ -40,10 +33,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def wait_for_export(shop: ShopApi, clock: Clock, moments: float | Mapping[str, float]) -> bool:
-    """Wait until services have exported their metrics; return whether they did.
-
-    ``moments`` is when the export must follow, in seconds since the epoch: one for every service, or by service.
-    """
+    """Wait until services have exported after a moment (s since the epoch), one for all or by service; return whether they did."""
 
     def all_exported() -> bool:
         latest: dict[str, float] = {}
@@ -59,13 +49,13 @@ def wait_for_export(shop: ShopApi, clock: Clock, moments: float | Mapping[str, f
 
 
 def read_metrics(shop: ShopApi, moves: Sequence[MetricMove], since: float = 0.0) -> list[Reading]:
-    """Read the totals of metrics, and their peaks since a time (seconds since the epoch)."""
+    """Read totals, and their peaks since a time."""
     series = _series(shop, moves, points=None if since else 1)
     return [_total(_matching(move, series[move.name]), since) for move in moves]
 
 
 def read_metrics_of_traces(shop: ShopApi, moves: Sequence[MetricMove], since: float, trace_ids: Collection[str]) -> list[Reading]:
-    """Read the measurements of some traces, which began after a time (seconds since the epoch)."""
+    """Read the measurements of some traces, which began after a time."""
     series = _series(shop, moves)
     return [_measured(_matching(move, series[move.name]), since, trace_ids) for move in moves]
 

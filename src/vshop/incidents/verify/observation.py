@@ -1,4 +1,4 @@
-"""Collects the telemetry of one order: its spans, those of linked and other traces, and their logs."""
+"""Collects one order's spans, those of linked and other traces, and their logs."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -36,7 +36,7 @@ class Observation:
 
     @property
     def trace_ids(self) -> list[str]:
-        """The id of the order's trace first, then the others."""
+        """The order's trace first."""
         return list(dict.fromkeys([self.placed.trace_id, *(seen.span.trace_id for seen in self.spans)]))
 
     @property
@@ -46,7 +46,7 @@ class Observation:
 
     @property
     def missing(self) -> str | None:
-        """The first missing hop; None when the trace is whole."""
+        """The first missing hop, or None."""
         return missing_hop(self.trace)
 
     @property
@@ -56,12 +56,12 @@ class Observation:
 
     @cached_property
     def logs(self) -> list[dict[str, Any]]:
-        """The log records of its traces, without the caller's other requests."""
+        """The log records of its traces, without those of other requests."""
         records = [record for trace_id in self.trace_ids for record in self._shop.logs(traceId=trace_id, limit=MOST_LOGS)]
         return [record for record in records if record["spanId"] not in self._foreign]
 
     def attributes(self, span: Span) -> Mapping[str, Any]:
-        """Return a span's attributes with their stable names. Old HTTP spans have no ``error.type``: the exception names it."""
+        """Return attributes by their stable names. Old HTTP spans have no ``error.type``: the exception names it."""
         found = span.stable
         if not span.failed or "error.type" in found:
             return found
@@ -84,7 +84,7 @@ def all_whole(observations: Sequence[Observation]) -> bool:
 
 
 def observe(placed: Placed, traces: Traces, shop: ShopApi) -> Observation:
-    """Return the telemetry of an order as it is now."""
+    """Observe an order as it is now."""
     whole = traces.get(placed.trace_id)
     own = _own_part(placed, whole)
     foreign = {span.span_id for span in whole.spans} - {span.span_id for span in own.spans}
@@ -98,7 +98,7 @@ def observe(placed: Placed, traces: Traces, shop: ShopApi) -> Observation:
 
 
 def own_trace(placed: Placed, traces: Traces) -> Trace:
-    """Return an order's trace, without the caller's spans and other requests."""
+    """Return an order's trace without the caller's spans and other requests."""
     return _own_part(placed, traces.get(placed.trace_id))
 
 

@@ -1,4 +1,4 @@
-"""Compares the trigger's outcome with the expected one: answers, stock, dead letters."""
+"""Compares answers, stock and dead letters with the expected ones."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,6 @@ from vshop.incidents.verify.verdict import Check
 from vshop.shop.client import Placed
 
 Stocks = Mapping[int, int]
-"""Stock by item id."""
 
 
 def answer_checks(outcome: ExpectedOutcome, orders: Sequence[Placed]) -> list[Check]:
@@ -55,7 +54,7 @@ def stock_checks(changes: Sequence[StockChange], before: Stocks, shop: ShopApi) 
 
 
 def own_dead_letters(orders: Sequence[Placed], trace_ids: Collection[str], shop: ShopApi) -> list[dict[str, Any]]:
-    """Return the dead letters with one of the orders' ids, or with one of their trace ids."""
+    """Return the dead letters with an order id or a trace id of the orders."""
     order_ids = [placed.order_id for placed in orders if placed.order_id]
     return [
         letter
@@ -83,7 +82,7 @@ def dead_letter_checks(
 
 
 def applied_checks(outcome: ExpectedOutcome, placed: Placed, shop: ShopApi) -> list[Check]:
-    """Check whether the stock includes an order, for which no earlier stock is needed."""
+    """Check whether the stock includes an order, without an earlier stock."""
     if not outcome.stocks or not placed.accepted:
         return []
     wanted = any(change.change for change in outcome.stocks)
@@ -93,14 +92,12 @@ def applied_checks(outcome: ExpectedOutcome, placed: Placed, shop: ShopApi) -> l
 
 
 def journal_check(incident: str, shop: ShopApi) -> Check:
-    """Check that the board's journal ends with an incident's ``on`` and ``off``."""
+    """Check that the journal ends with an incident's ``on`` and ``off``."""
     states = [str(line["state"]) for line in shop.journal() if line["incident"] == incident][-2:]
     return Check(what="journal", ok=states == ["on", "off"], expected="on, off", seen=", ".join(states) or "no line")
 
 
 class _CaseInsensitive(dict[str, str]):
-    """Headers, found by their names in any case."""
-
     def __init__(self, headers: Mapping[str, str]) -> None:
         super().__init__({name.lower(): value for name, value in headers.items()})
 

@@ -9,7 +9,7 @@ from vshop.shop.traces import Trace
 
 
 class ShopApi(Protocol):
-    """Places orders, reads telemetry and turns switches."""
+    """The shop's client."""
 
     def token(self, username: str = ..., *, headers: dict[str, str] | None = None) -> str:
         """Log a shopper in."""
@@ -39,10 +39,10 @@ class ShopApi(Protocol):
         """Return log records."""
 
     def metrics(self, name: str, *, points: int | None = None) -> list[dict[str, Any]]:
-        """Return the series of a metric, each with all or its latest points."""
+        """Return a metric's series."""
 
     def alerts(self, since: float, *, at: float | None = None, trace_ids: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Return the alerts since and as of a time (seconds since the epoch), of some traces only."""
+        """Return alerts; times are seconds since the epoch."""
 
     def flush(
         self,

@@ -19,10 +19,8 @@ from vshop.shop.traces import TraceError
 
 Phase = Literal["clean", "on", "trigger", "off", "recovery", "clean again"]
 OnPhase = Callable[[Phase, list[Check]], None]
-"""Called after each phase, with its checks."""
-
 AUTO_OFF = "300s"
-"""The board switches the incident off after this long if the verification is killed."""
+"""Limit if the verification is killed."""
 
 
 def verify(
@@ -36,21 +34,10 @@ def verify(
     alone: bool = True,
     clean_runs: "CleanRunCache | None" = None,
 ) -> Verdict:
-    """Verify an incident, and switch it off in any case.
+    """Verify an incident, and switch it off in any case. A part that cannot be reached is a failed check.
 
-    Args:
-        incident: the incident.
-        shop: the shop, such as a ``ShopClient``.
-        traces: reads its traces, such as a ``TraceReader``.
-        scope: ``global`` or ``request``, where the incident allows both.
-        on_phase: called after each phase.
-        clock: the clock.
-        alone: whether nobody else orders meanwhile. If False, metrics and alerts are read only for the trigger's traces, and nobody
-            else may order the trigger's items.
-        clean_runs: holds the previous incident's final clean run, which can be the first one of this incident.
-
-    Returns:
-        The verdict. A part of the shop that cannot be reached is a failed check, not an exception.
+    ``alone``: whether nobody else orders meanwhile. If False, metrics and alerts are read only for the trigger's traces, and nobody
+    else may order the trigger's items. ``clean_runs`` holds the previous incident's final clean run, which can be this one's first.
     """
     context = Context(incident, shop, traces, clock or Clock(), alone=alone)
     runner = _PhaseRunner(context, on_phase, CleanRunCache() if clean_runs is None else clean_runs)
@@ -61,7 +48,7 @@ def verify(
 
 
 class CleanRunCache:
-    """Keeps the final clean run of a verification for the next incident with the same trigger."""
+    """Keeps a final clean run for the next incident with the same trigger."""
 
     def __init__(self) -> None:
         self._kept: tuple[object, CleanRun] | None = None
@@ -71,7 +58,7 @@ class CleanRunCache:
         self._kept = ((incident.trigger, incident.steady_state), run)
 
     def take(self, incident: Incident) -> CleanRun | None:
-        """Remove the kept run, and return it if it fits this incident."""
+        """Remove and return the kept run, if it fits."""
         kept, self._kept = self._kept, None
         return kept[1] if kept is not None and kept[0] == (incident.trigger, incident.steady_state) else None
 
@@ -87,7 +74,6 @@ class _PhaseRunner:
         self._broken_run: BrokenRun | None = None
 
     def verdict(self, run_phases: Callable[[], None], scope: str) -> Verdict:
-        """Run the phases and build the verdict."""
         began = self._context.clock.monotonic()
         try:
             self._context.telemetry = self._context.shop.telemetry_mode()
@@ -112,14 +98,12 @@ class _PhaseRunner:
         )
 
     def run_trigger(self) -> None:
-        """Send the trigger of an incident without a switch."""
         self._on_at = self._context.clock.now()
         self._broken_run = run_broken(self._context, read_baseline(self._context), lambda: None, None)
         self._off_at = self._context.clock.now()
         self._record("trigger", self._broken_run.checks)
 
     def run_switched(self, scope: Scope) -> None:
-        """Run all phases of an incident with a switch, unless the clean shop fails its checks."""
         steady = self._context.incident.steady_state
         if steady is None:
             raise ValueError(f"{self._context.incident.id}: an incident with a switch needs a steadyState")
@@ -146,7 +130,6 @@ class _PhaseRunner:
             self._clean_runs.keep(self._context.incident, again)
 
     def _run_globally(self, baseline: Baseline) -> BrokenRun:
-        """Run the trigger while the incident is on for everybody; switch it off in any case, also after Ctrl-C."""
         context = self._context
         try:
             run = run_broken(context, baseline, lambda: context.shop.switch_on(context.incident.id, duration=AUTO_OFF), None)

@@ -1,4 +1,4 @@
-"""Runs the trigger while the incident is on, checks everything that its file expects, and then the recovery."""
+"""Runs trigger and recovery with the incident on, and checks what its file expects."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ SwitchOn = Callable[[], dict[str, Any] | None]
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """Stock and metrics just before the incident, and the time they were read."""
+    """Stock and metrics just before the incident."""
 
     at: float
     stock: Stocks
@@ -42,7 +42,6 @@ class BrokenRun(msgspec.Struct, frozen=True):
     checks: list[Check]
     orders: list[Placed]
     observations: list[Observation]
-    """Of the judged orders."""
 
     @property
     def trace_ids(self) -> list[str]:
@@ -51,7 +50,7 @@ class BrokenRun(msgspec.Struct, frozen=True):
 
 
 def read_baseline(context: Context, earlier: Sequence[Observation] = ()) -> Baseline:
-    """Read stock and metrics before the incident, once the metrics count all earlier events."""
+    """Read stock and metrics, once the metrics count all earlier events."""
     incident = context.incident
     moves = incident.expect.metrics if context.judges_telemetry else []
     if moves and context.alone:
@@ -61,7 +60,7 @@ def read_baseline(context: Context, earlier: Sequence[Observation] = ()) -> Base
 
 
 def run_broken(context: Context, baseline: Baseline, switch_on: SwitchOn, baggage: str | None) -> BrokenRun:
-    """Switch the incident on for everybody or, by baggage, for the trigger; send the trigger and check what the file expects."""
+    """Switch on for everybody or, by baggage, for the trigger; send the trigger and check."""
     incident = context.incident
     answer = switch_on()
     checks = [] if answer is None else [_acknowledged(answer)]
@@ -101,7 +100,6 @@ def _spans_and_logs(context: Context, orders: Sequence[Placed], judged: Sequence
 
 
 def _timeout_s(checks: Sequence[Check], within_ms: float) -> float:
-    """Return the file's timeout in seconds, or a short one when a check has already failed."""
     return within_ms / 1000 if all(check.ok for check in checks) else min(within_ms / 1000, _SHORT_TIMEOUT_S)
 
 

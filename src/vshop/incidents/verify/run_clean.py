@@ -1,4 +1,4 @@
-"""Runs the trigger on the clean shop, before the incident is switched on and after it is off again."""
+"""Runs the trigger on the clean shop."""
 
 import msgspec
 
@@ -15,14 +15,14 @@ from vshop.incidents.verify.verdict import Check
 
 
 class CleanRun(msgspec.Struct, frozen=True):
-    """The trigger's orders on the clean shop, and the checks of the steady state."""
+    """The orders on the clean shop, and the checks of the steady state."""
 
     checks: list[Check]
     observations: list[Observation]
 
 
 def run_clean(context: Context, steady: ExpectedOutcome) -> CleanRun:
-    """Send the trigger to the clean shop; check that no switch is on, the outcome is the steady state, and traces are whole."""
+    """Send the trigger; check that no switch is on, the outcome is the steady state, and traces are whole."""
     on = context.shop.switched_on()
     checks = [Check(what="switches", ok=not on, expected="nothing is on", seen=", ".join(on) or "nothing is on")]
     if on:
@@ -46,7 +46,7 @@ def run_clean(context: Context, steady: ExpectedOutcome) -> CleanRun:
 
 
 def check_expect_fails_when_clean(context: Context, observations: list[Observation]) -> Check:
-    """Check that the clean shop does not meet ``expect``; otherwise the file is invalid."""
+    """Check that the clean shop does not meet ``expect``, which would make the file invalid."""
     expect = context.incident.expect
     judged = observations[-1:] if context.incident.trigger.judge == "last" else observations
     checks = [*present_checks(expect, judged), *forbidden_checks(expect, judged)]
@@ -64,7 +64,6 @@ def check_expect_fails_when_clean(context: Context, observations: list[Observati
 
 
 def _number_checks(context: Context) -> list[Check]:
-    """Send the trigger to the clean shop again, and check metrics and alerts."""
     expect = context.incident.expect
     since = context.clock.now()
     if context.alone:

@@ -1,4 +1,4 @@
-"""Compares spans with patterns, and finds one span for each pattern, such that they are related as the file says."""
+"""Finds one span for each pattern, related as the file says."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,14 +9,14 @@ from vshop.incidents.verify.verdict import Check
 from vshop.shop.spans import Span
 
 Bound = Mapping[str, ObservedSpan]
-"""The spans found so far, by their names in the file."""
+"""The spans found so far, by their ``as``."""
 
 _WEIGHTS = {"service.name": 8, "kind": 4, "name": 4, "under": 2}
-"""How much a difference in this field adds to the distance; any other adds 1."""
+"""Of a difference in this field; any other weighs 1."""
 
 
 def differences(seen: ObservedSpan, pattern: SpanPattern, observation: Observation, bound: Bound) -> dict[str, str]:
-    """Return the differences between a span and a pattern, by field; ``bound`` holds the spans that ``under`` can name."""
+    """Return the differences between a span and a pattern, by field."""
     span = seen.span
     plain = {
         "service.name": (pattern.service, span.service),
@@ -85,7 +85,7 @@ def _other_exception(span: Span, pattern: SpanPattern, observation: Observation)
 
 
 class SearchResult:
-    """The spans found by their names in the file, and why the search stopped."""
+    """The spans found, and why the search stopped."""
 
     def __init__(self, bound: Bound, stuck: str | None) -> None:
         self.bound = bound
@@ -93,7 +93,7 @@ class SearchResult:
 
 
 def search_spans(patterns: Sequence[ExpectedSpan], observation: Observation, start: Bound | None = None) -> SearchResult:
-    """Find spans for all patterns by backtracking, starting from spans found before."""
+    """Find spans for all patterns by backtracking."""
     best = SearchResult(dict(start or {}), None)
     reached = -1
 
@@ -159,7 +159,6 @@ def described(pattern: SpanPattern) -> str:
 
 
 def _choose(pattern: ExpectedSpan, fitting: list[ObservedSpan]) -> tuple[list[ObservedSpan], str | None]:
-    """Return the candidates for a pattern; if ``count`` or ``nth`` rules all out, also why."""
     if pattern.count is not None:
         reason = mismatch(pattern.count, len(fitting))
         if reason is not None:

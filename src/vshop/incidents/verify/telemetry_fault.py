@@ -14,15 +14,15 @@ from vshop.shop.client import Placed, ShopClient, ShopError
 from vshop.shop.clock import Clock
 
 AUTO_OFF_S = 300.0
-"""The observatory switches the fault off after this long if the verification is killed."""
+"""Limit if the verification is killed."""
 _SETTLED_S = 15.0
 _CALM_S = 2.0
 _MAX_ORDERS = 60
-"""A sampler that keeps some traces must drop one of these; the chance that it keeps all is below one in 10^18."""
+"""The chance that a sampler drops none of so many is below one in 10^18."""
 
 
 class TelemetryFaultVerifier:
-    """Verifies telemetry faults of one shop, one after the other; nobody else may order meanwhile."""
+    """Verifies telemetry faults in sequence; nobody else may order."""
 
     def __init__(self, shop: ShopClient, clock: Clock | None = None) -> None:
         self._shop = shop
@@ -79,7 +79,6 @@ class TelemetryFaultVerifier:
         )
 
     def _run_clean(self, fault: TelemetryFault, *, fresh: bool) -> list[Check]:
-        """Check that a clean order is whole and shows no mark of the fault."""
         checks: list[Check] = []
         if fresh:
             placed = self._order(fault)
@@ -116,7 +115,7 @@ class TelemetryFaultVerifier:
         return checks + self._conclusions(fault, orders, moves, before)
 
     def marks(self, fault: TelemetryFault, placed: Placed) -> list[Check]:
-        """Check that an order's telemetry is altered as the file says; a sampler decides by the trace id."""
+        """Check that telemetry is altered as the file says; a sampler decides by the trace id."""
 
         def wanted(seen: Telemetry) -> list[bool]:
             return [mark(one, seen) != (one.action == "sample" and one.samples(placed.trace_id)) for one in fault.alter]
@@ -133,7 +132,6 @@ class TelemetryFaultVerifier:
         ]
 
     def _after_a_while(self, fault: TelemetryFault, placed: Placed) -> list[Check]:
-        """Check that a delayed span arrives, and that a tail sampler keeps a failing order."""
         checks = []
         for one in fault.alter:
             if one.action == "delay":
@@ -190,7 +188,6 @@ class TelemetryFaultVerifier:
         return self._shop.place_order(fault.order.item_id, fault.order.quantity)
 
     def _outcome(self, fault: TelemetryFault, orders: Sequence[Placed]) -> list[Check]:
-        """Check that the orders themselves are fine: accepted, in the stock, and no dead letters."""
         answers = sorted({placed.status for placed in orders})
         self._clock.poll(lambda: self._included(fault, orders) == len(orders), _SETTLED_S)
         included = self._included(fault, orders)

@@ -1,4 +1,4 @@
-"""Recognises each alteration of a telemetry fault in the stored telemetry of one order."""
+"""Recognises each alteration in the stored telemetry of one order."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +15,9 @@ _SHORT = "0" * 16
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
-    """The stored telemetry of one order.
+    """One order's stored telemetry; spans are OTLP's JSON.
 
-    Attributes:
-        trace_id: its trace.
-        spans: the spans of its trace, in OTLP's JSON.
-        short: the spans of the trace with the lower half of its id.
-        logs: the log records of both.
-        searched: the log records that name the order, whatever their trace.
+    ``short``: spans of the trace with the lower half of its id. ``searched``: log records that name the order, in any trace.
     """
 
     trace_id: str
@@ -33,7 +28,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def mark(one: Alteration, seen: Telemetry) -> bool:
-    """Return whether an order's telemetry is altered in this way. A whole trace shows no mark at all."""
+    """Return whether telemetry is altered so; a whole trace shows no mark."""
     return _MARKS[one.action](one, seen)
 
 
@@ -54,7 +49,6 @@ def _absent(one: Alteration, seen: Telemetry) -> bool:
 
 
 def _shift(one: Alteration, seen: Telemetry) -> bool:
-    """The named services begin far from where the others do."""
     moved = [int(span["startTimeUnixNano"]) for span in seen.spans if span["service"] in one.services]
     others = [int(span["startTimeUnixNano"]) for span in seen.spans if span["service"] not in one.services]
     if not moved or not others:
@@ -86,7 +80,6 @@ def _cut(one: Alteration, seen: Telemetry) -> bool:
 
 
 def _mirror(_one: Alteration, seen: Telemetry) -> bool:
-    """The consumer's last word comes before the first of orders."""
     first = {
         service: [one["timestamp"] for one in seen.logs if one["service"] == service] for service in ("orders", "stock-updater")
     }
@@ -103,7 +96,6 @@ def _keep(one: Alteration, seen: Telemetry) -> bool:
 
 
 def _sample(one: Alteration, seen: Telemetry) -> bool:
-    """A dropped trace shows the sampler; a kept one is like any other."""
     return not one.samples(seen.trace_id) and not _matching(one, seen.spans)
 
 
@@ -121,7 +113,7 @@ def _names(spans: Sequence[Span]) -> set[str]:
 
 
 def short_id(trace_id: str) -> str:
-    """Return the trace id of which only the lower 64 bits are left."""
+    """Return the trace id with only its lower 64 bits."""
     return _SHORT + trace_id[16:]
 
 

@@ -11,7 +11,7 @@ from vshop.shop.clock import Clock
 
 
 def send_trigger(trigger: Trigger, shop: ShopApi, clock: Clock, incident: str | None = None) -> list[Placed]:
-    """Run a trigger's steps, and return the answers to its orders; ``incident`` is switched on for them by baggage."""
+    """Run a trigger's steps, with ``incident`` on for them by baggage; return the answers."""
     key = str(uuid.uuid4())
     baggage = {"baggage": f"{BAGGAGE_KEY}={incident}"} if incident else {}
     placed: list[Placed] = []

@@ -9,7 +9,7 @@ from vshop.incidents.patterns import ExceptionPattern, Test, Value
 
 
 def mismatch(expected: Value | None, actual: Any) -> str | None:
-    """Return why a value is not as expected, or None when it is; None as expectation accepts any value."""
+    """Return why a value is not as expected, or None; None as expectation accepts any."""
     if expected is None:
         return None
     if isinstance(expected, Test):
@@ -24,7 +24,7 @@ def mismatch(expected: Value | None, actual: Any) -> str | None:
 
 
 def mismatches(expected: Mapping[str, Value], actual: Mapping[str, Any]) -> list[str]:
-    """Return the mismatches of the expected members; other members do not matter."""
+    """Return the mismatches of the expected members."""
     found = ((name, mismatch(value, actual.get(name))) for name, value in expected.items())
     return [f"{name} {reason}" for name, reason in found if reason is not None]
 

@@ -8,15 +8,10 @@ from vshop.shop.hops import HopReport
 
 
 class Check(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """One comparison of an expected with an observed value.
+    """One comparison.
 
-    Attributes:
-        phase: ``clean``, ``on``, ``off``, ``recovery`` or ``clean again``; ``trigger`` without a switch.
-        what: the kind of thing compared.
-        ok: whether it was as expected.
-        expected: in words or as data.
-        seen: the observed value, or the closest candidate and its differences.
-        evidence: where to find it: trace and span ids, a log's text, a metric before and after.
+    ``phase``: ``clean``, ``on``, ``off``, ``recovery``, ``clean again``; ``trigger`` without a switch. ``seen``: the value, or the
+    closest candidate and its differences. ``evidence``: trace and span ids, a log's text, a metric before and after.
     """
 
     phase: str = ""
@@ -27,7 +22,6 @@ class Check(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     evidence: dict[str, Any] = {}
 
     def __str__(self) -> str:
-        """Return the expected and the observed value in one line."""
         text = f"{self.what}: expected {self.expected}, seen {self.seen}"
         return f"{self.phase}: {text}" if self.phase else text
 
@@ -40,12 +34,7 @@ class Culprit(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Completeness(msgspec.Struct, frozen=True, rename="camel"):
-    """How the verifier knew that no more telemetry of an order would arrive.
-
-    Attributes:
-        by: ``flush``: every service had exported its telemetry. ``calm window``: nothing new arrived for a while.
-        reason: why a flush was not possible or not complete; empty when it was complete.
-    """
+    """How the verifier knew that no more telemetry would arrive: by ``flush``, or ``calm window`` for a ``reason``."""
 
     by: Literal["flush", "calm window"] = "flush"
     reason: str = ""
@@ -54,21 +43,9 @@ class Completeness(msgspec.Struct, frozen=True, rename="camel"):
 class Verdict(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """The result of one incident's verification.
 
-    Attributes:
-        incident: its id.
-        scope: ``global``, ``request``, or ``none`` without a switch.
-        verified: whether every check passed.
-        seconds: duration.
-        on_at: seconds since the epoch just before it was switched on, or triggered.
-        off_at: the same for off.
-        trace_ids: the traces of the orders sent while it was on.
-        culprits: the root cause's span of each judged order.
-        checks: all checks.
-        telemetry: the services' telemetry mode. Unless it is ``sdk``, only the outcome was checked: answers, stock, dead letters,
-            acknowledgements and journal, but no spans, logs, metrics or alerts.
-        telemetry_judged: whether the checks include the telemetry.
-        hops: where an agent made the spans, what it recorded of each hop that the incident's orders pass.
-        completeness: how the verifier knew that the telemetry was complete.
+    ``scope`` is ``none`` without a switch. ``on_at`` and ``off_at`` are seconds since the epoch. ``trace_ids``: of the orders while
+    it was on. ``telemetry``: the services' mode; unless it is ``sdk``, only the outcome was checked: answers, stock, dead letters,
+    acknowledgements and journal. ``hops``: what an agent recorded of each hop.
     """
 
     incident: str

@@ -1,7 +1,4 @@
-"""Carries the incidents of a request through the shop, in a header of its own.
-
-An agent or ``OTEL_PROPAGATORS`` may leave out the baggage in which a caller names them.
-"""
+"""Carries a request's incidents through the shop in a separate header, because an agent may leave out baggage."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,18 +24,14 @@ def requested_incidents() -> tuple[str, ...]:
 
 
 def outgoing_headers() -> dict[str, str]:
-    """Return the header for the next hop; nothing if the request has no incidents."""
+    """Return the header for the next hop, if the request has incidents."""
     incidents = _incidents.get()
     return {HEADER: ",".join(incidents)} if incidents else {}
 
 
 @contextmanager
 def use_incidents(header: Callable[[str], str | None]) -> Iterator[None]:
-    """Use the incidents of a request or record as the current ones inside the block.
-
-    Args:
-        header: returns a header by its name in lower case, or None.
-    """
+    """Use the incidents of a request or record inside the block. ``header`` returns a header by its name in lower case."""
     token = _incidents.set(_read(header))
     try:
         yield

@@ -1,7 +1,7 @@
 """Follows the chaos board: a thread that long-polls OFREP's bulk evaluation and updates the service's switches.
 
-The request names the instance (``Vshop-Follower: <service>/<instance>``) and, in ``If-None-Match``, the revision that it has
-applied. The board holds the request (``Prefer: wait``, RFC 7240) until there is a new revision. A server without long polling
+A poll names the instance (``Vshop-Follower: <service>/<instance>``) and, in ``If-None-Match``, the revision that it has
+applied. The board holds the poll (``Prefer: wait``, RFC 7240) until there is a new revision. A server without long polling
 is polled once a second. The requests leave no spans, because no instrumentation wraps ``http.client``.
 https://github.com/open-feature/protocol · https://www.rfc-editor.org/rfc/rfc7240
 """
@@ -26,14 +26,14 @@ from vshop.kit.settings import Settings
 log = logging.getLogger(__name__)
 
 FOLLOWER_HEADER = "Vshop-Follower"
-"""Registers a poll as one of a shop's service instance. Other OFREP clients do not send it."""
+"""Registers the poll of a service's instance. Other OFREP clients do not send it."""
 
 _PATH = "/ofrep/v1/evaluate/flags"
 _CONNECT_S = 2.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 1.0  # shorter than the board waits for acknowledgements
 _SHORT_POLL_S = 1.0
 _STARTING_S = 30.0
-"""How long a board that starts together with the service may be away before a warning is logged."""
+"""No warning for so long: the board may start together with the service."""
 
 
 class BoardAwayError(Exception):
@@ -60,19 +60,14 @@ class _Bulk(msgspec.Struct):
 
 
 class Follower:
-    """Follows the board from ``start`` to ``stop``, or inside a ``with`` block. While the board is away, its last state applies."""
+    """Follows the board. While it is away, its last state applies."""
 
     def __init__(
         self, provider: BoardProvider, console_url: str, service: str, *, wait_s: int = 20, patience_s: float = 5.0
     ) -> None:
-        """Prepare the follower; nothing is requested yet.
+        """Prepare the follower. ``console_url`` may be empty: follow nothing.
 
-        Args:
-            provider: holds the switches to update.
-            console_url: base URL of the board; empty: follow nothing.
-            service: the service's name in the incident files.
-            wait_s: how long the board may hold a poll.
-            patience_s: how long the board may be away before a warning is logged.
+        ``wait_s``: how long the board may hold a poll. ``patience_s``: how long it may be away without a warning.
         """
         self._provider = provider
         self._url = urlsplit(console_url)
@@ -87,18 +82,14 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="chaos-follower", daemon=True)
 
     def start(self, patience_s: float = 1.0) -> Self:
-        """Start to follow. If the board can be reached, its switches apply before this returns.
-
-        Args:
-            patience_s: how long to wait for the first poll to succeed or fail.
-        """
+        """Start to follow. If the first poll succeeds within ``patience_s``, its switches apply before this returns."""
         if self._url.netloc:
             self._thread.start()
             self._tried.wait(patience_s)
         return self
 
     def stop(self) -> None:
-        """Stop following and close the connection, so that the board knows at once. The switches stay as they are."""
+        """Stop and close the connection, so that the board knows at once. The switches stay."""
         self._stopping.set()
         deadline = time.monotonic() + 1.0
         while self._thread.is_alive() and time.monotonic() < deadline:
@@ -108,11 +99,9 @@ class Follower:
             self._thread.join(0.05)
 
     def __enter__(self) -> Self:
-        """Start."""
         return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop."""
         self.stop()
 
     def _run(self) -> None:
@@ -139,7 +128,6 @@ class Follower:
         self._close()
 
     def _poll(self) -> None:
-        """Poll once and apply a new state. Waits a moment after a response without news that the server did not hold."""
         started, known = time.monotonic(), self._etag
         status, etag, body = self._request()
         if status == http.client.OK:
@@ -180,12 +168,7 @@ class Follower:
 def follow(settings: Settings, service: str) -> tuple[Chaos, Follower]:
     """Make the board the OpenFeature provider of this process and start to follow it.
 
-    Args:
-        settings: ``console_url`` and ``reveal_chaos`` are read.
-        service: the service's name in the incident files.
-
-    Returns:
-        The switches for the chaos sites, and the follower; stop it at the end.
+    Returns the switches for the chaos sites, and the follower to stop at the end.
     """
     provider = BoardProvider()
     api.set_provider_and_wait(provider)

@@ -1,6 +1,6 @@
-"""Evaluates, at each chaos site, whether an incident is on for the current request: from memory, in microseconds.
+"""Evaluates whether an incident is on for the current request: from memory, in microseconds.
 
-The evaluation uses the OpenFeature SDK, so that any other provider, such as flagd's, can replace the board.
+It uses the OpenFeature SDK, so that any other provider, such as flagd's, can replace the board.
 https://openfeature.dev/specification/ · https://github.com/open-feature/protocol
 """
 
@@ -29,14 +29,14 @@ class Switch(msgspec.Struct, frozen=True, kw_only=True):
 
     on: bool = False
     probability: float = 1.0
-    """Share of the affected requests, 0 to 1."""
+    """Share of the requests, 0 to 1."""
     items: tuple[int, ...] = ()
-    """Affects only orders for these items; empty: all."""
+    """Only for orders for these items; empty: all."""
     until: float | None = None
-    """Expiry, in seconds since the epoch."""
+    """Seconds since the epoch."""
 
     def holds(self, now: float) -> bool:
-        """Return whether the incident is on at this time, for any request."""
+        """Return whether the incident is on now, for any request."""
         return self.on and (self.until is None or now < self.until)
 
     def is_on(self, item: object, now: float, chance: random.Random) -> bool:
@@ -56,7 +56,6 @@ class BoardProvider(AbstractProvider):
     """An OpenFeature provider with the board's switches that are on."""
 
     def __init__(self, chance: random.Random | None = None) -> None:
-        """Args: chance: decides for switches with a probability."""
         super().__init__()
         self.switches: Mapping[str, Switch] = {}
         self._chance = chance or random.Random()  # noqa: S311 - chance, not secrecy
@@ -91,7 +90,6 @@ class BoardProvider(AbstractProvider):
         default_value: Any,  # noqa: ARG002 - the SDK's signature
         evaluation_context: EvaluationContext | None = None,  # noqa: ARG002 - the SDK's signature
     ) -> FlagResolutionDetails[Any]:
-        """Raise: switches are boolean."""
         raise TypeMismatchError(f"{flag_key} is a switch of the chaos board: evaluate it as a boolean.")
 
     resolve_string_details = resolve_integer_details = resolve_float_details = resolve_object_details = _only_boolean
@@ -105,22 +103,15 @@ class Switches(Protocol):
 
 
 class Chaos:
-    """Evaluates incidents for the chaos sites of a service."""
+    """Evaluates incidents for chaos sites. With ``reveal``, one that is on adds a ``feature_flag.evaluation`` event to the span."""
 
     def __init__(self, client: OpenFeatureClient, provider: BoardProvider | None, *, reveal: bool = False) -> None:
-        """Make the evaluator.
-
-        Args:
-            client: evaluates the flags.
-            provider: the board's provider, or None for another one.
-            reveal: whether an incident that is on adds a ``feature_flag.evaluation`` event to the span.
-        """
         self._client = client
         self._provider = provider
         self._reveal = reveal
 
     def on(self, incident: str, *, item: int | None = None) -> bool:
-        """Return whether an incident is on for the current request, which may be for an item."""
+        """Return whether an incident is on for the current request."""
         requested = requested_incidents()
         if not requested and self._provider is not None and incident not in self._provider.switches:
             return False  # the usual case costs one look-up
@@ -148,9 +139,8 @@ class Chaos:
 
 class _NoChaos:
     def on(self, incident: str, *, item: int | None = None) -> bool:  # noqa: ARG002 - the protocol's
-        """Return False."""
         return False
 
 
 NO_CHAOS: Switches = _NoChaos()
-"""All incidents are off: for services built without a board, as in tests."""
+"""All incidents are off, as in tests."""

@@ -1,4 +1,4 @@
-"""``POST /flush``: a service exports the telemetry that it holds, and answers once the receiver has acknowledged it.
+"""``POST /flush``: a service exports its telemetry, and answers once the receiver has acknowledged it.
 
 A caller that has an order's answer flushes the services and can then read the whole trace, or state that a span is absent:
 
@@ -27,14 +27,14 @@ _NOT_AWAITED = ("/flush", "/healthz", "/readyz")
 
 
 class Export(Protocol):
-    """Exports spans and log records, and metrics if wanted. Returns how many the receiver did not acknowledge."""
+    """Exports, and returns how many spans and log records the receiver did not acknowledge."""
 
     def __call__(self, *, metrics: bool) -> int:
         """Export."""
 
 
 Work = Callable[[dict[int, int] | None, float], int]
-"""Waits for a service's own work, up to the offset to reach by partition, or None for everything on the topic now.
+"""Waits for a service's own work, up to an offset by partition or (None) everything on the topic now.
 
 Returns how many records are unprocessed at the deadline (monotonic clock).
 """
@@ -48,17 +48,14 @@ class _FlushRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Request:
-    """A request in progress, with its caller's trace id."""
-
     def __init__(self, traceparent: str) -> None:
         self.trace_id = traceparent[3:35].lower()  # https://www.w3.org/TR/trace-context/#traceparent-header
 
 
 class RequestsInProgress:
-    """WSGI middleware that tracks the requests in progress."""
+    """WSGI middleware that tracks requests. Wrap the instrumented application: then a request ends when its span is final."""
 
     def __init__(self, app: "WSGIApplication") -> None:
-        """Args: app: the instrumented application: a request ends when its span and counts are final."""
         self._app = app
         self._changed = threading.Condition()
         self._running: set[_Request] = set()
@@ -78,10 +75,7 @@ class RequestsInProgress:
                 self._changed.notify_all()
 
     def wait(self, deadline: float, traces: Container[str] | None = None) -> int:
-        """Wait until the requests in progress have ended; return how many have not at the deadline (monotonic clock).
-
-        With ``traces``, only requests whose caller is in one of these traces count.
-        """
+        """Wait until requests (of ``traces``) have ended; return how many have not at the deadline (monotonic clock)."""
         with self._changed:
             begun = {one for one in self._running if traces is None or one.trace_id in traces}
             self._changed.wait_for(lambda: not begun & self._running, max(0.0, deadline - time.monotonic()))
@@ -89,7 +83,7 @@ class RequestsInProgress:
 
 
 class _SharedExport:
-    """Runs one export at a time; callers that arrive during one share the next."""
+    """Callers that arrive during one export share the next."""
 
     def __init__(self, export: Callable[[], int]) -> None:
         self._export = export
@@ -98,7 +92,6 @@ class _SharedExport:
         self._lost = 0
 
     def run(self) -> int:
-        """Export, or share the export that begins next."""
         begun_before = self._begun
         with self._lock:
             if self._begun == begun_before:
@@ -108,10 +101,7 @@ class _SharedExport:
 
 
 def install(app: Flask, service: str, export: Export, work: Work | None = None) -> None:
-    """Add ``POST /flush`` to an instrumented application.
-
-    ``flushed`` is true in the response if no request and no record is unfinished and nothing was lost.
-    """
+    """Add ``POST /flush`` to an instrumented application."""
     in_progress = RequestsInProgress(app.wsgi_app)
     app.wsgi_app = in_progress  # type: ignore[method-assign]
     exports = {metrics: _SharedExport(partial(export, metrics=metrics)) for metrics in (True, False)}

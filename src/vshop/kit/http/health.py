@@ -1,4 +1,4 @@
-"""Liveness and readiness: ``GET /healthz`` and ``GET /readyz``. Readiness does real work."""
+"""``GET /healthz`` (liveness) and ``GET /readyz`` (readiness, which does real work)."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,20 +7,19 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 Check = Callable[[], str]
-"""Does one small piece of real work and describes its result; raises if it fails."""
+"""Does a small piece of real work and describes its result, or raises."""
 
 
 class DegradedError(Exception):
-    """The service works, but something holds it up: the message says what. It stays ready."""
+    """The service works, but something holds it up. It stays ready."""
 
 
 def blueprint(service: str, checks: Mapping[str, Check]) -> Blueprint:
     """Make the two endpoints.
 
-    ``/healthz`` answers 200 as long as the process can answer: a failing dependency is no reason to restart it.
-    ``/readyz`` runs every check and answers 200, or 503 if one failed, with the results:
-    ``{"service", "status": "ready" | "degraded" | "not ready", "checks": {name: {"ok", "seen", "ms"}}}``.
-    A check that raises DegradedError is ok; the status is then ``degraded``, with 200.
+    ``/healthz`` answers 200 always: a failing dependency is no reason to restart. ``/readyz`` runs every check and answers 200, or
+    503 if one failed: ``{"service", "status": "ready" | "degraded" | "not ready", "checks": {name: {"ok", "seen", "ms"}}}``.
+    DegradedError counts as ok.
     """
     health = Blueprint("health", __name__)
 

@@ -1,4 +1,4 @@
-"""Decodes JSON from outside. Every malformed text raises the same kind of error."""
+"""Decodes JSON from outside."""
 
 from typing import Any, TypeVar
 
@@ -8,12 +8,7 @@ _Kind = TypeVar("_Kind")
 
 
 def decode(text: bytes, kind: type[_Kind] | Any = Any) -> _Kind | Any:
-    """Decode JSON to a type, as ``msgspec.json.decode`` does.
-
-    Raises:
-        msgspec.ValidationError: the value is not of this type.
-        msgspec.DecodeError: the text is not JSON, not UTF-8, or nested too deeply.
-    """
+    """Decode JSON to a type. Raises only msgspec's ValidationError, or DecodeError also for nesting and bad UTF-8."""
     try:
         return msgspec.json.decode(text, type=kind)
     except (UnicodeDecodeError, RecursionError) as error:
@@ -21,5 +16,5 @@ def decode(text: bytes, kind: type[_Kind] | Any = Any) -> _Kind | Any:
 
 
 def is_blank(text: bytes) -> bool:
-    """Return whether the text is empty or only JSON whitespace (https://www.rfc-editor.org/rfc/rfc8259#section-2)."""
+    """Return whether the text has only JSON whitespace (https://www.rfc-editor.org/rfc/rfc8259#section-2)."""
     return not text.strip(b" \t\r\n")

@@ -1,4 +1,4 @@
-"""Serves a service's own description: ``GET /openapi.yaml`` (https://spec.openapis.org/oas/v3.1.0)."""
+"""Serves ``GET /openapi.yaml`` (https://spec.openapis.org/oas/v3.1.0)."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 
 def blueprint(service: str) -> Blueprint:
-    """Make the endpoint for the module at this path, next to its ``openapi.yaml``."""
+    """Make the endpoint for the ``openapi.yaml`` next to a module."""
     description = Path(service).with_name("openapi.yaml").read_text(encoding="utf-8")
     openapi = Blueprint("openapi", __name__)
 

@@ -17,11 +17,7 @@ log = logging.getLogger(__name__)
 class Problem(Exception):  # noqa: N818 - the RFC's own word
     """An error response: raise it anywhere below a view.
 
-    Attributes:
-        status: HTTP status.
-        detail: what failed and what the caller can do.
-        headers: headers to add.
-        members: extension members, such as ``field`` or ``hop``.
+    ``members`` are extension members, such as ``field`` or ``hop``.
     """
 
     def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> None:
@@ -33,14 +29,14 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """Build the response. Members that are None are left out."""
+    """Build the response, without the members that are None."""
     known = {name: value for name, value in members.items() if value is not None}
     body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **known}
     return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
 
 
 def install(app: Flask) -> None:
-    """Answer every error with a problem: :class:`Problem`, Flask's errors (404, 405, 413 …) and unexpected exceptions.
+    """Answer every error with a problem, also Flask's (404, 405, 413 …).
 
     An unexpected exception is recorded on the current span and logged. The caller gets 500 and the trace id.
     """

@@ -1,4 +1,4 @@
-"""Refuses changes by web pages of other origins, including DNS rebinding, except where CORS allows them."""
+"""Refuses changes by web pages of other origins, also by DNS rebinding, except where CORS allows them."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -11,17 +11,16 @@ from vshop.kit.http.problems import Problem
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _PORTS = {"http": "80", "https": "443"}
 _PRIVATE = (".localhost", ".docker.internal", ".containers.internal", ".svc", ".svc.cluster.local")
-"""Endings of names that only this machine, a container engine or a cluster resolves."""
+"""Names that only this machine, a container engine or a cluster resolves."""
 
 
 class SharedPaths:
-    """Paths that pages of other origins may POST to: those of loopback, and further ones by setting.
+    """Paths that loopback origins, and those of a setting (``*``: all), may POST to.
 
     https://fetch.spec.whatwg.org/#http-cors-protocol
     """
 
     def __init__(self, prefixes: tuple[str, ...] = (), origins: str = "") -> None:
-        """Args: prefixes: of the paths. origins: further origins, separated by commas; ``*`` for every origin."""
         self._prefixes = prefixes
         self._origins = frozenset(origin.strip().rstrip("/").lower() for origin in origins.split(",") if origin.strip())
 
@@ -30,13 +29,13 @@ class SharedPaths:
         return path.startswith(self._prefixes)
 
     def allow(self, origin: str | None) -> bool:
-        """Return whether this request's path is shared with the origin."""
+        """Return whether the origin may use this request's path."""
         if origin is None or not self.covers(request.path):
             return False
         return "*" in self._origins or origin.lower() in self._origins or _is_loopback(origin.lower())
 
     def preflight(self) -> Response | None:
-        """Answer a browser's question before it sends a request; None for other requests."""
+        """Answer a browser's preflight request; None for other requests."""
         asked = request.headers.get("Access-Control-Request-Method")
         if request.method != "OPTIONS" or not asked or not self.covers(request.path):
             return None
@@ -61,10 +60,10 @@ class SharedPaths:
 
 
 def refuse_cross_origin(app: Flask, allowed_hosts: Iterable[str], shared: SharedPaths | None = None) -> None:
-    """Refuse, with 403, cross-origin requests that may change something, except for paths that are shared.
+    """Refuse, with 403, cross-origin requests that may change something, except for shared paths.
 
-    A browser sends ``Origin`` with a page's request; it must match ``Host``. ``Host`` must be a name of this service, because the
-    owner of any other name may let it point to this address.
+    A browser's ``Origin`` must match ``Host``, which must be a name of this service: the owner of any other name may let it point
+    to this address.
     """
     allowed = frozenset(host.lower() for host in allowed_hosts if host)
     shared = shared or SharedPaths()
@@ -92,7 +91,7 @@ def _is_same_origin(origin: str, host: str) -> bool:
 
 
 def foreign_host(host: str) -> Problem:
-    """Make the 403 for a ``Host`` that is not this service's."""
+    """Make the 403 for a foreign ``Host``."""
     name = host[:100].rpartition(":")[0] or host[:100]
     advice = f"Use localhost or an IP address, or set SHOP_ALLOWED_HOSTS={name} for this service."
     return Problem(403, f'Host "{host[:100]}" is not allowed. {advice}', field="Host")

@@ -1,7 +1,7 @@
 """Serves a WSGI application, and lets requests in progress finish before it stops.
 
-Waitress is one process (no fork, so a Kafka producer may be built before it). One thread reads and writes all connections, so a
-slow or silent client holds no thread. See docs/adr/0010-waitress.md.
+Waitress does not fork, so a Kafka producer may be built before it. One thread reads and writes all connections, so a slow or
+silent client holds no thread (docs/adr/0010-waitress.md).
 """
 
 import logging
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_TIMEOUT_S = 10
-"""How long a connection may be idle, or a request may stop arriving."""
+"""For an idle connection, or a request that stops arriving."""
 MAX_BODY_BYTES = 64 * 1024 * 1024  # upper bound for the applications' own limits
 _MAX_HEADER_BYTES = 64 * 1024
 _FLUSH_S = 1.0
@@ -41,21 +41,15 @@ def stop_event() -> threading.Event:
 
 
 class HttpServer:
-    """A threaded HTTP server as a context manager: listening inside the block, drained when it is left."""
+    """A threaded HTTP server as a context manager: listening inside the block, drained after it."""
 
     def __init__(
         self, app: "WSGIApplication", host: str, port: int, *, threads: int = 16, drain_s: int = 5, notice_disconnects: bool = False
     ) -> None:
-        """Prepare the server; it does not listen yet.
+        """Prepare the server. Port 0 is a free one.
 
-        Args:
-            app: the application.
-            host: address to listen on.
-            port: port to listen on; 0 for a free one, which is in ``port`` inside the block.
-            threads: requests handled at the same time.
-            drain_s: seconds to wait for requests in progress at the stop.
-            notice_disconnects: whether ``waitress.client_disconnected`` in a request's environment works. The server then
-                takes a client that closes only its sending side for disconnected.
+        ``drain_s``: seconds to wait for requests in progress at the stop. ``notice_disconnects``: whether
+        ``waitress.client_disconnected`` works; a client that closes only its sending side then counts as disconnected.
         """
         self.port = port
         self._host = host
@@ -81,11 +75,7 @@ class HttpServer:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # requests may wait for a thread
 
     def __enter__(self) -> Self:
-        """Listen and serve in the background.
-
-        Raises:
-            AddressInUseError: the address is in use, or does not belong to this machine.
-        """
+        """Listen. Raises AddressInUseError, also for an address of another machine."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
             listener = socket.create_server((self._host, self.port), family=family, backlog=256)
@@ -103,7 +93,6 @@ class HttpServer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop accepting requests, finish those in progress, and close."""
         # The thread of the connections sets the events, because it closes the trigger once both are set.
         self._server.trigger.pull_trigger(self._stopping.set)
         self._server.task_dispatcher.shutdown(timeout=self._drain_s)

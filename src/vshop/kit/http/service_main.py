@@ -1,4 +1,4 @@
-"""Runs a service's ``main()``. Configuration errors exit with a one-line message instead of a stack trace."""
+"""Runs a service's ``main()``."""
 
 import sys
 from collections.abc import Callable
@@ -10,11 +10,9 @@ from vshop.kit.telemetry.modes import start_as_configured
 
 
 def run_service(main: Callable[[], None], service: str = "") -> NoReturn:
-    """Run ``main`` and exit: with 0, or with 1 and the reason on stderr if a setting is invalid or a port is in use.
+    """Run ``main`` and exit: with 0, or with 1 and a one-line reason if a setting is invalid or a port is in use.
 
-    Args:
-        main: the program.
-        service: the service's name if an agent may instrument it (``SHOP_TELEMETRY``).
+    ``service`` is its name if an agent may instrument it (``SHOP_TELEMETRY``).
     """
     try:
         start_as_configured(service)

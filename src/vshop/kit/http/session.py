@@ -1,4 +1,4 @@
-"""The HTTP session of the shop's clients: no proxy, and no connection that the server is about to close."""
+"""The HTTP session of the shop's clients: no proxy, and no connection that the server may close."""
 
 import os
 import time
@@ -16,11 +16,11 @@ from urllib3.response import HTTPResponse
 from vshop.kit.settings import SettingsError
 
 IDLE_S = 5.0
-"""Longest idle time after which a connection is reused. The services close idle connections after 10 s."""
+"""The services close idle connections after 10 s."""
 
 
 def failure_reason(error: requests.RequestException) -> str:
-    """Return the innermost reason of a failed request, such as ``Connection refused``."""
+    """Return the innermost reason, such as ``Connection refused``."""
     innermost: BaseException = error
     while isinstance(within := innermost.__cause__ or innermost.__context__, OSError | HTTPException | HTTPError):
         innermost = within
@@ -30,12 +30,9 @@ def failure_reason(error: requests.RequestException) -> str:
 
 
 def ca_bundle() -> str | None:
-    """Return the file or folder with the CAs to trust, or None for those of ``certifi``.
+    """Return the file or folder of trusted CAs, or None for ``certifi``'s. Raises SettingsError if it does not exist.
 
     ``trust_env=False`` keeps requests from reading the variables itself.
-
-    Raises:
-        SettingsError: it does not exist.
     """
     for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         if path := os.environ.get(variable):
@@ -54,14 +51,12 @@ class _Connection(HTTPConnection):
     _answered_at = 0.0
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        """Read the response's status and headers."""
         response = super().getresponse()
         self._answered_at = time.monotonic()
         return response
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection may be used for another request."""
         return super().is_connected and time.monotonic() - self._answered_at < IDLE_S
 
 
@@ -70,7 +65,7 @@ class _Pool(HTTPConnectionPool):
 
 
 def http_session(user_agent: str, connections: int = 10) -> requests.Session:
-    """Make a session that threads may share, with this many pooled connections per host."""
+    """Make a session that threads may share, with so many pooled connections per host."""
     adapter = HTTPAdapter(pool_maxsize=connections)
     # https://urllib3.readthedocs.io/en/stable/reference/urllib3.poolmanager.html
     adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": HTTPSConnectionPool}

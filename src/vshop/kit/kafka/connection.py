@@ -1,4 +1,4 @@
-"""Connects to Kafka: the properties that all clients share, the topics, and the readiness check."""
+"""Connects to Kafka: client properties, topics, readiness check."""
 
 import logging
 import re
@@ -23,18 +23,18 @@ _ADDRESS = re.compile(r"(?:\w+://)?(\[[^\]]+\]|[^:\[\]]+)(?::(\d{1,5}))?")
 """A bootstrap server as librdkafka reads it: ``[PROTOCOL://]host[:port]``."""
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # 16 zero bytes in base64
 _STARTING_S = 10.0
-"""How long a broker that starts may refuse to create topics."""
+"""A broker that starts may refuse to create topics for so long."""
 
 
 class MetadataClient(Protocol):
-    """A client that can request a broker's metadata: a producer, a consumer or a Sender."""
+    """A producer, a consumer or a Sender."""
 
     def list_topics(self, topic: str, timeout: float) -> Any:
-        """Request the metadata of one topic."""
+        """Request a topic's metadata."""
 
 
 def client_properties(settings: Settings) -> dict[str, str]:
-    """Return the properties that all clients share; ``kafka_properties`` overrides the timeouts set here.
+    """Return the properties that all clients share; ``kafka_properties`` overrides them.
 
     https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
     """
@@ -54,7 +54,7 @@ def broker_address(settings: Settings) -> dict[str, str | int]:
 
 
 def ensure_topics(settings: Settings, stop: threading.Event) -> None:
-    """Create missing topics: new orders and dead letters. Retries until Kafka answers or ``stop`` is set."""
+    """Create missing topics. Retries until Kafka answers or ``stop`` is set."""
     admin = AdminClient({**client_properties(settings), "log_level": 0, "reconnect.backoff.max.ms": 500})
     began, logged = time.monotonic(), set[tuple[int, str]]()
     while not stop.is_set():
@@ -97,9 +97,9 @@ def dead_letter_topic(settings: Settings) -> str:
 
 
 def topic_id_reader(settings: Settings) -> Callable[[], str]:
-    """Return a function that reads the id of the topic of new orders: a topic that is deleted and created again has another.
+    """Return a function that reads the id of the topic of new orders; a topic that is created again has another.
 
-    It returns an empty string if the broker is older than topic ids, and raises KafkaException if Kafka does not answer.
+    It returns "" for a broker older than topic ids, and raises KafkaException if Kafka does not answer.
     """
     admin = AdminClient({**client_properties(settings), "log_level": 0})
 
@@ -112,12 +112,7 @@ def topic_id_reader(settings: Settings) -> Callable[[], str]:
 
 
 def check_broker(client: MetadataClient, settings: Settings) -> str:
-    """Request the topic's metadata from the broker: the readiness check.
-
-    Raises:
-        KafkaException: no broker answered within 2 s.
-        LookupError: the topic does not exist.
-    """
+    """Request the topic's metadata. Raises KafkaException after 2 s, LookupError if the topic is missing."""
     found = client.list_topics(settings.kafka_topic, timeout=2)
     topic = found.topics[settings.kafka_topic]
     if topic.error is not None:

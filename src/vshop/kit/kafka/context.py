@@ -1,4 +1,4 @@
-"""W3C trace context, baggage and incidents in the headers of Kafka records, and what producer and consumer spans share."""
+"""W3C trace context, baggage and incidents in record headers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ class _HeaderSetter(Setter[Headers]):
 
 
 class _HeaderGetter(Getter[Sequence[tuple[str, bytes]]]):
-    """Reads record headers. Of several values it takes the last one, which the last hop wrote."""
+    """Of several values, the last hop wrote the last one."""
 
     def get(self, carrier: Sequence[tuple[str, bytes]], key: str) -> list[str] | None:
         values = [value for name, value in carrier if name == key]
@@ -39,7 +39,7 @@ _setter, _getter = _HeaderSetter(), _HeaderGetter()
 
 
 def is_context_header(name: str) -> bool:
-    """Return whether a record's header holds trace context or baggage, in the format of any propagator."""
+    """Return whether a header holds trace context or baggage, in any propagator's format."""
     lower = name.lower()
     if lower in _CONTEXT_HEADERS or lower.startswith(_JAEGER_BAGGAGE):
         return True
@@ -49,9 +49,7 @@ def is_context_header(name: str) -> bool:
 def inject(headers: Headers | None, *, trace_context: bool = True) -> Headers:
     """Return a copy of the headers in which the current trace context, baggage and incidents replace any others.
 
-    Args:
-        headers: the headers.
-        trace_context: False if an agent adds trace context and baggage when the record is sent.
+    ``trace_context`` is False if an agent adds trace context and baggage.
     """
     outgoing = [(name, content) for name, content in headers or [] if not is_context_header(name) and name != HEADER]
     if trace_context:
@@ -60,7 +58,7 @@ def inject(headers: Headers | None, *, trace_context: bool = True) -> Headers:
 
 
 def extract(headers: Sequence[tuple[str, bytes]]) -> context.Context:
-    """Return the context (trace and baggage) in a record's headers, or an empty context."""
+    """Return the trace and baggage in a record's headers, or an empty context."""
     return propagate.extract(headers, context=context.Context(), getter=_getter)
 
 
@@ -70,14 +68,14 @@ def extract_span_context(headers: Sequence[tuple[str, bytes]]) -> SpanContext:
 
 
 def set_key_attribute(span: Span, key: bytes | None) -> None:
-    """Set the record's key on its span. A null key sets no attribute, as the semantic conventions require."""
+    """Set the record's key. A null key sets no attribute, as the semantic conventions require."""
     if key is not None:
         span.set_attribute("messaging.kafka.message.key", key.decode(errors="backslashreplace"))
 
 
 @contextmanager
 def use_context(headers: Sequence[tuple[str, bytes]]) -> Iterator[None]:
-    """Use the context in the headers as the current one inside the block."""
+    """Use the context in the headers inside the block."""
     token = context.attach(extract(headers))
     try:
         yield

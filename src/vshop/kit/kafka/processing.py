@@ -1,6 +1,6 @@
-"""Wraps the processing of a Kafka record in its span. It uses no instrumentation library, so that you can read how it works.
+"""Wraps the processing of a record in its span, without an instrumentation library, so that you can read how it works.
 
-Span name, kind and attributes: https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
+https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
 """
 
 import time
@@ -24,7 +24,7 @@ tracer = trace.get_tracer("vshop.kafka")
 
 
 class Processing:
-    """Wraps the processing of each record in a ``process <topic>`` span."""
+    """Wraps each record in a ``process <topic>`` span. Without ``own_spans``, the current span, an agent's, is used."""
 
     def __init__(self, settings: Settings, payloads: Payloads, *, own_spans: bool = True) -> None:
         """Prepare it.
@@ -47,9 +47,10 @@ class Processing:
 
     @contextmanager
     def span(self, record: Record) -> Iterator[Span]:
-        """Process a record inside its span and with its incidents (see :meth:`_start`).
+        """Process a record inside its span, with its baggage and incidents.
 
-        An exception that leaves the block is recorded on the span, sets its status to error, and propagates.
+        The span is a child of the producer's, or in a new trace with a link to it (``SHOP_KAFKA_TRACE``). An exception that leaves
+        the block is recorded on it and propagates.
         """
         attributes: dict[str, Any] = spell(
             "messaging",
@@ -75,10 +76,6 @@ class Processing:
 
     @contextmanager
     def _start(self, record: Record, attributes: dict[str, Any]) -> Iterator[Span]:
-        """Start a span as a child of the producer's, or in a new trace with a link to it (``SHOP_KAFKA_TRACE``).
-
-        The record's baggage is in the current context inside the block. Without own spans, the current span is used.
-        """
         if not self._own_spans:
             span = trace.get_current_span()
             self._describe(span, record)

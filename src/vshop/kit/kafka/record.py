@@ -1,4 +1,4 @@
-"""A Kafka record as plain data, converted from the library's message."""
+"""A Kafka record as plain data."""
 
 import logging
 from typing import NamedTuple
@@ -10,11 +10,11 @@ log = logging.getLogger(__name__)
 Headers = list[tuple[str, bytes]]
 
 MAX_RECORD_BYTES = 10_000_000
-"""The producer's limit, above a broker's default, so that the broker refuses large records."""
+"""Above a broker's default, so that the broker refuses large records."""
 
 
 class Record(NamedTuple):
-    """One record: its position, its content, and when it was sent (``time_ms``, since the epoch)."""
+    """One record; ``time_ms`` since the epoch."""
 
     topic: str
     partition: int
@@ -31,7 +31,7 @@ class Record(NamedTuple):
 
 
 def to_record(message: Message) -> Record:
-    """Convert a message. Leaves out headers without a value, and all headers if a name is not UTF-8."""
+    """Convert the library's message. Leaves out headers without a value, and all if a name is not UTF-8."""
     try:
         headers = message.headers() or []
     except (SystemError, UnicodeDecodeError) as error:  # raised for a name that is not UTF-8; it would end the consumer

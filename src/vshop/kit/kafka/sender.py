@@ -1,6 +1,6 @@
-"""Sends records to Kafka, each in its span, without an instrumentation library, so that you can read how it works.
+"""Sends records, each in its span, without an instrumentation library, so that you can read how it works.
 
-Span name, kind and attributes: https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
+https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
 """
 
 import contextlib
@@ -45,11 +45,9 @@ _REFUSED = {
 
 
 class DeliveryError(Exception):
-    """Kafka did not acknowledge the record; the message is Kafka's.
+    """Kafka did not acknowledge the record.
 
-    Attributes:
-        refused: True if the record is certainly not on the topic; False if only the acknowledgement may be lost.
-        error_type: Kafka's name of the error, such as ``MSG_SIZE_TOO_LARGE``.
+    ``refused``: it is certainly not on the topic. ``error_type``: Kafka's name, such as ``MSG_SIZE_TOO_LARGE``.
     """
 
     def __init__(self, message: str, *, code: str, refused: bool) -> None:
@@ -62,14 +60,7 @@ class Sender:
     """Sends records, each in a ``send <topic>`` span that ends with Kafka's acknowledgement."""
 
     def __init__(self, settings: Settings, payloads: Payloads, client_id: str, *, own_spans: bool = True) -> None:
-        """Connect in the background.
-
-        Args:
-            settings: ``kafka_bootstrap`` and ``kafka_ack_timeout_s`` are read.
-            payloads: puts the value on the span.
-            client_id: ``messaging.client.id``.
-            own_spans: False if an agent makes the spans of records and adds the trace context.
-        """
+        """Connect in the background. Without ``own_spans``, an agent makes the spans and adds the trace context."""
         self._own_spans = own_spans
         self._payloads = payloads
         self._details = {"messaging.client.id": client_id, **broker_address(settings)}
@@ -107,12 +98,9 @@ class Sender:
     def send(
         self, topic: str, value: bytes | None, key: bytes | None, headers: Headers | None = None, *, with_context: bool = True
     ) -> Record:
-        """Send one record and return it, with its partition and offset, once Kafka has acknowledged it.
+        """Send one record and return it once Kafka has acknowledged it. Raises DeliveryError.
 
-        The current trace context and baggage are added to the headers, unless ``with_context`` is False: then the trace ends here.
-
-        Raises:
-            DeliveryError: Kafka refused it, could not be reached, or did not acknowledge in time.
+        Without ``with_context``, the headers get no trace context or baggage, and the trace ends here.
         """
         attributes: dict[str, Any] = spell(
             "messaging",
@@ -167,7 +155,7 @@ class Sender:
         return to_record(message)
 
     def list_topics(self, topic: str, timeout: float) -> Any:
-        """Request a topic's metadata within ``timeout`` seconds."""
+        """Request a topic's metadata; ``timeout`` in seconds."""
         return self._producer.list_topics(topic, timeout)
 
     def close(self) -> None:

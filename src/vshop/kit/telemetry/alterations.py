@@ -1,4 +1,4 @@
-"""How a telemetry fault alters telemetry: the words of its file, of the observatory's filter, and of the verification."""
+"""How a telemetry fault alters telemetry, for files, filter and verification."""
 
 from typing import Annotated, Literal
 
@@ -25,7 +25,7 @@ AlteredSignal = Literal["spans", "logs", "metrics"]
 
 
 class Alteration(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """One alteration of the telemetry of the shop's own services. A fault has one or more, applied in sequence."""
+    """One alteration of the shop's own telemetry."""
 
     action: Annotated[
         Action,
@@ -58,9 +58,6 @@ class Alteration(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
         return signal in self.signals and (not self.services or service in self.services)
 
     def samples(self, trace_id: str) -> bool:
-        """Return whether a sampler keeps a trace (hexadecimal id).
-
-        https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased
-        """
+        """Return whether a sampler keeps a trace (https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased)."""
         number = int((trace_id[16:] if self.half == "low" else trace_id[:16]) or "0", 16)  # ids can be invalid
         return number < round(self.ratio * 2**64)

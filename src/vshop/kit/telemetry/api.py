@@ -1,4 +1,4 @@
-"""The telemetry of a service that does not set up an SDK: it uses only OpenTelemetry's API."""
+"""The telemetry of a service without its own SDK, through OpenTelemetry's API."""
 
 import contextlib
 import logging
@@ -22,18 +22,14 @@ log = logging.getLogger(__name__)
 
 
 class Telemetry:
-    """Adds the service's attributes and metrics to the telemetry of an agent, if there is one.
+    """Adds the service's attributes and metrics to an agent's telemetry, if there is one.
 
-    Attributes:
-        checks: readiness checks that report the mode.
-        payloads: puts payloads on spans.
-        own_spans: whether the service makes the spans of its Kafka records.
+    ``checks`` report the mode. ``own_spans``: whether the service makes the spans of its Kafka records.
     """
 
     own_spans = False
 
     def __init__(self, payloads: Payloads, mode: str = "") -> None:
-        """Args: payloads: puts payloads on spans. mode: what the readiness check reports; empty for no check."""
         self.payloads = payloads
         self.checks: dict[str, Callable[[], str]] = {"telemetry": lambda: mode} if mode else {}
         if get_global_response_propagator() is None:
@@ -50,16 +46,12 @@ class Telemetry:
         """Trace botocore's DynamoDB calls."""
 
     def flush(self, *, metrics: bool = True) -> int:
-        """Export what is held, and return how many spans and log records the receiver did not acknowledge.
-
-        Args:
-            metrics: export the metrics too, instead of leaving them to their interval.
-        """
+        """Export spans, log records and, if wanted, metrics; return how many the receiver did not acknowledge."""
         providers = [trace.get_tracer_provider(), _logs.get_logger_provider(), *([get_meter_provider()] if metrics else [])]
         return sum(map(_flush, providers))
 
     def shutdown(self) -> None:
-        """Export what is held and stop. An agent's providers stop when the process exits."""
+        """Stop. An agent's providers stop when the process exits."""
         self.flush()
 
     def _describe(self, response: Response) -> Response:
@@ -81,7 +73,6 @@ class Telemetry:
 
 
 def _flush(provider: Any) -> int:
-    """Flush a provider, if it can be flushed. Returns 1 if it reports a failure."""
     force_flush = getattr(provider, "force_flush", None)
     if force_flush is None:
         return 0

@@ -1,6 +1,5 @@
-"""Dialects: the spelling of attributes, and where exceptions are recorded.
+"""Dialects: the spelling of attributes, and where exceptions are recorded, by the variables of OpenTelemetry's libraries.
 
-Both change in 2026, and each service chooses with the variables of OpenTelemetry's libraries:
 https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/
 https://opentelemetry.io/docs/specs/semconv/exceptions/
 """
@@ -18,7 +17,6 @@ Exceptions = Literal["event", "log", "both"]
 
 STABILITY = "OTEL_SEMCONV_STABILITY_OPT_IN"
 OPT_IN: Mapping[Form, str] = {"old": "old", "dup": "http/dup,database/dup", "stable": "http,database"}
-"""A value of the variable for each form."""
 _EXCEPTION_SIGNAL = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"
 
 SPELLINGS: Mapping[str, dict[str, str]] = {
@@ -55,7 +53,7 @@ SPELLINGS: Mapping[str, dict[str, str]] = {
         "messaging.kafka.offset": "messaging.kafka.message.offset",
     },
 }
-"""The old name of each attribute, by its stable name. Messaging: as in version 1.24.0 of the conventions."""
+"""Old names by stable names. Messaging: as in version 1.24.0 of the conventions."""
 
 OLD_NAMES = frozenset(old for table in SPELLINGS.values() for old in table.values())
 
@@ -63,7 +61,7 @@ _PARTITION = "messaging.destination.partition.id"
 
 
 def form(convention: Convention, environ: Mapping[str, str] | None = None) -> Form:
-    """Return the form of a convention's attributes: messaging, which is not stable, follows HTTP if it is not named."""
+    """Return the form of a convention's attributes. Messaging follows HTTP unless it is named."""
     return _form(convention, (os.environ if environ is None else environ).get(STABILITY) or OPT_IN["stable"])
 
 
@@ -76,7 +74,7 @@ def _form(convention: Convention, given: str) -> Form:
 
 
 def exceptions(setting: Exceptions, environ: Mapping[str, str] | None = None) -> Exceptions:
-    """Return where exceptions are recorded: ``SHOP_EXCEPTIONS`` if it is set, or else as OpenTelemetry's variable says."""
+    """Return where exceptions are recorded: by ``SHOP_EXCEPTIONS``, else by OpenTelemetry's variable."""
     environ = os.environ if environ is None else environ
     words = {word.strip() for word in environ.get(_EXCEPTION_SIGNAL, "").split(",")}
     if environ.get("SHOP_EXCEPTIONS") or not words & {"logs", "logs/dup"}:
@@ -85,10 +83,7 @@ def exceptions(setting: Exceptions, environ: Mapping[str, str] | None = None) ->
 
 
 def spell(convention: Convention, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes, given with their stable names, in the chosen spelling.
-
-    The old names of a database call are left out: its instrumentation library always writes them.
-    """
+    """Return attributes in the chosen spelling, except a database call's old names: its library always writes them."""
     chosen = form(convention)
     if chosen == "stable":
         return dict(attributes)
@@ -100,12 +95,7 @@ def spell(convention: Convention, attributes: Mapping[str, Any]) -> dict[str, An
 
 
 def stable(kind: str, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a span's attributes, with their stable names where it only has the old ones.
-
-    Args:
-        kind: the span's kind, such as ``SERVER``.
-        attributes: the span's attributes.
-    """
+    """Return a span's attributes under their stable names."""
     if "http.method" in attributes:
         table: Mapping[str, str] = {**SPELLINGS["http"], **SPELLINGS.get(f"http {kind.lower()}", {})}
     elif "messaging.operation" in attributes:

@@ -1,4 +1,4 @@
-"""Records errors: on the span, and in the counter ``shop.errors``."""
+"""Records errors on the span and in ``shop.errors``."""
 
 import traceback
 
@@ -11,7 +11,7 @@ _errors = metrics.get_meter("vshop.kit").create_counter("shop.errors", "{error}"
 
 
 def error_type(error: BaseException) -> str:
-    """Return ``error.type``: the exception's ``error_type``, or the server's error code, or the class."""
+    """Return ``error.type``: the exception's ``error_type``, the server's error code, or the class."""
     own = getattr(error, "error_type", None)
     if isinstance(own, str):
         return own
@@ -22,18 +22,18 @@ def error_type(error: BaseException) -> str:
 
 
 def exception_type(error: BaseException) -> str:
-    """Return ``exception.type``: the class with its module, as OpenTelemetry's ``record_exception`` names it."""
+    """Return the class with its module, as ``record_exception`` names it."""
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def count(error: BaseException) -> None:
-    """Count an error. Call it inside the error's span, so that the exemplar links to the span."""
+    """Count an error. Call it inside its span, to which the exemplar links."""
     _errors.add(1, {"error.type": error_type(error), "exception.type": exception_type(error)})
 
 
 def record(span: Span, error: BaseException) -> None:
-    """Record an exception without secrets on its span, set the span's status to error, and count the error."""
+    """Record an exception, redacted, on its span with status error, and count it."""
     if span.is_recording():
         stack = "".join(traceback.format_exception(error))
         span.record_exception(error, {"exception.message": redact(str(error)), "exception.stacktrace": redact(stack)})

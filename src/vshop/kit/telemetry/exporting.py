@@ -1,4 +1,4 @@
-"""The exporters that ``OTEL_*_EXPORTER`` names. They remove secrets from spans and logs."""
+"""The exporters that ``OTEL_*_EXPORTER`` names, with secrets removed."""
 
 import dataclasses
 import os
@@ -25,19 +25,15 @@ from vshop.kit.telemetry.sending import LightSession, RetryQueue
 from vshop.kit.telemetry.variables import PROTOCOLS, STORE, TEMPORALITY, otlp_endpoint, otlp_protocol
 
 EXCEPTION = "exception"
-"""Name of a span event, or of a log record, with an exception."""
 _OVER_HTTP = (OTLPSpanExporter, OTLPMetricExporter, OTLPLogExporter)
 _OTLP = "OTEL_EXPORTER_OTLP_"
 _OTLP_EXPORTERS = {"otlp", *PROTOCOLS.values()}
 
 
 def make_all_exporters(signal: str) -> tuple[list[Any], list[Any]]:
-    """Make the exporters of a signal: those to which every item must get, and further ones.
+    """Make the exporters that must get every item of a signal, and further ones. Raises SettingsError.
 
-    With a store of the shop's own, that is the first. Otherwise all exporters that the variables name are.
-
-    Raises:
-        SettingsError: no such exporter is installed, or it cannot start.
+    With the shop's own store, only that must. Otherwise all named exporters must.
     """
     named = make_exporters(signal)
     store = os.environ.get(STORE)
@@ -47,11 +43,7 @@ def make_all_exporters(signal: str) -> tuple[list[Any], list[Any]]:
 
 
 def make_exporters(signal: str) -> list[Any]:
-    """Make the exporters that ``OTEL_*`` variables name for a signal: ``traces``, ``metrics`` or ``logs``.
-
-    Raises:
-        SettingsError: no such exporter is installed, or it cannot start.
-    """
+    """Make the named exporters for ``traces``, ``metrics`` or ``logs``. Raises SettingsError."""
     # The shop's own store has an exporter already.
     only_store = STORE in os.environ and not otlp_endpoint(signal.upper(), os.environ)
     made = [_make(signal, name) for name in _names(signal) if not (only_store and name in _OTLP_EXPORTERS)]
@@ -77,7 +69,6 @@ def _make(signal: str, name: str) -> Any:
 
 
 def _make_for_store(signal: str, endpoint: str) -> Any:
-    """Make the exporter to the shop's own store. Headers, certificates and the like are for the user's endpoint."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_OTLP) and name != TEMPORALITY}
     os.environ |= {f"{_OTLP}ENDPOINT": endpoint, f"{_OTLP}TIMEOUT": DEFAULTS[f"{_OTLP}TIMEOUT"]}
     kind = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter, "logs": OTLPLogExporter}[signal]
@@ -89,16 +80,7 @@ def _make_for_store(signal: str, endpoint: str) -> Any:
 
 
 def component(variable: str, group: str, name: str) -> Any:
-    """Return a component of OpenTelemetry that a package has registered, or None for ``none``.
-
-    Args:
-        variable: the ``OTEL_*`` variable that names it.
-        group: group of entry points, such as ``opentelemetry_traces_exporter``.
-        name: the component's name.
-
-    Raises:
-        SettingsError: no package that is installed has it.
-    """
+    """Return the component of a group of entry points that a variable names; None for ``none``. Raises SettingsError."""
     if name.lower() == "none":
         return None
     found = entry_points(group=group)
@@ -109,7 +91,6 @@ def component(variable: str, group: str, name: str) -> Any:
 
 
 def _sends_plain_http() -> bool:
-    """Return whether every exporter sends plain HTTP without a proxy and without a credential provider."""
     endpoints = ("", "_TRACES", "_METRICS", "_LOGS")
     urls = [url for signal in endpoints if (url := os.environ.get(f"OTEL_EXPORTER_OTLP{signal}_ENDPOINT"))]
     with_provider = any(name.startswith("OTEL_") and name.endswith("_CREDENTIAL_PROVIDER") for name in os.environ)
@@ -120,8 +101,6 @@ _FLUSH_S = 3.0
 
 
 class _Redacting:
-    """What both redacting exporters share: batches that the receiver does not acknowledge are sent again."""
-
     _signal = ""
 
     def __init__(self, exporter: SpanExporter | LogRecordExporter) -> None:
@@ -132,28 +111,25 @@ class _Redacting:
         raise NotImplementedError
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what waits. Returns whether the receiver has acknowledged everything."""
         self.retries.flush(min(_FLUSH_S, timeout_millis / 1000))
         return bool(self._exporter.force_flush(timeout_millis)) and not self.retries.waiting
 
     def shutdown(self) -> None:
-        """Send what waits once more, and shut the exporter behind down."""
         self.retries.close()
         self._exporter.shutdown()
 
 
 class RedactingSpanExporter(_Redacting, SpanExporter):
-    """Removes secrets before it passes spans to another exporter."""
+    """Removes secrets from spans, and exceptions if they are logged instead."""
 
     _signal = "traces"
 
     def __init__(self, exporter: SpanExporter, *, exception_events: bool = True) -> None:
-        """Args: exporter: receives the spans. exception_events: False to leave out exceptions, which are logged."""
         super().__init__(exporter)
         self._exception_events = exception_events
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export the spans without secrets."""
+        """Export the redacted spans."""
         clean = [redact_span(span, exception_events=self._exception_events) for span in spans]
         return SpanExportResult.SUCCESS if self.retries.send(clean) else SpanExportResult.FAILURE
 
@@ -163,12 +139,12 @@ class RedactingSpanExporter(_Redacting, SpanExporter):
 
 
 class RedactingLogExporter(_Redacting, LogRecordExporter):
-    """Removes secrets before it passes log records to another exporter."""
+    """Removes secrets from body and attributes."""
 
     _signal = "logs"
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        """Export the records without secrets in body and attributes."""
+        """Export the redacted records."""
         sent = self.retries.send([_redact_record(record) for record in batch])
         return LogRecordExportResult.SUCCESS if sent else LogRecordExportResult.FAILURE
 
@@ -178,7 +154,6 @@ class RedactingLogExporter(_Redacting, LogRecordExporter):
 
 
 def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the attributes without secrets; the same mapping if there are none."""
     found = {}
     for name, value in (attributes or {}).items():
         cleaned = redact_field(name, value)
@@ -188,12 +163,7 @@ def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def redact_span(span: ReadableSpan, *, exception_events: bool = True) -> ReadableSpan:
-    """Return the span without secrets in its name, trace state, attributes, events, links and status.
-
-    Args:
-        span: the span.
-        exception_events: False to leave out the events of exceptions.
-    """
+    """Return the span without secrets in its name, trace state, attributes, events, links and status."""
     given = span.attributes  # every access makes a new proxy
     name, attributes, context = redact(span.name), _clean(given), _redact_context(span.context)
     description = redact(span.status.description) if span.status.description else span.status.description
@@ -230,7 +200,6 @@ def _redact_link(link: Link) -> Link:
 
 
 def _redact_context(context: SpanContext) -> SpanContext:
-    """Return the context without secrets in its trace state, which the caller may fill."""
     if not context.trace_state:
         return context
     clean = TraceState([(vendor, str(redact_field(vendor, content))) for vendor, content in context.trace_state.items()])
@@ -238,10 +207,7 @@ def _redact_context(context: SpanContext) -> SpanContext:
 
 
 class ExceptionLogger(SpanProcessor):
-    """Logs the exceptions that a span has recorded, in the span's context.
-
-    https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
-    """
+    """Logs a span's exceptions in its context (https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/)."""
 
     def __init__(self, loggers: LoggerProvider) -> None:
         self._loggers = loggers
@@ -266,7 +232,7 @@ class ExceptionLogger(SpanProcessor):
 
 
 class OtlpSpanExporter(RedactingSpanExporter):
-    """``OTEL_TRACES_EXPORTER=otlp_redacted``: OTLP without secrets, for an SDK that the service does not set up."""
+    """``OTEL_TRACES_EXPORTER=otlp_redacted``: for an SDK that the service does not set up."""
 
     def __init__(self) -> None:
         super().__init__(_make("traces", "otlp"))

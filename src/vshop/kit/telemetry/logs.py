@@ -1,4 +1,4 @@
-"""Writes logs to stdout as JSON lines with trace and span ids, and keeps secrets out of every handler."""
+"""Writes logs as JSON lines with trace ids, without secrets."""
 
 import json
 import logging
@@ -12,15 +12,14 @@ from vshop.kit.telemetry.secrets import redact, redact_value
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object: time, level, service, logger, message, trace_id, span_id, exception."""
+    """One JSON object: time, level, service, logger, message, trace_id, span_id, exception."""
 
     def __init__(self, service: str) -> None:
-        """Args: service: the service's name."""
         super().__init__()
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without secrets."""
+        """Return the redacted line."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -39,9 +38,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def install(service: str) -> None:
-    """Write records of level INFO and above to stdout as JSON; those of verbose libraries from WARNING on.
+    """Write records from INFO on to stdout; those of verbose libraries from WARNING on.
 
-    An agent's handler, which exports records, stays and gets the same records.
+    An agent's handler, which exports records, stays.
     """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service))
@@ -58,12 +57,12 @@ def install(service: str) -> None:
 
 
 def leave_out_exporters(handler: logging.Handler) -> None:
-    """Let a handler that exports ignore OpenTelemetry's own records: every failed export would make another record to export."""
+    """Let a handler ignore OpenTelemetry's own records: a failed export would make another record to export."""
     handler.addFilter(lambda record: not record.name.startswith("opentelemetry."))
 
 
 def redact_records() -> None:
-    """Remove secrets from log records when they are made: for handlers of an agent, which export them unread."""
+    """Redact log records when they are made, for handlers of an agent."""
     make = logging.getLogRecordFactory()
 
     def make_clean(*args: Any, **options: Any) -> logging.LogRecord:

@@ -1,6 +1,6 @@
-"""Telemetry modes (``SHOP_TELEMETRY``): who instruments a service, and how its process is started for that.
+"""Telemetry modes (``SHOP_TELEMETRY``, docs/instrumentation.md): who instruments a service, and how its process starts.
 
-docs/instrumentation.md describes the modes. The module imports nothing of OpenTelemetry, because the runtime uses it too.
+Imports nothing of OpenTelemetry, because the runtime uses it too.
 """
 
 import os
@@ -20,7 +20,7 @@ VARIABLE = "SHOP_TELEMETRY"
 _LAUNCHED = "VSHOP_TELEMETRY_LAUNCHED"
 _KAFKA_INSTRUMENTATION = "opentelemetry-instrumentation-confluent-kafka"
 _PROVIDERS = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", "OTEL_PYTHON_LOGGER_PROVIDER")
-"""Variables that let OpenTelemetry's API load an SDK."""
+"""Variables that load an SDK."""
 _HEALTH_CHECKS = "^https?://[^/?]+/(flush|healthz|readyz)$"
 DEFAULTS = {
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
@@ -35,15 +35,13 @@ DEFAULTS = {
     # For OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_*: secrets, and the incidents of a request.
     "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS": ".*(auth|cookie|token|secret|key|chaos).*,baggage",
 }
-"""Values of ``OTEL_*`` variables that are not set."""
-
 
 _EXTENDED = ("OTEL_PYTHON_FLASK_EXCLUDED_URLS", "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS")
-"""Lists that the user's values extend, because health checks are no orders and nothing exported may name an incident."""
+"""Lists that the user's values extend: health checks are no orders, and nothing exported may name an incident."""
 
 
 def with_defaults(environ: Mapping[str, str], service: str) -> dict[str, str]:
-    """Return the ``OTEL_*`` variables of a service: those that are set, and the shop's defaults for others."""
+    """Return a service's ``OTEL_*`` variables with the shop's defaults."""
     found = given(environ)
     merged = DEFAULTS | {"OTEL_SERVICE_NAME": service} | found
     urls = "OTEL_PYTHON_EXCLUDED_URLS"
@@ -53,7 +51,7 @@ def with_defaults(environ: Mapping[str, str], service: str) -> dict[str, str]:
 
 
 def set_defaults(service: str) -> None:
-    """Set the variables of :func:`with_defaults` in this process, and unset empty ones."""
+    """Set them in this process, and unset empty ones."""
     wanted = with_defaults(os.environ, service)
     for name in [name for name in os.environ if name.startswith("OTEL_") and name not in wanted]:
         del os.environ[name]
@@ -68,15 +66,7 @@ def telemetry_mode(environ: Mapping[str, str]) -> str:
 
 
 def launcher(mode: str, packages: Path | None = None) -> list[str]:
-    """Return the command that starts the agent; empty if the mode has none.
-
-    Args:
-        mode: the telemetry mode.
-        packages: a folder with the packages of ``zero-code``, if the environment does not have them.
-
-    Raises:
-        SettingsError: the program is not installed here.
-    """
+    """Return the command that starts the agent; empty if the mode has none. Raises SettingsError if it is not installed."""
     if mode in {SDK, NONE}:
         return []
     if mode == ZERO_CODE and packages is not None:
@@ -112,7 +102,7 @@ def _split(mode: str) -> list[str]:
 
 
 def without_agents(python_path: str) -> str:
-    """Return a ``PYTHONPATH`` without the folders that have a ``sitecustomize.py``, through which agents load themselves."""
+    """Return a ``PYTHONPATH`` without folders that have a ``sitecustomize.py``, through which agents load themselves."""
     folders = python_path.split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if not (folder and (Path(folder) / "sitecustomize.py").is_file()))
 
@@ -120,16 +110,9 @@ def without_agents(python_path: str) -> str:
 def under_agent(
     service: str, command: list[str], environ: Mapping[str, str], packages: Path | None = None
 ) -> tuple[list[str], dict[str, str]]:
-    """Return a service's command with the mode's launcher in front, and its environment, without agents on ``PYTHONPATH``.
+    """Return a service's command with the mode's launcher in front, and its environment without agents on ``PYTHONPATH``.
 
-    Args:
-        service: the service's name; empty for a program that is never instrumented.
-        command: starts the service.
-        environ: the variables of the service.
-        packages: a folder that the service imports from first.
-
-    Raises:
-        SettingsError: the launcher is not installed here.
+    ``service`` is empty for a program that is never instrumented. Raises SettingsError if the launcher is not installed.
     """
     mode = telemetry_mode(environ)
     agent = launcher(mode, packages) if service else []
@@ -144,17 +127,13 @@ def under_agent(
 
 
 def _exporters() -> dict[str, str]:
-    """Choose the exporters that redact, if this package is installed with its entry points."""
     signals = ("traces", "logs")
     known = all(entry_points(group=f"opentelemetry_{signal}_exporter", name="otlp_redacted") for signal in signals)
     return {f"OTEL_{signal.upper()}_EXPORTER": "otlp_redacted" for signal in signals} if known else {}
 
 
 def start_as_configured(service: str = "") -> None:
-    """Start this process again with the command and environment of :func:`under_agent`, if it has others.
-
-    So the command of a container need not change with the mode.
-    """
+    """Start this process again by :func:`under_agent`, so that a container's command need not change with the mode."""
     if os.environ.pop(_LAUNCHED, None):
         return
     own, given = [sys.executable, *sys.orig_argv[1:]], dict(os.environ)

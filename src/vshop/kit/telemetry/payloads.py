@@ -1,4 +1,4 @@
-"""Puts payloads on spans, without secrets and up to a size limit: headers, bodies, keys and items."""
+"""Puts redacted payloads on spans, up to a size limit."""
 
 import codecs
 import json
@@ -13,7 +13,6 @@ from vshop.kit.telemetry.secrets import redact
 
 
 def _plain(value: Any) -> Any:
-    """Convert types that JSON lacks (bytes, sets, decimals)."""
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
     return sorted(value, key=str) if isinstance(value, set | frozenset) else str(value)
@@ -23,15 +22,14 @@ _as_json = json.JSONEncoder(default=_plain).encode  # `json.dumps` would make an
 
 
 class Payloads:
-    """Puts each payload on a span as one JSON or text attribute."""
+    """Puts each payload on a span as one JSON or text attribute, unless not ``visible``."""
 
     def __init__(self, settings: Settings, *, visible: bool = True) -> None:
-        """Args: settings: ``payloads`` and ``payload_limit_bytes`` are read. visible: False to put no payloads on any span."""
         self.visible = visible and settings.payloads == "full"
         self._limit = settings.payload_limit_bytes
 
     def put(self, span: Span, name: str, payload: bytes | str | None) -> None:
-        """Put text or bytes on the span. A payload over the limit is cut and ends in ``…[cut, N bytes in all]``."""
+        """Put text or bytes on the span, cut at the limit with ``…[cut, N bytes in all]``."""
         if not self.visible or not payload or not span.is_recording():
             return
         raw = payload.encode(errors="backslashreplace") if isinstance(payload, str) else payload
@@ -48,7 +46,7 @@ class Payloads:
             self.put(span, name, _as_json(payload))
 
     def put_headers(self, span: Span, name: str, headers: Iterable[tuple[str, str | bytes]]) -> None:
-        """Put headers on the span as a JSON object, with lower-case names and without incidents."""
+        """Put headers as a JSON object, with lower-case names and without incidents."""
         if not self.visible or not span.is_recording():
             return
         shown = {lower: _plain(value) for key, value in headers if (lower := key.lower()) not in HEADERS}

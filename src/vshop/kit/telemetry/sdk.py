@@ -1,6 +1,6 @@
 """The mode ``sdk``: OpenTelemetry's SDK, its instrumentations, and the attributes that they lack.
 
-``OTEL_*`` variables keep their standard meaning, except ``OTEL_CONFIG_FILE``, which would replace the exporters that redact.
+``OTEL_CONFIG_FILE`` is ignored: it would replace the exporters that redact.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 class SdkTelemetry(Telemetry):
-    """The signals of one service. Create it before anything that it instruments."""
+    """Create it before anything that it instruments."""
 
     own_spans = True
 
@@ -86,7 +86,6 @@ class SdkTelemetry(Telemetry):
         _export_logs()
 
     def _add_exporters(self, *, exception_events: bool) -> None:
-        """Add the exporters of traces and logs, each with its queue. ``flush`` waits for the needed ones only."""
         kinds: list[tuple[str, Any, Any, Any]] = [
             (
                 "traces",
@@ -125,7 +124,7 @@ class SdkTelemetry(Telemetry):
                 yield Observation(exporter.retries.lost, {"signal": exporter.retries.signal})
 
     def instrument_flask(self, app: Flask) -> None:
-        """Trace an application's requests, except health checks."""
+        """Trace requests, except health checks."""
         from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415 - not every service has Flask spans
 
         FlaskInstrumentor().instrument_app(app, request_hook=_name_unrouted, response_hook=_keep_error_type, enable_commenter=False)
@@ -149,7 +148,7 @@ class SdkTelemetry(Telemetry):
         RequestsInstrumentor().instrument(request_hook=on_request, response_hook=on_response)
 
     def instrument_dynamodb(self) -> None:
-        """Trace botocore's DynamoDB calls, with the stable database conventions that the library does not emit yet.
+        """Trace DynamoDB calls, with the stable conventions that botocore's instrumentation lacks.
 
         https://opentelemetry.io/docs/specs/semconv/database/dynamodb/
         """
@@ -178,7 +177,7 @@ class SdkTelemetry(Telemetry):
         BotocoreInstrumentor().instrument(request_hook=on_request, response_hook=on_response)
 
     def flush(self, *, metrics: bool = True) -> int:
-        """Export all pending spans and log records, and return how many the receiver did not acknowledge."""
+        """Export what is pending; return how many spans and records were not acknowledged."""
         lost = sum(exporter.retries.lost for exporter in self._exporters)
         for queue in self._queues:
             queue.force_flush()
@@ -189,13 +188,12 @@ class SdkTelemetry(Telemetry):
         return sum(exporter.retries.lost + exporter.retries.waiting for exporter in self._exporters) - lost
 
     def shutdown(self) -> None:
-        """Export all pending telemetry and stop."""
+        """Export what is pending and stop."""
         for provider in (self._tracers, self._meters, self._loggers):
             provider.shutdown()
 
 
 def _sampler() -> Any:
-    """Return the sampler of ``OTEL_TRACES_SAMPLER``, or None for those that the SDK knows itself."""
     name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
     built_in = {"", "always_on", "always_off", "traceidratio"}
     if name.removeprefix("parentbased_") in built_in:
@@ -204,7 +202,6 @@ def _sampler() -> Any:
 
 
 def _id_generator() -> Any:
-    """Return the id generator of ``OTEL_PYTHON_ID_GENERATOR``, or None for the SDK's default."""
     name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "").strip()
     return component("OTEL_PYTHON_ID_GENERATOR", "opentelemetry_id_generator", name)() if name else None
 
@@ -215,7 +212,7 @@ def _reader(exporter: Any) -> MetricReader:
 
 @contextlib.contextmanager
 def _counting_losses() -> Iterator[None]:
-    """Let processors and exporters that are built inside the block count what they export and lose.
+    """Count losses of processors and exporters built inside the block.
 
     Tracers are built later: they would count every span three times, which took 5 % of stock-updater's CPU time.
     """
@@ -230,7 +227,7 @@ def _counting_losses() -> Iterator[None]:
 
 
 def _exemplar_view() -> View:
-    """Let the shop's counters keep an exemplar of each measurement, so that every change of a metric links to its order."""
+    """Keep an exemplar of each measurement, so that every change of a metric links to its order."""
     return View(instrument_name="shop.*", exemplar_reservoir_factory=lambda _kind: _reservoir)  # type: ignore[arg-type,return-value]
 
 
@@ -259,6 +256,6 @@ def _keep_error_type(span: Span, _status: str, _headers: list[tuple[str, str]]) 
 
 
 def _name_unrouted(span: Span, environ: dict[str, Any]) -> None:
-    """Name a request without a route (404) after its method only, to limit the number of span names."""
+    """Name a 404 after its method only, to limit the number of span names."""
     if request.url_rule is None:
         span.update_name(environ["REQUEST_METHOD"])

@@ -45,7 +45,6 @@ _LOOKALIKES = str.maketrans(
 
 
 def _masked(found: re.Match[str]) -> str:
-    """Replace the value by the mark, in the quotes of the value or else of its name."""
     quote = f"{found['open']}{found['quote']}" if found["bare"] is None else f"{found['level'] or ''}{found['mark'] or ''}"
     return f"{found['kept']}{quote}{REDACTED}" + (quote if found["bare"] else "")
 
@@ -125,7 +124,7 @@ def redact(text: str) -> str:
 
 
 def _lower(text: str) -> str:
-    """Return the text in lower case with unchanged length, so that its positions are those of the text."""
+    """Its length is unchanged, so that positions are those of the text."""
     return (text if text.isascii() else text.translate(_LOOKALIKES)).lower()
 
 
@@ -140,7 +139,7 @@ def _places(lower: str, words: tuple[str, ...]) -> list[int]:
 
 
 def _replace(text: str, places: list[int], pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str]) -> str:
-    """Replace matches at these positions only. ``pattern.sub`` would try the pattern at every letter."""
+    """``pattern.sub`` would try the pattern at every letter."""
     done, pieces = 0, []
     for place in places:
         found = pattern.match(text, place) if place >= done else None
@@ -151,7 +150,7 @@ def _replace(text: str, places: list[int], pattern: re.Pattern[str], replacement
 
 
 def redact_value(value: Any) -> Any:
-    """Return an attribute's value or a log's body (text, bytes, sequence, mapping or scalar) without secrets."""
+    """Return an attribute's value or a log's body without secrets."""
     if isinstance(value, str):
         return redact(value)
     if value is None or isinstance(value, int | float):  # the common case, before the slow checks of abstract classes below
@@ -166,12 +165,12 @@ def redact_value(value: Any) -> Any:
 
 
 def redact_field(name: Any, value: Any) -> Any:
-    """Return the value of a field, header or attribute without secrets; the mark alone if the name is a secret's."""
+    """Return a field's value without secrets; the mark alone if the name is a secret's."""
     named = isinstance(name, str) and not isinstance(value, bool) and value is not None and is_secret_name(name)
     return REDACTED if named else redact_value(value)
 
 
 @functools.lru_cache(maxsize=1024)  # attribute names are few, and checked for every span
 def is_secret_name(name: str) -> bool:
-    """Return whether a field, header or attribute with this name holds a secret."""
+    """Return whether a field, header or attribute of this name holds a secret."""
     return _SECRET_NAME.fullmatch(name) is not None

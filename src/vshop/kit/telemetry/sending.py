@@ -1,6 +1,6 @@
-"""How telemetry reaches its receiver: a light HTTP session, and a queue of the batches that were not acknowledged.
+"""How telemetry reaches its receiver: a light HTTP session, and a queue of unacknowledged batches.
 
-OpenTelemetry's exporters give up after one time-out, and the batch is gone. Nothing here makes the service wait for its receiver.
+OpenTelemetry's exporters drop a batch after one timeout. Nothing here makes the service wait for its receiver.
 """
 
 import io
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_DELAY_S, _LAST_DELAY_S = 0.25, 2.0
 _PATIENCE_S = 120.0
-"""How long a batch is tried again. A receiver that refuses one batch for ever must not hold it for ever."""
+"""A receiver that always refuses one batch must not hold it for ever."""
 _CLOSE_S = 5.0
 _LIMITS = {"traces": "OTEL_BSP_MAX_QUEUE_SIZE", "logs": "OTEL_BLRP_MAX_QUEUE_SIZE"}
 
@@ -31,21 +31,12 @@ class _Batch(NamedTuple):
 
 
 class RetryQueue:
-    """Sends batches, at most once at a time while some wait. Thread-safe.
+    """Sends batches, one at a time while some wait. Thread-safe.
 
-    Attributes:
-        lost: how many items were given up: no room, too old, or the service stopped.
-        waiting: how many items are kept.
-        signal: ``traces`` or ``logs``.
+    ``lost`` counts items that were given up: no room, too old, or the service stopped.
     """
 
     def __init__(self, export: Callable[[Sequence[Any]], bool], signal: str) -> None:
-        """Make an empty queue with as much room as the batch processor's.
-
-        Args:
-            export: sends a batch, and returns whether the receiver acknowledged it.
-            signal: ``traces`` or ``logs``.
-        """
         self.lost = self.waiting = 0
         self._export, self.signal = export, signal
         self._limit = int(os.environ.get(_LIMITS[signal]) or 2048)
@@ -57,7 +48,7 @@ class RetryQueue:
         self._thread: threading.Thread | None = None
 
     def send(self, items: Sequence[Any]) -> bool:
-        """Send a batch, or keep it if it fails or others wait. Returns whether the receiver acknowledged it."""
+        """Send a batch, or keep it if it fails or others wait. Returns whether it was acknowledged."""
         with self._changed:
             free = self._thread is None
         if free and self._export(items):
@@ -79,7 +70,7 @@ class RetryQueue:
                 self._changed.wait(left)
 
     def close(self) -> None:
-        """Try the kept batches once more, until one fails; count the rest as lost."""
+        """Try the kept batches once more; count the rest as lost."""
         self.flush(_CLOSE_S)
         with self._changed:
             self._closed = True
@@ -100,7 +91,6 @@ class RetryQueue:
         self.lost += len(batch.items)
 
     def _run(self) -> None:
-        """Try the kept batches in turn, so that one that is always refused does not hold up the others."""
         delay_s = _FIRST_DELAY_S
         while (batch := self._next()) is not None:
             acknowledged = self._export(batch.items)
@@ -129,7 +119,7 @@ class RetryQueue:
 
 
 class LightSession(requests.Session):
-    """Sends with urllib3 alone, which takes half the CPU time. Supports no proxies and certificates."""
+    """Sends with urllib3 alone, in half the CPU time. No proxies, no certificates."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Chooses how a service is instrumented: by itself, with OpenTelemetry's SDK, or by an agent, or not at all."""
+"""Chooses how a service is instrumented."""
 
 import logging
 import os
@@ -54,7 +54,7 @@ def start(service: str, settings: Settings) -> Telemetry:
 
 
 class _NoPropagator(TextMapPropagator):
-    """Propagates nothing. The API's own extracts None instead of a context, on which instrumentations hang."""
+    """The API's own extracts None instead of a context, on which instrumentations hang."""
 
     def extract(self, carrier: Any, context: Context | None = None, getter: Any = None) -> Context:  # noqa: ARG002
         return Context() if context is None else context
@@ -64,7 +64,6 @@ class _NoPropagator(TextMapPropagator):
 
     @property
     def fields(self) -> set[str]:
-        """No header."""
         return set()
 
 

@@ -1,6 +1,6 @@
-"""Checks ``OTEL_*`` variables: which values cannot work here, and which of them take telemetry away.
+"""Checks ``OTEL_*`` variables (docs/settings.md): which values cannot work, and which take telemetry away.
 
-docs/settings.md describes each variable. Imports nothing of OpenTelemetry, because the runtime uses it too.
+Imports nothing of OpenTelemetry, because the runtime uses it too.
 """
 
 import re
@@ -12,16 +12,14 @@ from urllib.parse import urlsplit
 from vshop.kit.settings import SettingsError
 
 STORE = "VSHOP_STORE_ENDPOINT"
-"""Variable with the address of the shop's own receiver, if ``OTEL_*`` variables name further ones."""
+"""Address of the shop's own receiver, if ``OTEL_*`` variables name further ones."""
 SAMPLED_AWAY, TAIL_SAMPLED = "traces are sampled away", "traces are tail-sampled"
 SIGNALS = ("TRACES", "METRICS", "LOGS")
 DESTINATIONS = ("OTEL_EXPORTER_OTLP_", *(f"OTEL_{signal}_EXPORTER" for signal in SIGNALS))
-"""Prefixes of the variables that say where telemetry is sent, and how."""
+"""Prefixes of the variables about where and how telemetry is sent."""
 TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
-"""Variable that the shop's own store heeds too: it adds deltas up."""
+"""The shop's store heeds it too: it adds deltas up."""
 PROTOCOLS = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http", "http/json": "otlp_json_http"}
-"""Protocols of OTLP, and the exporter of each."""
-
 _BUILT_IN: dict[str, set[str]] = {
     "exporter": {"otlp", "console", "none", "otlp_proto_http", "otlp_redacted"},
     "opentelemetry_propagator": {"tracecontext", "baggage", "none", "xray", "xray-lambda"},
@@ -45,7 +43,6 @@ _PACKAGES = {
     "ottrace": "opentelemetry-propagator-ot-trace",
     "xray": "opentelemetry-sdk-extension-aws",
 }
-"""Packages of components that the specification names."""
 _CONFIG_FILES = ("OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE")
 _QUEUES = {"OTEL_BSP": "16384", "OTEL_BLRP": "16384"}
 _BATCH = "512"
@@ -67,10 +64,10 @@ _CHOICES = {
     ),
 }
 _ENOUGH_ATTRIBUTES, _ENOUGH_CHARACTERS = 64, 8192
-"""Limits from which a trace still has all that ``vshop up`` reads."""
+"""With these limits, a trace still has all that ``vshop up`` reads."""
 
 Installed = Callable[[str], Iterable[str]]
-"""Returns the components that packages have registered in a group of entry points."""
+"""Returns the registered components of a group of entry points."""
 
 
 def _installed(group: str) -> Iterable[str]:
@@ -78,28 +75,18 @@ def _installed(group: str) -> Iterable[str]:
 
 
 def given(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the ``OTEL_*`` variables. An empty one counts as not set, as the specification says."""
+    """Return the ``OTEL_*`` variables that are not empty, which the specification takes for unset."""
     return {name: value for name, value in environ.items() if name.startswith("OTEL_") and value.strip()}
 
 
 def not_passed_on(environ: Mapping[str, str], passed: Iterable[str], instead: str) -> str:
-    """Return a sentence about ``OTEL_*`` variables of a shell that do not reach containers; empty if there are none.
-
-    Args:
-        environ: the shell's variables.
-        passed: the names that are passed on.
-        instead: where to set them.
-    """
+    """Return a sentence about ``OTEL_*`` variables that do not reach containers, or an empty text."""
     names = sorted(given(environ).keys() - set(passed))
     return f"{', '.join(names)}: ignored, because containers take no variables of the shell; set them in {instead}" if names else ""
 
 
 def check_components_of_api(environ: Mapping[str, str], installed: Installed = _installed) -> None:
-    """Check ``OTEL_PROPAGATORS`` and ``OTEL_PYTHON_CONTEXT``, which OpenTelemetry's API reads, also where there is no SDK.
-
-    Raises:
-        SettingsError: a component is not installed.
-    """
+    """Check ``OTEL_PROPAGATORS`` and ``OTEL_PYTHON_CONTEXT``, which the API reads without an SDK too. Raises SettingsError."""
     for name in _words(environ.get("OTEL_PROPAGATORS", "")):
         _check_component("OTEL_PROPAGATORS", name, "opentelemetry_propagator", installed)
     context = environ.get("OTEL_PYTHON_CONTEXT", "").strip()
@@ -108,11 +95,7 @@ def check_components_of_api(environ: Mapping[str, str], installed: Installed = _
 
 
 def check_values(environ: Mapping[str, str]) -> None:
-    """Check what a variable's value alone shows, without the packages that are installed.
-
-    Raises:
-        SettingsError: a value cannot work. The message names the variable.
-    """
+    """Check values, whatever is installed. Raises SettingsError."""
     variables = given(environ)
     for name in _CONFIG_FILES:
         if name in variables:
@@ -125,11 +108,7 @@ def check_values(environ: Mapping[str, str]) -> None:
 
 
 def check(environ: Mapping[str, str], installed: Installed = _installed) -> None:
-    """Check all variables that the SDK reads.
-
-    Raises:
-        SettingsError: a value cannot work. The message names the variable.
-    """
+    """Check all variables that the SDK reads. Raises SettingsError."""
     variables = given(environ)
     check_components_of_api(variables, installed)
     check_values(variables)
@@ -221,12 +200,7 @@ def _is_between(text: str, low: float, high: float, *, above: bool = False) -> b
 
 
 def otlp_protocol(signal: str, variables: Mapping[str, str]) -> tuple[str, str]:
-    """Return a signal's OTLP protocol, and the variable that chooses it.
-
-    Args:
-        signal: ``TRACES``, ``METRICS`` or ``LOGS``.
-        variables: the ``OTEL_*`` variables.
-    """
+    """Return a signal's (``TRACES``, …) OTLP protocol, and the variable that chooses it."""
     names = (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     name = next((name for name in names if variables.get(name, "").strip()), names[1])
     return variables.get(name, "").strip().lower() or "http/protobuf", name

@@ -1,8 +1,4 @@
-"""A real Jaeger beside the observatory.
-
-If the shop starts Jaeger, services send to it, and it forwards every signal to the observatory (``jaeger.yaml``). If a Jaeger runs
-already, the observatory forwards to it.
-"""
+"""A real Jaeger beside the observatory: one that the shop starts forwards every signal to it; to a running one, it forwards."""
 
 import json
 import shutil
@@ -21,11 +17,7 @@ _OTLP_PORT = 4318  # https://www.jaegertracing.io/docs/latest/deployment/#ports
 
 
 def resolve(options: Options, progress: Progress) -> Options:
-    """Resolve ``Options.jaeger`` to ``none``, an address, or the path of a program, which then is one of the parts.
-
-    Raises:
-        JaegerError: the shop cannot use this Jaeger.
-    """
+    """Resolve ``Options.jaeger`` to ``none``, an address or a program's path. Raises JaegerError if the shop cannot use it."""
     wanted = options.jaeger
     if wanted.startswith(("http://", "https://")):
         return options
@@ -57,10 +49,7 @@ def _problem(program: str) -> str:
 
 
 def external_variables(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that forward to a running Jaeger, if ``jaeger`` is an address, and link to its page.
-
-    ``SHOP_FORWARD`` overrides the OTLP address, which is otherwise port 4318 on the host of the page.
-    """
+    """Return the variables that forward to a running Jaeger (``SHOP_FORWARD``, else port 4318 of its host) and link to its page."""
     if not options.jaeger.startswith("http"):
         return {}
     page = urlsplit(options.jaeger)

@@ -38,9 +38,7 @@ class Jars(NamedTuple):
     """The files of one server."""
 
     part: str
-    """Part that needs the files."""
     title: str
-    """Name of the server, for messages."""
 
     def pinned(self) -> list[Jar]:
         """Read the list of files."""
@@ -57,13 +55,9 @@ class Jars(NamedTuple):
         return self.folder().is_dir()
 
     def ensure(self, progress: Progress) -> list[Path]:
-        """Download the files unless they exist.
+        """Download the files unless they exist, and return them in a fixed order, on which the AOT cache depends.
 
-        Returns:
-            The files, always in the same order: the AOT cache depends on it.
-
-        Raises:
-            FetchError: the download failed, or a checksum differs.
+        Raises FetchError if the download fails or a checksum differs.
         """
         target = self.folder()
         if not target.is_dir():

@@ -72,19 +72,10 @@ def java() -> Path:
 
 
 def prepare_kafka(folder: Path, port: int, controller: int, *, keep: bool) -> Path:
-    """Write Kafka's properties, and format its data folder unless it is kept.
+    """Write Kafka's properties, format its data folder unless it is kept, and return the properties file.
 
-    Kafka runs in a folder beside its own, and its paths are relative, because ``log.dirs`` splits at commas and properties drop
-    backslashes.
-
-    Args:
-        folder: Kafka's folder.
-        port: port for clients.
-        controller: port of the KRaft controller; may change between runs.
-        keep: keep the data of the last run.
-
-    Returns:
-        The properties file.
+    Kafka runs in ``folder``. Its paths are relative, because ``log.dirs`` splits at commas and properties drop backslashes.
+    The port of the KRaft controller may change between runs.
     """
     data = folder / "data"
     if not keep:

@@ -1,9 +1,9 @@
 """Serves DynamoDB from memory with moto, on loopback: ``python -m vshop.runtime.backends.moto_server PORT FILE``.
 
-It appends each write to FILE.wal before it applies and answers it, so that kill -9 loses no acknowledged write; power failure may.
-FILE holds all tables: saved at start, on SIGTERM, and when the log is large.
+It appends each write to FILE.wal before it answers, so kill -9 loses no acknowledged write; power failure may. FILE holds all
+tables: saved at start, on SIGTERM, and when the log is large.
 
-Unlike ``python -m moto.server``, it handles one request at a time: moto's tables have no lock, so that two conflicting conditional
+Unlike ``python -m moto.server``, it handles one request at a time: moto's tables have no lock, so two conflicting conditional
 writes could both succeed.
 """
 
@@ -38,7 +38,6 @@ _DEFINITION = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondar
 
 
 _READS = ("Get", "Query", "Scan", "Describe", "List", "BatchGet", "TransactGet")
-"""Beginnings of the operations that change nothing."""
 _MAX_LOG_BYTES = 4_000_000  # replayed in about a second
 _NOT_LOGGED = b'{"__type": "com.amazon.coral.service#InternalServerError", "message": "the write-ahead log cannot be written"}'
 
@@ -48,10 +47,9 @@ class TablesError(Exception):
 
 
 class Tables:
-    """All tables of a moto application, read and written through DynamoDB's API without a socket."""
+    """All tables of a moto application, read and written through DynamoDB's API."""
 
     def __init__(self, moto: "WSGIApplication") -> None:
-        """Wrap moto's DynamoDB application."""
         self._client = Client(moto)
 
     def read(self) -> list[dict[str, Any]]:
@@ -97,19 +95,14 @@ class Tables:
 
 
 class DurableTables:
-    """A WSGI application: moto, one request at a time, with every write on disk before its answer.
+    """A WSGI application: moto, with every write on disk before its answer.
 
     The file of all tables has the number of the log that continues it. After a crash between saving that file and emptying the
     log, the log has an older number and is ignored.
     """
 
     def __init__(self, moto: "WSGIApplication", file: Path) -> None:
-        """Restore the tables and the log of the last run.
-
-        Raises:
-            TablesError: they cannot be read.
-            OSError: they cannot be saved.
-        """
+        """Restore the last run's tables and log. Raises TablesError if they cannot be read, OSError if they cannot be saved."""
         self._moto, self._file = moto, file
         self._tables, self._lock = Tables(moto), threading.Lock()
         self._number = self._size = 0
@@ -172,7 +165,6 @@ class DurableTables:
         self._size += len(entry)
 
     def _save(self) -> None:
-        """Replace the file of all tables, and begin a new log."""
         part = self._file.with_suffix(".partial")
         part.write_text(json.dumps({"log": self._number + 1, "tables": self._tables.read()}))
         part.replace(self._file)
@@ -196,7 +188,7 @@ def _note(text: str) -> None:
 
 
 def main() -> None:
-    """Serve until SIGTERM, then save the tables."""
+    """Serve until SIGTERM."""
     from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415 - importing this module must not load moto
 
     port, file = int(sys.argv[1]), Path(sys.argv[2])

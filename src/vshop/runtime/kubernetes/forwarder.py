@@ -1,7 +1,7 @@
 """Forwards ports of this machine into the cluster until SIGTERM: ``python -m vshop.runtime.kubernetes.forwarder``.
 
 ``kubectl port-forward`` is bound to one pod, and exits at the first connection after the pod is gone. So each forward is checked
-every two seconds, and restarted before a user's connection fails.
+every two seconds, and restarted.
 """
 
 import contextlib
@@ -21,10 +21,9 @@ _GIVE_UP_S = 600.0
 
 
 class Forward:
-    """Keeps one port forwarded. Runs in its own thread."""
+    """Keeps one port forwarded, in its own thread."""
 
     def __init__(self, kubectl: Kubectl, service: str, target: int, port: int, stop: threading.Event) -> None:
-        """Prepare the forward of a local port to a Service."""
         self._command = kubectl.command("port-forward", "--address=127.0.0.1", f"service/{service}", f"{port}:{target}")
         self._port = port
         self._stop = stop
@@ -44,7 +43,6 @@ class Forward:
             self._stop.wait(pause)
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Return when kubectl has exited or no longer reaches its pod."""
         listening = False
         while process.poll() is None and not self._stop.wait(_CHECK_EVERY_S if listening else _ANSWER_S):
             with contextlib.suppress(OSError):

@@ -24,11 +24,10 @@ class Forwards(msgspec.Struct, frozen=True):
     """The forwarded ports of a shop in a cluster."""
 
     context: str
-    """Context of the cluster, which ``vshop down`` uses even if another is current."""
+    """``vshop down`` uses it even if another context is current."""
     overlay: str
     addresses: dict[str, str]
     process: Identity
-    """The forwarder process."""
 
 
 def folder(home: str | None = None) -> Path:
@@ -51,12 +50,7 @@ def read(home: str | None = None) -> Forwards | None:
 
 
 def choose(named: dict[str, int], *, free_ports: bool) -> dict[str, int]:
-    """Return the ports to use on this machine, by name.
-
-    Raises:
-        UnknownNameError: a named port is not a forwarded one.
-        PortInUseError: a port is in use.
-    """
+    """Return the ports to use here, by name. Raises UnknownNameError or PortInUseError."""
     for name in named:
         if name not in PUBLISHED:
             raise unknown_name(name, PUBLISHED, "forwarded port")
@@ -73,11 +67,7 @@ def choose(named: dict[str, int], *, free_ports: bool) -> dict[str, int]:
 
 
 def start(kubectl: Kubectl, overlay: str, chosen: dict[str, int], home: str | None = None, timeout_s: float = 30.0) -> Forwards:
-    """Start a forwarder that outlives this process, and wait until every part answers.
-
-    Raises:
-        ClusterError: a part does not answer in time. The forwarder has been stopped again.
-    """
+    """Start a forwarder that outlives this process, and wait until every part answers, or stop it and raise ClusterError."""
     log = folder(home) / "port-forward.log"
     log.unlink(missing_ok=True)
     wanted = [f"{service}:{target}:{chosen[name]}" for name, (service, target) in PUBLISHED.items()]

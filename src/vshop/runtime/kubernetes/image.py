@@ -12,7 +12,7 @@ from vshop.runtime.model.errors import ClusterError
 from vshop.runtime.model.progress import Event, Progress
 
 LOADERS = {"kind-": "kind load docker-image --name {}", "k3d-": "k3d image import --cluster {}", "minikube": "minikube image load"}
-"""Command that loads an image, by prefix of the context's name. Braces stand for the rest of the name."""
+"""By prefix of the context's name. Braces stand for the rest of the name."""
 _FALLBACK = f"{IMAGE}:local"
 _STDERR = 2
 
@@ -38,14 +38,7 @@ def build(progress: Progress) -> str:
 
 
 def load(kubectl: Kubectl, loader: str, images: Iterable[str], progress: Progress) -> None:
-    """Load into the cluster the images that Docker has and some node lacks. The cluster pulls the others.
-
-    Args:
-        kubectl: kubectl for the cluster.
-        loader: command that takes an image's name as its last argument, or empty.
-        images: names with tags.
-        progress: receives every image.
-    """
+    """Load the images that Docker has and some node lacks, by a command that takes an image's name as its last argument."""
     if not loader:
         return
     present = _images_on_every_node(kubectl)
@@ -55,7 +48,7 @@ def load(kubectl: Kubectl, loader: str, images: Iterable[str], progress: Progres
 
 
 def how_to_load(context: str) -> str:
-    """Return advice on how to load an image; the context's prefix identifies kind, k3d and minikube."""
+    """Return advice on how to load an image."""
     for prefix, command in LOADERS.items():
         if context.startswith(prefix):
             return f"`--image-loader '{command.format(context.removeprefix(prefix))}'` loads it from Docker."
@@ -77,7 +70,6 @@ def _load_one(loader: str, image: str, progress: Progress) -> None:
 
 
 def _images_on_every_node(kubectl: Kubectl) -> set[str]:
-    """Return the images that every node has, if the nodes can be read."""
     listed = kubectl.run("get", "nodes", "--output=json")
     nodes = json.loads(listed.stdout)["items"] if listed.returncode == 0 else []
     each = [{_without_registry(name) for one in node["status"].get("images", ()) for name in one["names"]} for node in nodes]

@@ -16,7 +16,6 @@ class Kubectl:
     """``kubectl`` on a fixed context."""
 
     def __init__(self, context: str) -> None:
-        """Use this context of the kubeconfig."""
         self.context = context
 
     @classmethod

@@ -14,7 +14,7 @@ from vshop.runtime.model.mode import Ended, Started
 from vshop.runtime.model.progress import Event, Progress, silent
 
 _TIMEOUT_S = 180.0
-"""Least time for a start, which has to create volumes and pull images, and for a deletion."""
+"""Least seconds for a start, which creates volumes and pulls images, and for a deletion."""
 
 
 class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,9 +23,8 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     overlay: str = "local"
     """Name in ``deploy/k8s/overlays``, or the path of another folder."""
     image: str = ""
-    """Name and tag of an image that the cluster can get. If empty, one is built."""
+    """Name and tag. If empty, an image is built."""
     image_loader: str = ""
-    """Command that loads an image; its name becomes the last argument."""
     volume_permissions: bool = False
     """Open each volume as root, for clusters that ignore fsGroup."""
     ports: dict[str, int] = {}
@@ -40,11 +39,10 @@ class ClusterMode:
     name, first_order_s = "k8s", 60.0
 
     def __init__(self, options: ClusterOptions) -> None:
-        """Set the options."""
         self._options = options
 
     def up(self, progress: Progress = silent) -> Started:
-        """Apply the manifests, wait for all workloads, and forward their ports. After a failure, the objects stay."""
+        """Apply the manifests, wait, and forward the ports. After a failure, the objects stay."""
         options = self._options
         kubectl = Kubectl.current()
         manifests = overlay.find(options.overlay)
@@ -72,7 +70,7 @@ class ClusterMode:
         return Started(forwarded.addresses, details, {"cluster": where})
 
     def down(self, progress: Progress = silent) -> Ended:
-        """Stop the forwards and delete the namespace with its pods, orders, stock and traces."""
+        """Stop the forwards and delete the namespace with all data."""
         began, home = time.monotonic(), self._options.home
         known = forwards.read(home)
         forwarded = forwards.stop(home)
@@ -105,7 +103,6 @@ class ClusterMode:
 
 
 def _retry_failed_pods(kubectl: Kubectl) -> None:
-    """Delete the pods that Kubernetes would retry only in minutes."""
     if pods := rollout.backing_off(kubectl):
         kubectl.run("delete", "pods", "--wait=false", "--ignore-not-found", *pods)
 

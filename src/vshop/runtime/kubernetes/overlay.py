@@ -13,9 +13,8 @@ from vshop.runtime.model import folders
 from vshop.runtime.model.errors import ClusterError
 
 IMAGE = "virtual-shop"
-"""Name of the image in the manifests. The kustomization replaces it."""
 ANNOTATION = "virtual-shop/overlay"
-"""Annotation of the namespace with the overlay's name, which a failed start has too."""
+"""Of the namespace, with the overlay's name; a failed start has it too."""
 _IMAGE_LINE = re.compile(r"^[ -]*image: (\S+)$", re.MULTILINE)
 PASSED_SETTINGS = (
     "SHOP_PAYLOADS",
@@ -29,7 +28,7 @@ PASSED_SETTINGS = (
 
 
 def find(wanted: str) -> Path:
-    """Return the folder of an overlay, given its name in ``deploy/k8s/overlays`` or its path, or raise ClusterError."""
+    """Return the folder of an overlay by its name or path, or raise ClusterError."""
     own = _manifests() / "overlays"
     for folder in (own / wanted, Path(wanted).expanduser()):
         if (folder / "kustomization.yaml").is_file():
@@ -41,18 +40,10 @@ def find(wanted: str) -> Path:
 def build(
     base: Path, image: str, trace_url: str, environ: Mapping[str, str], folder: Path, *, volume_permissions: bool = False
 ) -> Path:
-    """Write the kustomization to apply, and return its folder.
+    """Write the kustomization to apply, and return its folder. Raises ClusterError if the image has no tag or digest.
 
-    Args:
-        base: folder of the overlay.
-        image: the services' image, with a tag or a digest.
-        trace_url: ``SHOP_TRACE_URL``, with the port to which Jaeger is forwarded.
-        environ: provides the settings that are passed on.
-        folder: folder to write to.
-        volume_permissions: open each volume in an init container that runs as root.
-
-    Raises:
-        ClusterError: the image has no tag.
+    ``environ`` provides the settings that are passed on; ``trace_url`` has the port to which Jaeger is forwarded;
+    ``volume_permissions`` opens each volume in an init container that runs as root.
     """
     components = [_manifests() / "volume-permissions"] if volume_permissions else []
     settings = {name: environ[name] for name in PASSED_SETTINGS if environ.get(name)} | {"SHOP_TRACE_URL": trace_url}

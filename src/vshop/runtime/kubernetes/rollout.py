@@ -21,11 +21,7 @@ _EVENTS, _LOG_LINES = 3, 12
 
 
 def wait(kubectl: Kubectl, timeout_s: float, progress: Progress) -> None:
-    """Wait until all workloads are ready.
-
-    Raises:
-        ClusterError: a workload is not ready in time, or cannot become ready.
-    """
+    """Wait until all workloads are ready, or raise ClusterError."""
     reported = set[str]()
     waiting: list[str] = []
 
@@ -113,7 +109,6 @@ def _log(kubectl: Kubectl, pod: dict[str, Any]) -> list[str]:
 
 
 def _volume_denied(pod: dict[str, Any], log: list[str]) -> bool:
-    """Return whether the pod may not write to its volume."""
     claimed = any("persistentVolumeClaim" in volume for volume in pod["spec"].get("volumes", ()))
     return claimed and "initContainers" not in pod["spec"] and any(_ACCESS_DENIED.search(line) for line in log)
 
@@ -123,7 +118,6 @@ def _ready(pod: dict[str, Any]) -> bool:
 
 
 def _waiting(pod: dict[str, Any]) -> tuple[str, str]:
-    """Return why a pod is not ready, as reason and message."""
     for status in pod["status"].get("containerStatuses", ()):
         waiting = status.get("state", {}).get("waiting")
         if waiting and waiting.get("reason") != "ContainerCreating":

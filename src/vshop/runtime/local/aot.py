@@ -1,8 +1,7 @@
 """The cache that halves Kafka's start, and its build (``python -m vshop.runtime.local.aot``).
 
 The JVM writes it when it exits (https://openjdk.org/jeps/514), valid for one version of the JVM, its flags, and jars at the same
-paths. So each machine builds its own, once, in the background, with a run of Kafka and the stock-updater on other ports. It stays
-in the cache folder after ``vshop down``, for the next start.
+paths. So each machine builds its own, once, in the background, with a run of Kafka and the stock-updater on other ports.
 """
 
 import contextlib
@@ -101,10 +100,8 @@ def _work() -> Path:
 def make() -> Path:
     """Build the cache now, and return its file.
 
-    Raises:
-        LockedError: another process is building it.
-        RuntimeProblem: Kafka did not become ready.
-        subprocess.TimeoutExpired: Kafka did not write the cache.
+    Raises LockedError if another process builds it, RuntimeProblem if Kafka did not become ready, subprocess.TimeoutExpired if
+    Kafka did not write the cache.
     """
     file = cache_file()
     with file_lock(file.with_suffix(".lock"), 0):

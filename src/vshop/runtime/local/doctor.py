@@ -1,4 +1,4 @@
-"""Checks whether a machine can run a shop. Each check is one line of ``vshop doctor``."""
+"""Checks whether a machine can run a shop."""
 
 import importlib.util
 import platform
@@ -40,7 +40,6 @@ class Finding(msgspec.Struct, frozen=True):
     """``note``: something optional is missing; ``bad``: a shop cannot start."""
     seen: str
     do: str = ""
-    """How to fix it."""
 
 
 class Host:
@@ -95,11 +94,7 @@ class Host:
         return folders.cache()
 
     def output(self, *command: str) -> str | None:
-        """Return a program's output, or None if it does not exist.
-
-        Raises:
-            OSError: the program failed; the message is the last line of its output.
-        """
+        """Return a program's output, or None if it does not exist. Raises OSError with the last line of its output if it failed."""
         try:
             ran = subprocess.run(command, capture_output=True, text=True, timeout=_PROGRAM_TIMEOUT_S, check=False)
         except FileNotFoundError:
@@ -121,7 +116,7 @@ class Host:
 
 
 def run_checks(host: Host, *, running: bool = False) -> list[Finding]:
-    """Run all checks. A running shop holds the ports itself, so they are not checked."""
+    """Run all checks. The ports of a running shop are not checked."""
     found = Finding("ports", "ok", "a shop runs here") if running else check_ports(host)
     before = (check_python, check_system, check_memory, check_disk)
     after = (check_offline, check_start_cache, check_grpc, check_docker, check_kubectl, check_browser)

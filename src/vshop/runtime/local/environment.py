@@ -1,11 +1,11 @@
 """Builds the environment of the parts' processes.
 
-Variables of the launcher that reach the services:
+Of the launcher's variables, the services get:
 
 - in an ordinary shop: all, except ``AWS_*`` if the shop starts its own DynamoDB, which must never see real credentials, and
   except those ``OTEL_*`` that ``otel_variables`` changes;
 - in a shop on free ports: no ``SHOP_*``, ``OTEL_*`` or ``AWS_*``, so that a test sees the same shop on every machine;
-- in both: no folder of ``PYTHONPATH`` with a ``sitecustomize.py``, through which agents load themselves into every process.
+- in both: no folder of ``PYTHONPATH`` with a ``sitecustomize.py``, through which agents load themselves.
 
 The addresses of the parts that this shop starts override these. ``Options.env`` overrides everything.
 """
@@ -23,7 +23,7 @@ from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import select
 
 RUN_VARIABLE = "VSHOP_RUN"
-"""Variable with the run's id. It marks every process of a run, so that orphans can be found."""
+"""Holds the run's id in every process of a run, so that orphans can be found."""
 
 _PREFIXES = ("SHOP_", "OTEL_", "AWS_")
 _AWS = {
@@ -38,11 +38,7 @@ _AWS = {
 
 
 def check_telemetry(options: Options, environ: Mapping[str, str]) -> None:
-    """Check that the agent of the services can be started on this machine, and the ``OTEL_*`` variables.
-
-    Raises:
-        SettingsError: its program is missing, or a variable cannot work.
-    """
+    """Raise SettingsError if the services' agent is missing, or an ``OTEL_*`` variable cannot work."""
     mode = chosen_mode(options, environ)
     settled(options, {"otlp": 0, **options.ports}, environ)
     if mode != ZERO_CODE:  # its packages are installed if they are missing
@@ -55,11 +51,7 @@ def chosen_mode(options: Options, environ: Mapping[str, str]) -> str:
 
 
 def settled(options: Options, ports: Mapping[str, int], environ: Mapping[str, str]) -> otel_variables.Settled:
-    """Return the ``OTEL_*`` variables of the services, and what is said about them.
-
-    Raises:
-        SettingsError: a value cannot work.
-    """
+    """Return the ``OTEL_*`` variables of the services, and what is said about them. Raises SettingsError."""
     endpoints = [part.variables.get("OTEL_EXPORTER_OTLP_ENDPOINT", "") for part in select(options.parts)]
     users = options.env if options.free_ports else {**environ, **options.env}
     found = otel_variables.settle(users, chosen_mode(options, environ), "".join(endpoints).format(**ports))
@@ -95,7 +87,7 @@ def build(options: Options, ports: Mapping[str, int], run: str, environ: Mapping
 
 
 def build_for_helpers(environ: Mapping[str, str]) -> dict[str, str]:
-    """Build the environment of the runtime's own background programs, which belong to no run."""
+    """Build the environment of the runtime's background programs, which belong to no run."""
     return {key: value for key, value in environ.items() if key != RUN_VARIABLE} | {"PYTHONPATH": python_path(environ)}
 
 

@@ -1,4 +1,4 @@
-"""Starts parts, all at once, and waits until each is ready, under one shared timeout. Stops services first, then backends."""
+"""Starts parts, all at once under one timeout. Stops services first, then backends."""
 
 import os
 import subprocess
@@ -37,7 +37,6 @@ class LaunchPlan(NamedTuple):
     run: str
     progress: Progress
     kafka_flags: tuple[str, ...] = ()
-    """Extra flags for Kafka's JVM."""
 
 
 class Child(NamedTuple):
@@ -47,16 +46,11 @@ class Child(NamedTuple):
     process: subprocess.Popen[bytes]
     identity: Identity
     started: float
-    """Start time on the monotonic clock."""
 
 
 @contextmanager
 def launching(plan: LaunchPlan, watchdog: Watchdog | None = None) -> Iterator["tuple[Launcher, Watchdog]"]:
-    """Provide a launcher inside the block. If the block fails, stop all parts that it started.
-
-    Yields:
-        The launcher, and the watchdog, which the caller keeps or releases.
-    """
+    """Provide a launcher, and the watchdog to keep or release. If the block fails, stop all parts that it started."""
     active = watchdog or Watchdog.start(plan.run, environment.build_for_helpers(os.environ))
     launcher = Launcher(plan, active)
     try:
@@ -72,10 +66,9 @@ def launching(plan: LaunchPlan, watchdog: Watchdog | None = None) -> Iterator["t
 
 
 class Launcher:
-    """Starts the parts of one run. ``children`` holds the started processes, so that a failed start can be undone."""
+    """Starts the parts of one run."""
 
     def __init__(self, plan: LaunchPlan, watchdog: Watchdog) -> None:
-        """Prepare a start. Nothing is started yet."""
         self.children: dict[str, Child] = {}
         self.env = environment.build(plan.options, plan.ports, plan.run, os.environ)
         self._packages: Path | None = None
@@ -87,12 +80,7 @@ class Launcher:
         self._stop_waiting = threading.Event()
 
     def start(self, parts: list[Part], *, keep: bool) -> None:
-        """Start parts and wait until all are ready.
-
-        Raises:
-            PartFailedError: a part died, or was not ready in time.
-            FetchError: a server's files cannot be downloaded.
-        """
+        """Start parts and wait until all are ready. Raises PartFailedError or FetchError."""
         # Kafka starts first because it takes longest. Parts whose files must be downloaded start last, so that no other part waits.
         ordered = sorted(parts, key=lambda part: (must_fetch(part, self._plan.options), part.name != "kafka"))
         for part in ordered:
@@ -171,20 +159,9 @@ def must_fetch(part: Part, options: Options) -> bool:
 def prepare(
     part: Part, plan: LaunchPlan, env: dict[str, str], packages: Path | None, *, keep: bool
 ) -> tuple[list[str], dict[str, str]]:
-    """Download and write the files that a part needs, and return how to run it.
+    """Download and write the files that a part needs; return its command line and environment. Raises FetchError.
 
-    Args:
-        part: the part.
-        plan: what the start needs to know.
-        env: the environment of all parts.
-        packages: the folder that services import from first, if there is one.
-        keep: whether Kafka keeps its data.
-
-    Returns:
-        The command line and the environment.
-
-    Raises:
-        FetchError: the part's files cannot be downloaded.
+    Services import first from ``packages``, if given. ``keep``: Kafka keeps its data.
     """
     ports = plan.ports
     if part.name == "kafka":
@@ -215,9 +192,7 @@ class Stopped(NamedTuple):
     """Result of a stop."""
 
     killed: tuple[str, ...]
-    """Parts that did not exit on SIGTERM."""
     others_killed: int
-    """Number of other processes of the run that were killed."""
     seconds: float
 
 
@@ -228,13 +203,9 @@ def stop_parts(
     run: str | None = None,
     grace_s: float = 10.0,
 ) -> Stopped:
-    """Stop parts, services before backends.
+    """Stop parts, services before backends, and kill other processes of ``run``.
 
-    Args:
-        identities: processes by part.
-        progress: receives every step.
-        run: id of the run whose other processes are killed as well.
-        grace_s: seconds between SIGTERM and SIGKILL, first for all services, then for all backends.
+    ``grace_s`` is the time between SIGTERM and SIGKILL, first for all services, then for all backends.
     """
     started = time.monotonic()
     killed: list[str] = []

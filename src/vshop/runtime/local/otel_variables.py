@@ -1,12 +1,7 @@
-"""What a shop on this machine does with the ``OTEL_*`` variables of its user. docs/settings.md describes each variable.
+"""What a shop on this machine does with the ``OTEL_*`` variables of its user (docs/settings.md).
 
-The services get all of them, except:
-
-- The shop's own store gets every signal. An endpoint of the user gets a further copy.
-- Each service keeps its own name.
-- A value that cannot work stops the start, with a sentence.
-
-Each variable that is ignored or changed is reported.
+The services get all of them, except: the shop's own store gets every signal, and an endpoint of the user a copy; each service
+keeps its name. A value that cannot work stops the start. Each ignored or changed variable is reported.
 """
 
 import os
@@ -38,22 +33,16 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Settled(NamedTuple):
-    """The ``OTEL_*`` variables of the services, and a line for each that is ignored or changed."""
+    """The services' variables, and a line for each that is ignored or changed."""
 
     variables: dict[str, str]
     notes: list[str]
 
 
 def settle(environ: Mapping[str, str], mode: str, store: str) -> Settled:
-    """Decide what the services get.
+    """Decide what the services get. Raises SettingsError.
 
-    Args:
-        environ: the user's variables.
-        mode: the telemetry mode.
-        store: the endpoint of the shop's own receiver; empty if it has none.
-
-    Raises:
-        SettingsError: a value cannot work.
+    ``store`` is the endpoint of the shop's own receiver; empty if it has none.
     """
     variables = given(environ)
     if mode in {SDK, ZERO_CODE}:
@@ -82,7 +71,7 @@ def prometheus_port(variables: Mapping[str, str], service: str) -> str:
 
 
 def for_service(environ: Mapping[str, str], service: str) -> dict[str, str]:
-    """Return the variables that one service needs beside those of all."""
+    """Return the variables that one service needs beside the common ones."""
     needed = service in _WITH_METRICS and "prometheus" in environ.get("OTEL_METRICS_EXPORTER", "")
     return {_PROMETHEUS_PORT: prometheus_port(environ, service)} if needed else {}
 
@@ -137,7 +126,6 @@ def _is_same(endpoint: str, store: str) -> bool:
 
 
 def _installed(group: str) -> Iterable[str]:
-    """Return the components of a group that the services find, also in the folder of their packages."""
     folder = services_packages.folder()
     found: list[EntryPoint] = []
     for distribution in [*distributions(), *(distributions(path=[os.fspath(folder)]) if folder.is_dir() else ())]:

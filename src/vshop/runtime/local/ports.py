@@ -19,15 +19,11 @@ LOOPBACK = "127.0.0.1"
 _FIRST, _LAST, _BLOCK = 15000, 32000, 16
 _BLOCKS = (_LAST - _FIRST) // _BLOCK
 _claims: list[int] = []
-"""Descriptors of the sockets that keep other processes away from the blocks this process has claimed."""
+"""Sockets that keep other processes away from the blocks that this process has claimed."""
 
 
 def assign(options: Options, parts: list[Part], environ: Mapping[str, str]) -> dict[str, int]:
-    """Return the number of every port, by name: as the options say, else ``SHOP_*_PORT``, else the default.
-
-    Raises:
-        UnknownNameError: an explicit port does not exist.
-    """
+    """Return every port by its name: the options', else ``SHOP_*_PORT``, else the default. Raises UnknownNameError."""
     given_by_user = named(options)
     names = [name for part in parts for name in part.ports]
     if options.free_ports:
@@ -45,7 +41,7 @@ def assign(options: Options, parts: list[Part], environ: Mapping[str, str]) -> d
 
 
 def named(options: Options) -> dict[str, int]:
-    """Return the explicit ports of the options, by the name of the port."""
+    """Return the explicit ports of the options."""
     return {_port_name(name): number for name, number in options.ports.items()}
 
 
@@ -58,13 +54,10 @@ def _port_name(given: str) -> str:
 
 
 def free(count: int) -> list[int]:
-    """Return ports that nothing uses, and that no other process gets from here while this one lives.
+    """Return free ports that no other process gets from here while this one lives, or raise PortInUseError.
 
-    Between the choice of a port and its use there is time for another process to choose it too. So ports are chosen from a block
-    that belongs to one process: it holds the first port of the block, which only one process can bind.
-
-    Raises:
-        PortInUseError: every block is taken.
+    Between the choice of a port and its use, another process could choose it too. So they come from a block that belongs to one
+    process: it holds the block's first port, which only one process can bind.
     """
     found: list[int] = []
     for step in range(_BLOCKS):
@@ -89,7 +82,7 @@ def _claim(port: int) -> bool:
 
 
 def in_use(port: int) -> bool:
-    """Return whether a port of the loopback address is in use."""
+    """Return whether a loopback port is in use."""
     # macOS lets a second socket bind 127.0.0.1 beside 0.0.0.0, and a bound socket may not listen.
     with socket.socket() as probe:
         probe.settimeout(0.5)
@@ -144,7 +137,6 @@ def holder(port: int) -> str:
 
 
 def _home(process: psutil.Process) -> Path | None:
-    """Return the home folder of the shop that a process belongs to. Its processes run in the folder's ``logs``."""
     try:
         folder = Path(process.cwd()).parent if RUN_VARIABLE in process.environ() else None
     except psutil.Error:

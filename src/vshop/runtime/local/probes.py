@@ -1,4 +1,4 @@
-"""Readiness checks, one attempt each, of a part or of addresses."""
+"""Readiness checks of a part or of addresses, one attempt each."""
 
 import http.client
 import json
@@ -29,7 +29,6 @@ class UrlStatus(TypedDict):
     reached: bool
     ready: bool
     seen: str
-    """The failing checks, or the connection error."""
 
 
 class ReachableShop(TypedDict):
@@ -55,13 +54,13 @@ def probe(part: Part, ports: Mapping[str, int]) -> ProbeResult:
 
 
 def probe_urls(urls: Mapping[str, str]) -> dict[str, UrlStatus]:
-    """Check every base address once: ``traces`` with Jaeger's query API, the others with ``/readyz``."""
+    """Check base addresses once: ``traces`` with Jaeger's query API, the others with ``/readyz``."""
     with ThreadPoolExecutor(len(urls) or 1) as pool:
         return dict(zip(urls, pool.map(_probe_url, urls, urls.values()), strict=True))
 
 
 def probe_shop(urls: Mapping[str, str]) -> ReachableShop:
-    """Check every address once, as ``probe_urls`` does."""
+    """Check every address once."""
     parts = probe_urls(urls)
     reached = any(part["reached"] for part in parts.values())
     return ReachableShop(ready=all(part["ready"] for part in parts.values()), parts=parts if reached else {})
@@ -111,7 +110,6 @@ def _failing_checks(body: bytes) -> str:
 
 
 def _ready(body: bytes) -> str:
-    """Return "ready", with the service's telemetry mode if it is not the usual one."""
     try:
         return f"ready, telemetry: {json.loads(body)['checks']['telemetry']['seen']}"
     except (ValueError, KeyError, TypeError):

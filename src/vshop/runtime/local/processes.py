@@ -26,7 +26,7 @@ class Identity(NamedTuple):
 
 
 def spawn(command: list[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a process in a new session, with both output streams appended to a file: an unread pipe would block it."""
+    """Start a process in a new session, with its output appended to a file: an unread pipe would block it."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         return subprocess.Popen(
@@ -49,10 +49,7 @@ def identify(pid: int) -> Identity:
 
 
 def _created(process: psutil.Process) -> float:
-    """Return when a process was created, independently of later changes of the clock.
-
-    Linux derives the time since the epoch from the clock each time; macOS keeps it with the process.
-    """
+    """Linux derives the time since the epoch from the clock each time; macOS keeps it with the process."""
     boot = psutil.boot_time() if psutil.LINUX else 0.0
     return process.create_time() - boot
 
@@ -68,11 +65,7 @@ def find(identity: Identity) -> psutil.Process | None:
 
 
 def terminate(identities: Iterable[Identity], grace_s: float) -> list[Identity]:
-    """Terminate process groups, given their leaders: SIGTERM to all at once, SIGKILL after ``grace_s`` seconds.
-
-    Returns:
-        The processes that had to be killed.
-    """
+    """Terminate process groups, given their leaders, and return those that were killed after ``grace_s`` seconds."""
     living = {identity: process for identity in identities if (process := find(identity))}
     for identity in living:
         _signal_group(identity.pid, signal.SIGTERM)
@@ -86,7 +79,7 @@ def terminate(identities: Iterable[Identity], grace_s: float) -> list[Identity]:
 
 
 def _wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
-    """Wait for processes, and return those that have not exited. Zombies count as exited, unlike in psutil."""
+    """Zombies count as exited, unlike in psutil."""
     deadline = time.monotonic() + timeout_s
     while (processes := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
         psutil.wait_procs(processes, timeout=_POLL_S)
@@ -106,7 +99,7 @@ def _signal_group(group: int, number: int) -> None:
 
 
 def find_runs() -> dict[str, list[psutil.Process]]:
-    """Return the processes of all runs on this machine, by the run's id in their environment."""
+    """Return the processes of all runs on this machine, by run."""
     found: dict[str, list[psutil.Process]] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):

@@ -1,9 +1,8 @@
-"""Provides OpenTelemetry's SDK and instrumentations to the services where the environment of ``vshop`` has others, or none.
+"""Provides OpenTelemetry's SDK and instrumentations where the environment of ``vshop`` has others, or none.
 
-All packages of an OpenTelemetry release require each other in one exact version. A user's environment often has another one, so
-``virtual-shop`` alone requires no SDK. If the environment does not have a release that fits, the pinned packages of
-``services_packages.txt`` are installed into a folder of the cache, once, and only the shop's services import from it. See
-docs/adr/0012.
+All packages of an OpenTelemetry release require each other in one exact version, so ``virtual-shop`` requires no SDK. If the
+environment has no release that fits, the pinned ``services_packages.txt`` are installed into a folder of the cache, once, from
+which only the shop's services import. See docs/adr/0012.
 """
 
 import hashlib
@@ -48,12 +47,10 @@ def pinned() -> list[str]:
 
 
 def problem(*, zero_code: bool) -> str:
-    """Return why this environment cannot run the services, or an empty text if it can.
+    """Return why this environment cannot run the services, or an empty text.
 
-    It can if it has all required packages, in versions that fit each other and are not too old.
-
-    Args:
-        zero_code: whether the services run under ``opentelemetry-instrument``.
+    It can if it has all required packages (for ``opentelemetry-instrument`` too if ``zero_code``), in versions that fit each other
+    and are not too old.
     """
     found: dict[str, str] = {}
     for name in (*_REQUIRED, *_REQUIRED_BY_ZERO_CODE) if zero_code else _REQUIRED:
@@ -78,23 +75,15 @@ def _exact_requirements(name: str) -> Iterator[tuple[str, str]]:
 
 
 def folder() -> Path:
-    """Return the folder of the packages. It exists only when complete; another Python or another list has another folder."""
+    """Return the folder of the packages, one for each Python and list. It exists only when complete."""
     kind = (sys.implementation.cache_tag, sys.platform, platform.machine(), *pinned())
     return folders.cache() / f"services-{hashlib.sha256(repr(kind).encode()).hexdigest()[:12]}"
 
 
 def ensure(progress: Progress, *, zero_code: bool) -> Path | None:
-    """Install the packages into the cache unless this environment has a release that fits.
+    """Install the packages unless this environment has a release that fits. Raises FetchError.
 
-    Args:
-        progress: receives a step if something has to be installed.
-        zero_code: whether the services run under ``opentelemetry-instrument``.
-
-    Returns:
-        The folder that the services must import from first, or None if they need none.
-
-    Raises:
-        FetchError: the packages cannot be installed.
+    Returns the folder that the services must import from first, or None.
     """
     reason = problem(zero_code=zero_code)
     if not reason:
@@ -129,7 +118,6 @@ def _install(target: Path, reason: str, progress: Progress) -> None:
 
 
 def _installer() -> list[str]:
-    """Return the command that installs packages: uv if there is one, because it is faster, else pip."""
     if find_spec("uv") is not None:
         return [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable]
     if (uv := shutil.which("uv")) is not None:

@@ -26,7 +26,6 @@ class Shop:
     """A running shop, from ``start`` or ``running``."""
 
     def __init__(self, state: ShopState, children: dict[str, Child] | None = None, watchdog: Watchdog | None = None) -> None:
-        """Wrap a running shop."""
         self.state = state
         self._home = folders.home(state.home)
         self._children = children or {}
@@ -34,11 +33,9 @@ class Shop:
 
     @classmethod
     def start(cls, options: Options | None = None, progress: Progress = silent) -> Self:
-        """Start a shop, and return it with every part ready. If one runs in this home folder, restart its dead parts.
+        """Start a shop, or the dead parts of the one in this home folder, and return it with every part ready.
 
-        Raises:
-            RuntimeProblem: the shop cannot start. No process of it is left running.
-            SettingsError: the telemetry mode cannot be used on this machine.
+        Raises RuntimeProblem or SettingsError if it cannot start; no process is left running.
         """
         options = options or Options()
         environment.check_telemetry(options, os.environ)
@@ -57,13 +54,13 @@ class Shop:
 
     @classmethod
     def running(cls, home: str | None = None) -> Self | None:
-        """Return the shop that runs in a home folder, even if some parts have died, or None."""
+        """Return the shop of a home folder, even if some parts have died, or None."""
         found = states.read(folders.home(home).state)
         return cls(found) if found and found.living() else None
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Address of each part, and of ``otlp``, which receives telemetry."""
+        """Address of each part, and of the OTLP receiver as ``otlp``."""
         named = {part.name: part.url.format(**self.state.ports) for part in select(self.state.processes)}
         return named | ({"otlp": f"http://127.0.0.1:{self.state.ports['otlp']}"} if "otlp" in self.state.ports else {})
 
@@ -89,19 +86,14 @@ class Shop:
         return read_status(self.state)
 
     def restart(self, name: str, progress: Progress = silent) -> None:
-        """Stop one part and start it again with its data.
-
-        Raises:
-            NotRunningError: this shop has no such part.
-            PartFailedError: the part cannot start.
-        """
+        """Restart one part with its data. Raises NotRunningError if there is none, PartFailedError if it cannot start."""
         if name not in self.state.processes:
             raise NotRunningError(f"This shop has no part {name!r}. It has: {', '.join(self.state.processes)}.")
         with home_lock(self._home):
             self._restart(name, serialized(progress))
 
     def stop(self, progress: Progress = silent, *, grace_s: float = 10.0) -> Stopped:
-        """Stop every part; see ``stop_parts``."""
+        """Stop every part."""
         progress = serialized(progress)
         with home_lock(self._home):
             stopped = stop_parts(self.state.processes, progress, run=self.state.run, grace_s=grace_s)
@@ -116,11 +108,9 @@ class Shop:
         return stopped
 
     def __enter__(self) -> Self:
-        """Return the shop."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop the shop."""
         self.stop()
 
     @classmethod
@@ -168,7 +158,6 @@ class Shop:
 
 
 def _check_same(state: states.ShopState, options: Options) -> None:
-    """Raise OtherOptionsError if a running shop was started with other options."""
     wanted = ports.named(options)
     other = [f"--port {name}={number}" for name, number in wanted.items() if state.ports.get(name, number) != number]
     other += ["--free-ports"] if options.free_ports and not state.options.free_ports else []
@@ -187,7 +176,6 @@ class LocalMode:
     name, first_order_s = "embedded", 20.0
 
     def __init__(self, options: Options) -> None:
-        """Find the shop that runs in the home folder, if any."""
         self._options = options
         self._shop = Shop.running(options.home)
 
@@ -225,7 +213,6 @@ class LocalMode:
 
 
 def _clean(home: Home, dead: ShopState | None, progress: Progress, *, keep: bool) -> None:
-    """Remove the logs, processes and, unless kept, data of the last run."""
     if dead:
         killed = processes.kill_run(dead.run)
         progress(Event("shop", "note", f"the last run was not stopped properly; killed {killed} orphaned processes"))

@@ -1,4 +1,4 @@
-"""The state file of a running shop, with which any process can control it, and the shop's status."""
+"""The state file, with which any process can control a running shop, and the shop's status."""
 
 import platform
 from concurrent.futures import ThreadPoolExecutor
@@ -20,16 +20,14 @@ class ShopState(msgspec.Struct, kw_only=True):
     """A running shop, or one whose processes have died."""
 
     run: str
-    """The run's id, in ``VSHOP_RUN`` of each process."""
     started: str
-    """Start time in ISO 8601, UTC."""
+    """ISO 8601, UTC."""
     home: str
     ports: dict[str, int]
-    """Port numbers by name, including Kafka's ``controller``."""
+    """Including Kafka's ``controller``."""
     versions: dict[str, str]
     options: Options
     processes: dict[str, Identity]
-    """Processes by part."""
 
     def living(self) -> list[str]:
         """Return the parts whose process is alive."""
@@ -64,7 +62,6 @@ class PartStatus(TypedDict):
     alive: bool
     ready: bool
     seen: str
-    """Result of the readiness check."""
     ports: dict[str, int]
     url: str
     rss_bytes: int

@@ -1,7 +1,7 @@
 """Kills a shop's processes when their launcher dies, even by kill -9.
 
-The launcher sends the process groups to watch over a pipe. If the pipe closes before the line ``release``, the launcher is dead.
-The watchdog then kills the groups and all other processes of the run.
+The launcher sends the process groups over a pipe. If it closes before the line ``release``, the launcher is dead, and the
+watchdog kills the groups and all other processes of the run.
 """
 
 import contextlib
@@ -18,7 +18,6 @@ class Watchdog:
     """The launcher's end of the pipe."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        """Wrap a watchdog process."""
         self._process = process
         # A forked child that outlives the launcher would keep the pipe open.
         os.register_at_fork(after_in_child=self._close_in_child)

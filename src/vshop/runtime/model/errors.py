@@ -32,7 +32,7 @@ class UnknownNameError(RuntimeProblem):
 
 
 class PortInUseError(RuntimeProblem):
-    """A port is in use. The message names its holder, if visible."""
+    """The message names the holder, if visible."""
 
 
 class FetchError(RuntimeProblem):
@@ -40,10 +40,9 @@ class FetchError(RuntimeProblem):
 
 
 class PartFailedError(RuntimeProblem):
-    """A part cannot start. The other parts of this start have been stopped again."""
+    """A part cannot start. The other parts have been stopped again."""
 
     def __init__(self, part: str, text: str) -> None:
-        """Keep the part's name."""
         super().__init__(text)
         self.part = part
 
@@ -65,7 +64,7 @@ class NoLocksError(RuntimeProblem):
 
 
 class UnusableFolderError(RuntimeProblem):
-    """The folder of the shop or of the downloads cannot be written. The message names the variable that chooses another."""
+    """The folder of the shop or of the downloads cannot be written."""
 
 
 class NotRunningError(RuntimeProblem):
@@ -89,7 +88,7 @@ class ClusterError(RuntimeProblem):
 
 
 def unknown_name(given: str, known: Iterable[str], kind: str) -> UnknownNameError:
-    """Return the error for an unknown name, with the closest known name as a suggestion."""
+    """Return the error for an unknown name, with the closest known one."""
     names = sorted(known)
     near = difflib.get_close_matches(given, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""

@@ -18,7 +18,6 @@ class Home:
     """The folder with a shop's state, logs and data."""
 
     def __init__(self, path: Path) -> None:
-        """Name the files in a folder."""
         self.path = path
         self.lock = path / "lock"
         self.state = path / "state.json"
@@ -34,16 +33,12 @@ class Home:
         """The journal from which a restarted console restores its switches."""
 
     def log(self, part: str) -> Path:
-        """Return the log file of a part."""
+        """Return a part's log file."""
         return self.path / "logs" / f"{part}.log"
 
 
 def home(path: Path | str | None = None) -> Home:
-    """Return the given home folder, else ``VSHOP_HOME``, else the user's state folder.
-
-    Raises:
-        UnusableFolderError: it is a file, or the user has no home directory.
-    """
+    """Return the given home folder, else ``VSHOP_HOME``, else the user's state folder. Raises UnusableFolderError."""
     chosen = path or os.environ.get("VSHOP_HOME")
     folder = _folder(chosen, "VSHOP_HOME", ("XDG_STATE_HOME", ".local/state", "Application Support"))
     with suppress(OSError):
@@ -53,19 +48,12 @@ def home(path: Path | str | None = None) -> Home:
 
 
 def cache() -> Path:
-    """Return the folder that all shops of a user share: ``VSHOP_CACHE``, else the user's cache folder.
-
-    Raises:
-        UnusableFolderError: the user has no home directory.
-    """
+    """Return ``VSHOP_CACHE``, else the user's cache folder, which all shops share. Raises UnusableFolderError."""
     return _folder(os.environ.get("VSHOP_CACHE"), "VSHOP_CACHE", ("XDG_CACHE_HOME", ".cache", "Caches"))
 
 
 def _folder(chosen: Path | str | None, variable: str, default: tuple[str, str, str]) -> Path:
-    """Return the chosen folder, or the user's.
-
-    On Linux, as https://specifications.freedesktop.org/basedir/latest/ says; on macOS, below ``~/Library``.
-    """
+    """On Linux, as https://specifications.freedesktop.org/basedir/latest/ says; on macOS, below ``~/Library``."""
     try:
         if chosen:
             return Path(chosen).expanduser().absolute()
@@ -90,17 +78,10 @@ class LockedError(Exception):
 
 @contextmanager
 def file_lock(path: Path, timeout_s: float, variable: str = "VSHOP_CACHE") -> Iterator[None]:
-    """Hold a lock inside the block. The kernel releases it if the process dies.
+    """Hold a lock inside the block. The kernel releases it if the process dies; the file stays.
 
-    Args:
-        path: the lock file; created if missing, never removed.
-        timeout_s: seconds to wait for another holder; 0 tries once.
-        variable: chooses the folder.
-
-    Raises:
-        LockedError: another process still holds the lock.
-        NoLocksError: the file system has no locks.
-        UnusableFolderError: the folder cannot be written.
+    A ``timeout_s`` of 0 tries once. Raises LockedError, NoLocksError (the file system has none), or UnusableFolderError, which
+    names ``variable``.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

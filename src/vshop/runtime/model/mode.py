@@ -1,4 +1,4 @@
-"""What every way to run a shop can do: as local processes, in containers, or in a cluster."""
+"""What every way to run a shop can do."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
@@ -7,35 +7,28 @@ from vshop.runtime.model.progress import Progress
 
 
 class Started(NamedTuple):
-    """A shop that `up` has started, as it is reported to the user."""
+    """A shop that `up` has started."""
 
     addresses: Mapping[str, str]
     details: Mapping[str, Any]
-    """Further fields for programs."""
     rows: Mapping[str, str] = {}
-    """Further lines for people, by label."""
+    """For people, by label."""
     notes: tuple[str, ...] = ()
-    """Paragraphs for people."""
     already: bool = False
-    """Whether the shop was running before."""
 
 
 class Ended(NamedTuple):
     """Result of `down`."""
 
     found: bool
-    """Whether there was anything to stop."""
     text: str
-    """One sentence for people."""
 
 
 class Mode(Protocol):
     """A way to run a shop. Every method may raise a RuntimeProblem."""
 
     name: str
-    """Its name in ``--mode``."""
     first_order_s: float
-    """Seconds that the first order may take."""
 
     def up(self, progress: Progress) -> Started:
         """Start the shop and wait until every part is ready."""

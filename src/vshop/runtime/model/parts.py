@@ -1,4 +1,4 @@
-"""The parts of the shop and their default ports. Those of the shop's own programs come from ``vshop.kit.settings``."""
+"""The parts of the shop and their default ports."""
 
 import importlib.util
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,6 @@ _DEFAULTS = Settings()
 _GRPC = {"otlp_grpc": _DEFAULTS.otlp_grpc_port} if importlib.util.find_spec("grpc") else {}
 _NO_GRPC = {"SHOP_OTLP_GRPC_PORT": "0"}
 _BESIDE_JAEGER_PORT = 16687
-"""The observatory's port when a Jaeger has the usual ones."""
 
 
 class Part(NamedTuple):
@@ -20,13 +19,11 @@ class Part(NamedTuple):
     name: str
     kind: Literal["backend", "service"]
     ports: Mapping[str, int]
-    """Default ports by name. The shop's own programs read ``SHOP_<NAME>_PORT``."""
+    """The shop's own programs read ``SHOP_<NAME>_PORT``."""
     url: str
-    """Template of the address that users see."""
     variables: Mapping[str, str] = {}
-    """Templates of the variables that point other parts to this one."""
+    """Templates of what points other parts to this one."""
     module: str = ""
-    """Python module to run, unless it is another program."""
 
     @property
     def reads_settings(self) -> bool:
@@ -35,7 +32,7 @@ class Part(NamedTuple):
 
     @property
     def may_have_agent(self) -> bool:
-        """Whether an agent may instrument it (``SHOP_TELEMETRY``). The console's telemetry would name the incidents."""
+        """Not the console, whose telemetry would name the incidents."""
         return self.kind == "service" and self.name != "console"
 
 
@@ -80,10 +77,10 @@ PARTS = (
     _service("stock-updater", "stock"),
     _service("console", "console"),
 )
-"""All parts, in display order. They start at the same time; services stop before backends."""
+"""In display order. Services stop before backends."""
 
 NAMES = tuple(part.name for part in PARTS if part.name != "jaeger")
-"""The parts that ``vshop up`` starts by default."""
+"""What ``vshop up`` starts by default."""
 
 _BESIDE_JAEGER = Part(
     "observatory",
@@ -93,8 +90,6 @@ _BESIDE_JAEGER = Part(
     {**_NO_GRPC, "SHOP_OTLP_PORT": "{query}", "SHOP_OBSERVATORY_URL": "http://127.0.0.1:{query}"},
     "observatory",
 )
-"""The observatory beside a Jaeger, with one port for signals and queries."""
-
 PUBLISHED = {
     "orders": ("orders", _DEFAULTS.orders_port),
     "auth": ("auth-stub", _DEFAULTS.auth_port),
@@ -107,7 +102,7 @@ PUBLISHED = {
 
 
 def select(names: Iterable[str]) -> list[Part]:
-    """Return the parts of these names, in the order of the table, or raise UnknownNameError."""
+    """Return the parts of these names, in the table's order, or raise UnknownNameError."""
     wanted = set(names)
     known = [part.name for part in PARTS]
     for name in sorted(wanted.difference(known)):

@@ -1,4 +1,4 @@
-"""Polls a condition that nothing signals, such as the readiness of another program."""
+"""Polls a condition that nothing signals."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,7 @@ _T = TypeVar("_T")
 
 
 def poll(condition: Callable[[], _T], timeout_s: float, first_pause_s: float = 0.05, longest_pause_s: float = 0.2) -> _T:
-    """Call a condition with growing pauses until its result is true or the timeout is over.
-
-    Returns:
-        The last result. The condition is called at least once.
-    """
+    """Call a condition, at least once, until its result is true or the time is over; return the last result."""
     pause_s, deadline = first_pause_s, time.monotonic() + timeout_s
     while not (result := condition()) and time.monotonic() < deadline:
         time.sleep(pause_s)

@@ -8,7 +8,7 @@ EventState = Literal["fetching", "starting", "ready", "stopping", "stopped", "ki
 
 
 class Event(NamedTuple):
-    """One step of one part. ``fetching`` may repeat, with a detail that counts up; ``note`` informs the user."""
+    """One step of one part. ``fetching`` may repeat, with a detail that counts up."""
 
     part: str
     state: EventState
@@ -16,7 +16,7 @@ class Event(NamedTuple):
 
 
 Progress = Callable[[Event], None]
-"""Callback for events. Several threads call it, one at a time."""
+"""Several threads call it, one at a time."""
 
 
 def silent(_event: Event) -> None:

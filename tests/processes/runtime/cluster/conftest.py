@@ -1,5 +1,3 @@
-"""Stubs of kubectl and of the other programs that a start in a cluster runs."""
-
 import json
 from pathlib import Path
 
@@ -11,8 +9,6 @@ from vshop.runtime.kubernetes.kubectl import Kubectl
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Put a program on the path that runs a line of shell."""
-
     def make(script: str, name: str = "kubectl") -> None:
         file = tmp_path / "bin" / name
         file.parent.mkdir(exist_ok=True)
@@ -25,8 +21,6 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def cluster(stand_in, tmp_path: Path):
-    """A cluster with a fixed set of objects."""
-
     def make(log="out of memory", **held) -> Kubectl:
         lines = []
         for kind, objects in {"deployments": [], "pods": [], "events": [], **held}.items():

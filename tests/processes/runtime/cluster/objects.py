@@ -1,17 +1,12 @@
-"""Objects as kubectl prints them."""
-
 CONTEXT = 'case "$*" in *current-context*) echo kind-test;; *version*) echo {};;'
-"""First lines of a kubectl stub: a context, and a cluster that answers."""
 
 
 def deployment(name="orders", wanted=1, ready=1, **status):
-    """Return a Deployment."""
     counted = {"observedGeneration": 2, "replicas": wanted, "updatedReplicas": wanted, "readyReplicas": ready} | status
     return {"metadata": {"name": name, "generation": 2}, "spec": {"replicas": wanted}, "status": counted}
 
 
 def pod(name="orders-1", *, labels=None, waiting=None, conditions=(), **status):
-    """Return a pod of orders."""
     container = {"state": {"waiting": waiting} if waiting else {"running": {}}, **status}
     return {
         "metadata": {"name": name, "creationTimestamp": "1", "labels": labels or {"app.kubernetes.io/name": "orders"}},
@@ -21,5 +16,4 @@ def pod(name="orders-1", *, labels=None, waiting=None, conditions=(), **status):
 
 
 def node(*names):
-    """Return a node with these images."""
     return {"status": {"images": [{"names": [f"docker.io/{name}", f"docker.io/{name}@sha256:ab"]} for name in names]}}

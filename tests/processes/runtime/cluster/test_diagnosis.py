@@ -1,5 +1,3 @@
-"""Diagnosis of pods that are not ready."""
-
 import pytest
 
 from tests.processes.runtime.cluster.objects import deployment, pod

@@ -1,5 +1,3 @@
-"""Port forwards that survive their pods, with a kubectl stub that listens."""
-
 import json
 import socket
 import sys
@@ -36,8 +34,6 @@ Server(("127.0.0.1", int(sys.argv[-1].split(":")[0])), Handler).serve_forever()
 
 @pytest.fixture
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Put the stub on the path."""
-
     def make(*, ready=True) -> Kubectl:
         file = tmp_path / "kubectl"
         file.write_text(KUBECTL.format(python=sys.executable, folder=str(tmp_path), ready=ready))
@@ -51,7 +47,6 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def ask(url):
-    """Return the name of the pod that answers, or an empty string."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return answer.read().decode()

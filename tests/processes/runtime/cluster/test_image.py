@@ -1,5 +1,3 @@
-"""Building the image, and loading images into the cluster."""
-
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,3 @@
-"""Errors of a missing kubectl or cluster."""
-
 import pytest
 
 from vshop.runtime.kubernetes.kubectl import Kubectl

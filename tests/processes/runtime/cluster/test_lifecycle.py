@@ -1,5 +1,3 @@
-"""One overlay per cluster, and its removal from the right cluster."""
-
 import json
 import subprocess
 import sys
@@ -45,8 +43,6 @@ def test_variables_that_pods_do_not_take_are_named(stand_in, tmp_path: Path, mon
 
 @pytest.fixture
 def started_on(tmp_path: Path):
-    """Write the record of a start on a context whose forwarder has died."""
-
     def make(context: str) -> str:
         gone = subprocess.Popen([sys.executable, "-c", ""])
         identity = processes.identify(gone.pid)

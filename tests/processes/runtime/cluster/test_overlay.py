@@ -1,5 +1,3 @@
-"""The kustomization: an overlay, with the image and settings of this run."""
-
 import json
 from pathlib import Path
 

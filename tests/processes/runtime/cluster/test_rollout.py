@@ -1,5 +1,3 @@
-"""Waiting for workloads."""
-
 import pytest
 
 from tests.processes.runtime.cluster.objects import deployment, pod

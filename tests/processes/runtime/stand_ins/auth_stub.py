@@ -1,5 +1,3 @@
-"""Stub of auth-stub."""
-
 from stand_in import run
 
 run("AUTH", "SHOP_AUTH_PORT")

@@ -1,5 +1,3 @@
-"""Stub of orders."""
-
 from stand_in import run
 
 run("ORDERS", "SHOP_ORDERS_PORT")

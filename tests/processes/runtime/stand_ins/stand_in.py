@@ -8,12 +8,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
 def run(service: str, port: str) -> None:
-    """Serve ``/readyz``.
-
-    Args:
-        service: name of the service, in capitals.
-        port: variable that holds its port.
-    """
     behaviour = os.environ.get(f"STAND_IN_{service}", "")
     print(f"{service} starts", flush=True)  # noqa: T201 - stdout is its log
     if behaviour == "dies":

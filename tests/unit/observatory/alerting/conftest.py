@@ -11,7 +11,6 @@ OF_CONSUMER = 1_000  # in link mode, order 7's processing is trace 1007
 
 @pytest.fixture(params=["child", "link"])
 def mode(request):
-    """Whether processing is a child of its send, or linked to it."""
     return request.param
 
 
@@ -26,8 +25,6 @@ def exception():
 
 @pytest.fixture
 def order(send, span):
-    """Send an order's request and send spans, of 0.1 s each."""
-
     def place(trace=1, *, at_s=0.0, status=202, sent=True, topic=TOPIC, of_send=None, of_request=None):
         at_us = round(at_s * SECOND_US)
         attributes = {"http.request.method": "POST", "http.response.status_code": status}
@@ -55,8 +52,6 @@ def handle(send, span, mode):
 
 @pytest.fixture
 def alerts(client, clock):
-    """Request alerts. ``at_s`` is relative to START_NS."""
-
     def ask(rule="", *, at_s=10.0, **query):
         clock.now_ns = 1_790_000_000 * SECOND_NS + round(at_s * SECOND_NS)
         response = client.get("/api/alerts", query_string=query | ({"rule": rule} if rule else {}))

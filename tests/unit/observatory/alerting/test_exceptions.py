@@ -1,5 +1,3 @@
-"""Rule errors-by-exception-type."""
-
 import pytest
 
 START_NS = 1_790_000_000_000_000_000
@@ -60,7 +58,6 @@ def test_each_type_has_a_row_with_the_number_of_traces(send, span, exception, fo
 
 
 def test_other_events_and_records_do_not_count(send, span, exception, logged, found):
-    """Another event, an exception without a type, and records without a stored trace."""
     send(span(events=[exception("KeyError") | {"name": "note"}, {"name": "exception"}]))
     logged("KeyError", trace=0)
     logged("KeyError", trace=99)

@@ -1,10 +1,7 @@
-"""Without faults, no rule fires."""
-
 RULES = ["errors-by-exception-type", "orders-not-handled", "order-slow", "orders-rejected"]
 
 
 def test_successful_order_fires_no_rule(order, handle, alerts):
-    """Every rule has one inactive row without labels. The end-to-end time is the value of order-slow."""
     order()
     handle(at_s=0.15, lasts_s=0.05)
     rows = alerts()

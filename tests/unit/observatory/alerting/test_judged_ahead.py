@@ -1,5 +1,3 @@
-"""Alerts as of a later time, and of single traces, as a verification requests them."""
-
 import pytest
 
 START_S = 1_790_000_000
@@ -28,7 +26,6 @@ def test_an_order_that_was_processed_does_not_fire_later_either(order, handle, s
 
 
 def test_only_the_traces_that_are_named_are_judged(order, handle, state):
-    """The second order is processed, in link mode in another trace."""
     order(1)
     order(2)
     handle(2)

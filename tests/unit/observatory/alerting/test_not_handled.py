@@ -1,5 +1,3 @@
-"""Rule orders-not-handled, in both trace modes."""
-
 import pytest
 
 SENT_S, GRACE_S = 0.1, 2  # Kafka acknowledged it; the rule's grace period
@@ -15,7 +13,6 @@ def missed(alerts):
 
 
 def test_unprocessed_order_fires(order, alerts):
-    """The row starts at the end of the grace period."""
     order()
     (row,) = alerts("orders-not-handled")
     assert (row["state"], row["value"], row["labels"]) == ("firing", 1, {})

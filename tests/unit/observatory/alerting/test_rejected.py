@@ -1,5 +1,3 @@
-"""Rule orders-rejected."""
-
 import pytest
 
 
@@ -20,7 +18,6 @@ def test_status_400_and_above_fires(order, alerts, status, state):
 
 @pytest.mark.parametrize("other", [{"name": "GET /orders"}, {"kind": 3}, {"attributes": []}])
 def test_only_order_requests_count(order, alerts, other):
-    """Not another route, a client span, or a request without a status."""
     order(status=500, sent=False, of_request=other)
     assert [row["state"] for row in alerts("orders-rejected")] == ["inactive"]
 

@@ -1,5 +1,3 @@
-"""``rules.yaml`` is validated when it is loaded."""
-
 import pytest
 
 from observatory.alerting import evaluation as alert_rules

@@ -1,5 +1,3 @@
-"""Rule order-slow, in both trace modes."""
-
 import pytest
 
 
@@ -61,7 +59,6 @@ def test_request_is_found_through_intermediate_spans(send, span, order, handle, 
 
 @pytest.mark.parametrize("parent", [2, 77])
 def test_send_without_its_request_is_not_measured(order, handle, slow, parent):
-    """Its parent is missing, or is the send itself."""
     order(of_send={"parentSpanId": f"{parent:016x}"})
     handle(at_s=2)
     assert slow() == ("inactive", 0)

@@ -1,5 +1,3 @@
-"""Parameters and response of ``GET /api/alerts``."""
-
 import pytest
 
 SECOND_NS = 1_000_000_000

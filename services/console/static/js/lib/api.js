@@ -1,6 +1,3 @@
-/** Requests to the console. */
-
-/** An error response. */
 export class ApiError extends Error {
   constructor(status, body) {
     super(body?.detail || `The console answered ${status}.`);
@@ -26,7 +23,6 @@ async function send(method, path, body, signal) {
   return answer;
 }
 
-/** Format the values that are not empty as a query string. */
 export function query(values) {
   const given = Object.entries(values).filter(([, value]) => value !== '' && value !== null && value !== undefined && value !== false);
   const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();

@@ -1,5 +1,3 @@
-/** Time series charts, with uPlot. */
-
 import { h } from './dom.js';
 import { colour } from './theme.js';
 
@@ -17,7 +15,6 @@ function load() {
 
 /**
  * Make a chart. The text below it has each series' latest value, or the sum of its values if `summed`. `unit` is that of the y axis.
- * @param {string} title
  * @param {{unit?: string, height?: number, stepped?: boolean, summed?: boolean}} options
  * @returns {{element: HTMLElement, show: function(number[], Array<{label: string, values: number[]}>)}}
  */

@@ -13,7 +13,6 @@ export function h(name, props = {}, ...children) {
   return build(document.createElement(name.split('.')[0]), name, props, children);
 }
 
-/** Make an SVG element. */
 export function svg(name, props = {}, ...children) {
   return build(document.createElementNS(SVG, name.split('.')[0]), name, props, children);
 }
@@ -32,24 +31,20 @@ function build(element, name, props, children) {
   return element;
 }
 
-/** Replace an element's children. */
 export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
-/** Announce a text to screen readers. */
 export function announce(text) {
   document.getElementById('announce').textContent = text;
 }
 
-/** Make a form field with its label. */
 export function field(label, control, note = '') {
   control.id ||= `field-${label.toLowerCase().replace(/\W+/g, '-')}`;
   return h('div.field', {}, h('label', { for: control.id }, label), control, note && h('span.note', {}, note));
 }
 
-/** Make a select of [value, text] pairs. */
 export function select(name, pairs, chosen = '') {
   const options = pairs.map(([value, text]) => h('option', { value, selected: String(value) === String(chosen) }, text));
   return h('select', { name }, options);
@@ -67,7 +62,6 @@ export function staleness(root, ...others) {
   };
 }
 
-/** Show an error as a message. */
 export function failure(error) {
   return h('p.message.bad', { role: 'alert' }, h('strong', {}, '✖ '), error.message || String(error));
 }

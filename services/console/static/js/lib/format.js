@@ -1,6 +1,3 @@
-/** Formats values for people. */
-
-/** Format a duration in microseconds. */
 export function duration(us) {
   if (us === null || us === undefined || Number.isNaN(us)) return '–';
   if (us < 1000) return `${Math.round(us)} µs`;
@@ -8,12 +5,10 @@ export function duration(us) {
   return `${(us / 1e6).toFixed(2)} s`;
 }
 
-/** Format microseconds since the epoch as the time of day. */
 export function clock(us) {
   return new Date(us / 1000).toLocaleTimeString([], { hour12: false });
 }
 
-/** Format an RFC 3339 time relative to now. */
 export function ago(text) {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(text)) / 1000));
   if (seconds < 60) return `${seconds} s ago`;
@@ -28,18 +23,15 @@ export function number(value) {
   return Number(value).toLocaleString('en', { maximumFractionDigits: 1 });
 }
 
-/** Format a count with its unit, given in the plural. */
 export function plural(value, unit) {
   const text = Number(value).toLocaleString('en', { maximumFractionDigits: 2 });
   return `${text} ${text === '1' ? unit.replace(/s$/, '') : unit}`;
 }
 
-/** Return the first 8 characters of an id. */
 export function short(id) {
   return String(id ?? '').slice(0, 8);
 }
 
-/** Return an exception's class without its module. */
 export function plainType(type) {
   return String(type).split('.').pop();
 }

@@ -1,5 +1,3 @@
-/** Says in a banner which parts of the shop are down, since when, and what to do. */
-
 import { get } from './api.js';
 import { announce, fill, h } from './dom.js';
 import { clock } from './format.js';
@@ -16,7 +14,6 @@ const EFFECTS = {
 
 let unanswered = null;
 
-/** Return the parts that are down: {part, since, reason}. */
 async function readDown() {
   try {
     const { down } = await get('/api/parts');
@@ -28,7 +25,6 @@ async function readDown() {
   }
 }
 
-/** Watch the parts, and call `recovered` when one is back. */
 export function watchOutages(banner, recovered) {
   let shown = '[]';
   const check = async () => {

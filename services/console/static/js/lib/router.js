@@ -1,5 +1,3 @@
-/** Maps addresses to pages. */
-
 import { isOutage } from './api.js';
 import { announce, failure, fill, h } from './dom.js';
 
@@ -20,7 +18,6 @@ export function page(path, title, nav, load) {
   routes.push({ path, title, nav, load, names, pattern });
 }
 
-/** Navigate to an address. */
 export function go(address, { replace = false } = {}) {
   history[replace ? 'replaceState' : 'pushState'](null, '', address);
   return draw();
@@ -31,7 +28,6 @@ export function remember(address) {
   history.replaceState(null, '', address);
 }
 
-/** Draw the page of the current address. */
 export async function draw(first = false) {
   leaving.abort();
   leaving = new AbortController();
@@ -78,7 +74,6 @@ export function redrawFailed() {
   if (failed) draw(true);
 }
 
-/** Draw the navigation and the page, and handle links within it. */
 export function start() {
   fill(document.getElementById('nav'), routes.filter((route) => route.nav).map((route) => h('a', { href: route.path }, route.nav)));
   addEventListener('popstate', () => draw());

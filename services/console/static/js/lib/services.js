@@ -1,10 +1,7 @@
-/** Service names with colours, and status marks. */
-
 import { h } from './dom.js';
 
 const KNOWN = ['orders', 'auth-stub', 'stock-updater'];
 
-/** Return the CSS class of a service's colour. */
 export function shade(service) {
   const place = KNOWN.indexOf(service);
   if (place >= 0) return `shade-${place}`;
@@ -17,7 +14,6 @@ export function chip(service) {
   return h('span.chip', { class: shade(service) }, service);
 }
 
-/** Mark a span or trace as failed or not. */
 export function mark(failed, text = '') {
   return h('span', { class: failed ? 'mark bad' : 'mark good' }, failed ? '✖' : '✓', text && ` ${text}`);
 }

@@ -7,7 +7,6 @@ export function dark() {
   return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
-/** Make a button switch the theme. */
 export function themes(button) {
   const apply = (theme) => {
     if (theme) document.documentElement.dataset.theme = theme;

@@ -3,7 +3,6 @@ import { plural, short } from '../lib/format.js';
 
 const SIGNS = { firing: '✖ firing', pending: '… pending', inactive: '✓ inactive' };
 
-/** Make a table of alerts with links to their traces; firing ones first. */
 export function alertTable(alerts) {
   const order = ['firing', 'pending', 'inactive'];
   const sorted = [...alerts].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));

@@ -5,7 +5,6 @@ import { chart } from '../lib/charts.js';
 import { fill, h, staleness } from '../lib/dom.js';
 import { number, plural } from '../lib/format.js';
 
-/** Draw the page. */
 export async function classicMonitoring(root, { signal }) {
   const charts = [['CPU', 'cpuPercent', '%'], ['Memory', 'memoryMb', 'MB'], ['Network received', 'receivedKbS', 'KB/s'], ['Network sent', 'sentKbS', 'KB/s']]
     .map(([title, name, unit]) => ({ name, title, ...chart(title, { unit, height: 120 }) }));

@@ -1,5 +1,3 @@
-/** Compares two orders: spans that only one of them has, and the differences in the others. */
-
 import { get, query as asQuery, getShopInfo } from '../lib/api.js';
 import { field, fill, h } from '../lib/dom.js';
 import { clock, duration, short } from '../lib/format.js';
@@ -8,7 +6,6 @@ import { go } from '../lib/router.js';
 import { shade } from '../lib/services.js';
 import { tree } from '../trace/tree.js';
 
-/** Draw the page. */
 export async function compare(root, { query, signal }) {
   const [a, b] = await choose(query, signal);
   root.append(await form(a, b, signal));

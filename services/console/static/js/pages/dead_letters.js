@@ -1,12 +1,9 @@
-/** Lists the dead letters, and puts them back on the topic of new orders. */
-
 import { every, get, getShopInfo, post } from '../lib/api.js';
 import { announce, failure, fill, h, staleness } from '../lib/dom.js';
 import { plural, short } from '../lib/format.js';
 import { parsed } from '../trace/payload.js';
 import { mark } from '../lib/services.js';
 
-/** Draw the page. */
 export async function deadLetters(root, { signal }) {
   const names = await getShopInfo();
   const list = h('section', { 'aria-label': 'List of dead letters' }, h('p.note', {}, 'Loading …'));

@@ -1,10 +1,7 @@
-/** Exercises: an incident is on whose name is hidden, and the user submits a diagnosis. */
-
 import { get, post, remove } from '../lib/api.js';
 import { announce, failure, field, fill, h, select } from '../lib/dom.js';
 import { ago, plural } from '../lib/format.js';
 
-/** Draw the page. */
 export async function exercise(root, { signal }) {
   const body = h('div');
   const status = h('div', { 'aria-live': 'polite' });

@@ -1,10 +1,7 @@
-/** The incidents with their switches. */
-
 import { every, get, put, query as asQuery, remove } from '../lib/api.js';
 import { announce, field, fill, h, select, staleness } from '../lib/dom.js';
 import { ago } from '../lib/format.js';
 
-/** Draw the page. */
 export async function incidents(root, { signal }) {
   const now = h('section.card.now', { 'aria-labelledby': 'now-title' });
   const list = h('div.incidents');
@@ -77,7 +74,6 @@ function summary(root, all, load) {
   if (focused && on.length) off.focus();
 }
 
-/** Do a task and write its result beside the control. */
 async function report(result, what, task, load) {
   fill(result, h('span.note', {}, 'Waiting for the services …'));
   try {
@@ -156,7 +152,6 @@ function answer(one) {
     one.rollback && h('p', {}, h('strong', {}, 'Recovery: '), one.rollback));
 }
 
-/** The telemetry faults: the order is fine, its telemetry is not. */
 async function telemetryFaults(root, signal) {
   const { faults } = await get('/api/telemetry-faults', signal);
   if (!root.querySelector('ul')) {

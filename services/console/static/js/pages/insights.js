@@ -1,5 +1,3 @@
-/** Business figures from the services' metrics, and alerts. */
-
 import { alertTable } from './alerts.js';
 import { every, get } from '../lib/api.js';
 import { chart } from '../lib/charts.js';
@@ -9,7 +7,6 @@ import { number } from '../lib/format.js';
 const TILES = [['errors', 'Errors'], ['items', 'Items ordered'], ['accepted', 'Orders accepted'], ['handled', 'Orders handled'],
   ['rejected', 'Orders rejected'], ['deadLettered', 'Dead letters']];
 
-/** Draw the page. */
 export async function insights(root, { signal }) {
   const tiles = h('dl.tiles');
   const errors = chart('Errors by exception.type', { unit: 'errors', stepped: true, summed: true });

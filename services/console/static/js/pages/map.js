@@ -1,5 +1,3 @@
-/** The service map: calls between services, topics and tables, with rate, errors and latency. */
-
 import * as dagre from '../../vendor/dagre/dagre.esm.js';
 import { every, get, query as asQuery } from '../lib/api.js';
 import { field, fill, h, select, staleness, svg } from '../lib/dom.js';
@@ -10,7 +8,6 @@ const ICONS = { user: '☺', service: '▣', topic: '≋', table: '▤', unknown
 const HEIGHT = 64;
 const NEWEST = 150;
 
-/** Draw the page. */
 export async function map(root, { query, signal }) {
   const window = select('window', [['1', 'last minute'], ['5', 'last 5 minutes'], ['60', 'last hour'], ['', 'all data']], query.get('window') ?? '');
   const given = Object.fromEntries([...query].filter(([name]) => name !== 'window'));
@@ -67,7 +64,6 @@ function line(edge, narrow) {
     [rate(edge), `p95 ${duration(edge.p95Us)}`, `${edge.errors ? '✖ ' : ''}${share(edge)}`].map((text, place) => svg('text', { x: edge.x, y: edge.y + [-20, -7, 17][place], class: place === 2 && edge.errors ? 'failed' : '' }, text)));
 }
 
-/** Split a long name into two lines. */
 function parts(id) {
   if (id.length < 20) return [id];
   const middle = [...id.matchAll(/[. ]/g)].map((found) => found.index).sort((a, b) => Math.abs(a - id.length / 2) - Math.abs(b - id.length / 2))[0];

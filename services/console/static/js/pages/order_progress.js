@@ -1,5 +1,3 @@
-/** Follows an order through the shop. */
-
 import { get, pause } from '../lib/api.js';
 import { announce, fill, h } from '../lib/dom.js';
 import { duration } from '../lib/format.js';
@@ -11,10 +9,8 @@ const SAMPLED_TIMEOUT_MS = 15_000; // a Collector with tail sampling decides aft
 
 /**
  * Show an order's timeline and trace until the order is handled or the time is over.
- * @param {HTMLElement} root
  * @param {object} entry {outcome, order, item}; `handled` is set on it
  * @param {object} names {topic, table, tailSampling}
- * @param {AbortSignal} signal
  * @param {function} moved called after each update
  */
 export async function followOrder(root, entry, names, signal, moved) {

@@ -1,5 +1,3 @@
-/** The form to search traces. */
-
 import { get, query as asQuery, getShopInfo } from '../lib/api.js';
 import { field, fill, h, select } from '../lib/dom.js';
 
@@ -7,7 +5,6 @@ const FIELDS = ['service', 'operation', 'error', 'exception', 'minMs', 'maxMs', 
 
 /**
  * @param {URLSearchParams} query initial values
- * @param {AbortSignal} signal
  * @param {function(object)} search called with the values
  */
 export async function searchForm(query, signal, search) {

@@ -1,5 +1,3 @@
-/** Self time by service and operation, over selected orders. */
-
 import { get, isOutage, query as asQuery } from '../lib/api.js';
 import { failure, fill, h } from '../lib/dom.js';
 import { duration, plural } from '../lib/format.js';
@@ -7,7 +5,6 @@ import { remember } from '../lib/router.js';
 import { searchForm } from './search_form.js';
 import { chip, shade } from '../lib/services.js';
 
-/** Draw the page. */
 export async function selfTime(root, { query, signal }) {
   const results = h('div');
   const ids = query.get('ids');

@@ -1,15 +1,11 @@
-/** The shop: items with their stock, the order form, and the order timeline. */
-
 import { every, get, post, getShopInfo } from '../lib/api.js';
 import { field, fill, h, select, staleness } from '../lib/dom.js';
 import { money, number, plural, short } from '../lib/format.js';
 import { followOrder } from './order_progress.js';
 import { mark } from '../lib/services.js';
 
-/** Orders placed since the page was opened, newest first. */
 const placed = [];
 
-/** Draw the page. */
 export async function shop(root, { query, signal }) {
   const names = await getShopInfo();
   const incidents = await get('/api/incidents', signal).catch(() => ({ incidents: [] }));

@@ -1,5 +1,3 @@
-/** A trace: its errors, its waterfall, and the details of the selected span. */
-
 import { get, pause, getShopInfo } from '../lib/api.js';
 import { fill, h } from '../lib/dom.js';
 import { clock, duration, plural, short } from '../lib/format.js';
@@ -14,7 +12,6 @@ const TIMEOUT_MS = 6000;
 const MOST_ERRORS = 20;
 const MOST_LOGGED = 20; // traces whose logs are read
 
-/** Draw the page. */
 export async function tracePage(root, { params, signal }) {
   const names = await getShopInfo();
   const trace = await read(params.id, root, signal);

@@ -1,5 +1,3 @@
-/** Searches and lists traces. */
-
 import { get, isOutage, query as asQuery, getShopInfo } from '../lib/api.js';
 import { announce, failure, fill, h } from '../lib/dom.js';
 import { clock, duration, number, plainType, plural, short } from '../lib/format.js';
@@ -7,7 +5,6 @@ import { go, remember } from '../lib/router.js';
 import { searchForm } from './search_form.js';
 import { chip, mark } from '../lib/services.js';
 
-/** Draw the page. */
 export async function traces(root, { query, signal }) {
   const names = await getShopInfo();
   const results = h('section', { 'aria-label': 'Found traces' });

@@ -1,5 +1,3 @@
-/** An order's hops, from the spans that have arrived. */
-
 const STATES = { wait: '…', good: '✓', bad: '✖', never: '–' };
 
 export const sign = (state) => STATES[state];
@@ -46,7 +44,6 @@ function outcomeOf(span) {
   return span?.attributes['shop.order.outcome'] ?? '';
 }
 
-/** Return whether no further hop can follow. */
 export function finished(outcome, rows) {
   const handled = rows[3];
   return !outcome.accepted || handled.state === 'bad' || (handled.state === 'good' && rows[4].state !== 'wait')

@@ -3,7 +3,6 @@ import { clock, short } from '../lib/format.js';
 
 /**
  * Draw log records as lines.
- * @param {Array} records
  * @param {{service?: boolean, trace?: boolean}} options which columns
  */
 export function logLines(records, { service = true, trace = false } = {}) {

@@ -1,5 +1,3 @@
-/** Formats payloads: indented JSON with keys and values in different colours. */
-
 import { h } from '../lib/dom.js';
 
 /** Parse an attribute that is a JSON object or list; undefined for others. */
@@ -13,7 +11,6 @@ export function parsed(value) {
   }
 }
 
-/** Make an indented block of a value. */
 export function payload(value) {
   const data = parsed(value);
   if (data === undefined) return h('pre.payload', { tabindex: '0' }, String(value));

@@ -1,5 +1,3 @@
-/** The details of a span. */
-
 import { get, query } from '../lib/api.js';
 import { failure, fill, h } from '../lib/dom.js';
 import { clock, duration, short } from '../lib/format.js';
@@ -21,9 +19,7 @@ const NAMES = {
 
 /**
  * Draw a span.
- * @param {object} span
  * @param {Array} spans of the trace, to name linked spans
- * @param {AbortSignal} signal
  */
 export function spanDetail(span, spans, signal) {
   const failed = span.status === 'ERROR';
@@ -73,7 +69,6 @@ function rank(name) {
   return place < 0 ? 9 : place;
 }
 
-/** Draw an exception with its message and stack trace. */
 export function exception(event) {
   const { 'exception.type': type, 'exception.message': message, 'exception.stacktrace': stack } = event.attributes;
   return h('section.exception', {}, h('h3', {}, h('span.mark.bad', {}, '✖ '), String(type || 'exception')), message !== undefined && message !== '' && h('p', {}, asText(message)),

@@ -3,7 +3,6 @@ const ANSWERS = { CLIENT: 'SERVER', PRODUCER: 'CONSUMER' };
 /**
  * Place the spans of a waterfall below their parents, in linear time and without recursion, by the rules of vshop/shop/trace_tree.py:
  * a repeated span is shown once, a server with its caller's id is below the caller, a cycle is cut above its earliest span.
- * @param {Array} spans
  * @returns {{rows: Array<{span, depth, orphan, cyclic}>, roots: Array, below: Map<object, Array>, notes: Array<string>}}
  *   `orphan`: its parent is missing
  */
@@ -32,7 +31,6 @@ export function place(spans) {
   return { rows, roots, below, notes: notes(repeated, cyclic.size) };
 }
 
-/** Return the rows of a waterfall. */
 export function tree(spans) {
   return place(spans).rows;
 }

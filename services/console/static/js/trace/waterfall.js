@@ -1,5 +1,3 @@
-/** A trace on a time axis, with its critical path. */
-
 import { criticalPath } from './critical_path.js';
 import { h } from '../lib/dom.js';
 import { duration, plural } from '../lib/format.js';
