@@ -1,4 +1,4 @@
-"""Measures the observatory with a thousand to a hundred thousand orders: one order's spans, sent again with new ids."""
+"""Measures the observatory by size: one order's spans, sent again with new ids."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def grow(shop: Shop, addresses: Addresses, trace_id: str, levels: list[int]) -> list[Held]:
-    """Fill an observatory with the settings ``ROOMY`` from one trace, and measure it at each level of orders, ascending."""
+    """Fill an observatory with the settings ``ROOMY`` from one trace, and measure it at each level."""
     url = shop.addresses["otlp"] + "/v1/traces"
     session = http_session("bench")
     template = _template(session, addresses, trace_id)

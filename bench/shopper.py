@@ -1,4 +1,4 @@
-"""Places orders with little CPU time, because the measuring process shares the machine."""
+"""Places orders with little CPU time: the measuring process shares the machine."""
 
 import http.client
 import itertools
@@ -95,7 +95,7 @@ class ShopperPool:
         self._backlog = backlog
 
     def order_and_wait(self, orders: int) -> tuple[list[Sent], float]:
-        """Place orders, cycling through the items; return them, and the seconds until all were handled."""
+        """Place orders, cycling through the items; return them, and the seconds until the last was handled."""
         began = time.perf_counter()
         numbers, sent, failed = itertools.count(), list[Sent](), list[Exception]()
 

@@ -1,4 +1,4 @@
-"""Writes the generated pages (``make docs``). A contract test fails when a page differs from the code."""
+"""Writes the generated pages (``make docs``), which a contract test compares."""
 
 import textwrap
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ with a sentence if a value cannot work. In containers, set them for the services
 
 
 def settings_page() -> str:
-    """Return docs/settings.md: a table of all ``SHOP_*`` settings, and one of the ``OTEL_*`` variables."""
+    """Return docs/settings.md."""
     shops = "".join(f"| `{name}` | `{default}` | {text} |\n" for name, _, default, text in settings.table())
     rows = yaml.safe_load((ROOT / "docs" / "otel_variables.yaml").read_text(encoding="utf-8"))
     standard = "".join(f"| {', '.join(map(_example, row['set'].items()))} | {row['does']} |\n" for row in rows if row["does"])

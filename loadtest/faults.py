@@ -1,4 +1,4 @@
-"""The faults of torture, planned with a seed and injected into the processes of a shop."""
+"""The faults of torture, planned with a seed."""
 
 import json
 import random
@@ -80,7 +80,7 @@ ANYWHERE = ("kill", "restart", "incident")
 
 
 def schedule(orders: int, kinds: Sequence[str] = ANYWHERE, seed: int = 0, rounds: int = 0) -> list[tuple[int, Action]]:
-    """Plan rounds, by default one for every 10,000 orders, as pairs of a number of accepted orders and the fault after it."""
+    """Plan rounds, by default one for every 10,000 orders, as pairs of a number of accepted orders and a fault."""
     rng = random.Random(seed)  # noqa: S311 - a replay needs the same numbers
     rounds = rounds or max(1, orders // ORDERS_A_ROUND)
     actions = [action for _ in range(rounds) for kind in kinds for action in KINDS[kind](rng)]

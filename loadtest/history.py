@@ -32,7 +32,7 @@ class History:
         self._initial = self._stock()
 
     def read_topic(self) -> Message | None:
-        """Remember the orders on the topic, and return its last record. Call it before the topic is removed."""
+        """Remember the orders on a topic that will be removed, and return its last record."""
         last = None
         for last in self._read(TOPIC):
             with contextlib.suppress(ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that delays, holds, drops or resets the bytes between two parts."""
+"""A TCP proxy on loopback that delays, holds, drops or resets bytes."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The report, and the injected faults that explain broken traces and dead letters."""
+"""The report, with the injected faults that explain its problems."""
 
 import time
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Checks every accepted order's trace while it is fresh, because the observatory evicts old ones."""
+"""Checks traces while they are fresh: the observatory evicts old ones."""
 
 import heapq
 import itertools

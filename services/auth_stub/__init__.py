@@ -1,1 +1,1 @@
-"""auth-stub: the part of Auth0's API that the shop needs, with real RS256 tokens."""
+"""The part of Auth0's API that the shop needs, with real RS256 tokens."""

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import pytest
 
-pytestmark = pytest.mark.timeout(420)  # whichever test comes first also waits for what it needs to be built or started
+pytestmark = pytest.mark.timeout(420)
 
 ROOT = Path(__file__).parents[2]
 TAG = "virtual-shop:test"

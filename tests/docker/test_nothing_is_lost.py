@@ -7,7 +7,7 @@ from vshop.runtime.local.shop import Shop
 from vshop.shop.client import ShopClient
 from vshop.shop.traces import TraceReader
 
-pytestmark = pytest.mark.timeout(300)  # whichever test comes first also waits for what it needs to be built or started
+pytestmark = pytest.mark.timeout(300)
 
 ITEMS = range(9)
 

@@ -1,11 +1,10 @@
 """The observatory's query API responds as the real Jaeger does for the same spans.
 
-Both receive ``observatory_corpus.json`` over OTLP/HTTP. The test then sends every request of ``observatory_questions.txt``
-to both and compares the responses field by field.
+Both receive ``observatory_corpus.json`` and every request of ``observatory_questions.txt``.
 
 Normalized, because neither of the two promises it:
 
-- the order of list members (Jaeger iterates over Go maps, whose order is random);
+- the order of list members (Jaeger iterates over Go maps);
 - the names ``p1``, ``p2``, … of processes, which follow the order of the spans: a span is compared with its process's content;
 - numbers are compared as numbers: 3 and 3.0 are equal in JSON.
 

@@ -41,7 +41,7 @@ class Shopper(threading.Thread):
                 self._done.wait(0.05)  # as a client does that was told to try again
             self.orders += 1
             self.accepted[item] += quantity
-            self._done.wait(0.05)  # slower than stock-updater is, so that it need not catch up for long
+            self._done.wait(0.05)
 
     def _place(self, item: int, quantity: int, key: str) -> bool:
         started = time.monotonic()

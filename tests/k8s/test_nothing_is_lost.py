@@ -48,7 +48,6 @@ class Shoppers:
     def _shop(self, number):
         count, token = 0, self._client.token(USERS[number])
         while not self._stop.is_set():
-            # Each shopper has items of its own: Counter is not shared between threads.
             item, quantity, key = number + 2 * (count % 3), 1 + count % 3, secrets.token_hex(8)
             while not self._accepted(item, quantity, USERS[number], token, key):
                 self._stop.wait(0.2)

@@ -1,4 +1,4 @@
-"""The blind exercise: an incident is on, and its id is secret until the end."""
+"""The blind exercise, whose incident is secret until the end."""
 
 import random
 import threading

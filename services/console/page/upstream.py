@@ -1,4 +1,4 @@
-"""Reads JSON from other parts, so that browsers connect to the console only."""
+"""Reads JSON from other parts for the page."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

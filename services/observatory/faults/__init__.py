@@ -1,1 +1,1 @@
-"""Telemetry faults: a filter between the services and every receiver, and its HTTP API."""
+"""Telemetry faults: a filter before every receiver, and its API."""

@@ -1,4 +1,4 @@
-"""What each action does to a span or log record, except ``delay`` and ``sampleErrors``, which hold items: see the filter."""
+"""What each action does to a span or log record. ``delay`` and ``sampleErrors`` hold items: see the filter."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""``vshop open|env``: hand the addresses of the running shop to a browser, or to a program."""
+"""``vshop open|env``."""
 
 import shlex
 import webbrowser

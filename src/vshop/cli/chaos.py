@@ -1,4 +1,4 @@
-"""``vshop chaos|journal|reset``: switches, their journal, and a reset of the whole shop."""
+"""``vshop chaos|journal|reset``."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""``vshop doctor``: check this machine."""
+"""``vshop doctor``."""
 
 import sys
 

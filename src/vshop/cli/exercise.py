@@ -1,4 +1,4 @@
-"""``vshop exercise``: blind exercises with hints and a score."""
+"""``vshop exercise``."""
 
 import difflib
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""``vshop export|conformance|instrumentation-report``: record telemetry, and check it."""
+"""``vshop export|conformance|instrumentation-report``."""
 
 import sys
 from collections.abc import Iterable

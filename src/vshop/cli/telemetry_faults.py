@@ -1,4 +1,4 @@
-"""``vshop telemetry-faults``: faults of the telemetry itself, on orders that go well."""
+"""``vshop telemetry-faults``."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``vshop verify``: check that each incident shows exactly the signals its file promises."""
+"""``vshop verify``."""
 
 import signal
 import sys

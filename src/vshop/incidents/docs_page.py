@@ -83,5 +83,4 @@ def _telemetry_section(fault: TelemetryFault) -> Iterator[str]:
     yield from (f"- Altered: {wording.alteration_words(one)}" for one in fault.alter)
     yield f"- Traces cannot tell: {fault.unknown}"
     yield "- Still known: " + "; ".join(f"{one.says} ({one.signal})" for one in fault.concludes)
-    yield f"- Cause: {fault.answer.service}, {fault.answer.component}"
-    yield f"- Level {fault.workshop.level}\n"
+    yield f"- Cause: {fault.answer.service}, {fault.answer.component}; level {fault.workshop.level}\n"

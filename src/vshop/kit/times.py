@@ -1,4 +1,4 @@
-"""Convert times between text (RFC 3339, or a number) and nanoseconds since the epoch."""
+"""Convert times between text and nanoseconds since the epoch."""
 
 import datetime as dt
 import re

@@ -1,4 +1,4 @@
-"""Runs the shop in containers: ``docker compose`` on docker-compose.yml. All functions raise ComposeError."""
+"""Runs the shop by ``docker compose``. All functions raise ComposeError."""
 
 import json
 import os
@@ -74,7 +74,7 @@ class ComposeMode:
 
 
 def up(timeout_s: float) -> None:
-    """Build the image, and start all containers within the timeout, which does not include the build."""
+    """Build the image, and start all containers; the timeout excludes the build."""
     _build()
     arguments = ["up", "--detach", "--no-build", "--remove-orphans", "--wait", "--wait-timeout", str(int(timeout_s))]
     if _run(*arguments).returncode:

@@ -1,4 +1,4 @@
-"""Follows one order end to end, to prove that a shop works or to name the broken hop."""
+"""Follows one order end to end, and names the broken hop."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A real Jaeger beside the observatory: one that the shop starts forwards every signal to it; to a running one, it forwards."""
+"""A real Jaeger beside the observatory. One that the shop starts forwards every signal to it; a running one gets them from it."""
 
 import json
 import shutil

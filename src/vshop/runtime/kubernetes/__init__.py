@@ -1,1 +1,1 @@
-"""Runs the shop on Kubernetes with ``kubectl``: apply, wait, and forward its ports to loopback."""
+"""Runs the shop on Kubernetes with ``kubectl``."""

@@ -1,4 +1,4 @@
-"""Starts, finds and stops the process that forwards ports to a shop in a cluster."""
+"""The process that forwards ports to a cluster."""
 
 import os
 import subprocess

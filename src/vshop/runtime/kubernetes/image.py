@@ -1,4 +1,4 @@
-"""Builds the services' image with Docker, and loads images from Docker into the cluster."""
+"""Builds the services' image, and loads images into the cluster."""
 
 import json
 import shlex
@@ -18,7 +18,7 @@ _STDERR = 2
 
 
 def build(progress: Progress) -> str:
-    """Build the services' image, and return its name. The tag is a hash, so that pods are replaced only if it has changed."""
+    """Build the services' image, and return its name. The tag is a hash, so that pods are replaced only after a change."""
     if not _docker("version"):
         progress(Event("image", "note", f"Docker does not answer, so no image is built; the cluster must already have {_FALLBACK}"))
         return _FALLBACK

@@ -1,4 +1,4 @@
-"""Writes the kustomization to apply: an overlay of ``deploy/k8s`` with the image and settings of this run."""
+"""Writes the kustomization to apply: an overlay with this run's image and settings."""
 
 import json
 import os

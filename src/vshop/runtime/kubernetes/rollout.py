@@ -1,4 +1,4 @@
-"""Waits until all workloads are ready, and explains why a pod is not."""
+"""Waits for workloads, and explains why a pod is not ready."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Starts parts, all at once under one timeout. Stops services first, then backends."""
+"""Starts parts at once under one timeout. Stops services before backends."""
 
 import os
 import subprocess

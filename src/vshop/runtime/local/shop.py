@@ -1,4 +1,4 @@
-"""The embedded shop: every part is a process on loopback of this machine."""
+"""The embedded shop: each part is a process on loopback."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The state file, with which any process can control a running shop, and the shop's status."""
+"""The state file, by which any process can control a running shop."""
 
 import platform
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Folders, and locks on them: a home folder per shop, a cache folder per user, and the folder of the services."""
+"""The home folder of a shop, the cache folder of a user, and locks on them."""
 
 import fcntl
 import os
@@ -38,7 +38,7 @@ class Home:
 
 
 def home(path: Path | str | None = None) -> Home:
-    """Return the given home folder, else ``VSHOP_HOME``, else the user's state folder. Raises UnusableFolderError."""
+    """Return the given home folder, ``VSHOP_HOME``, or the user's state folder. Raises UnusableFolderError."""
     chosen = path or os.environ.get("VSHOP_HOME")
     folder = _folder(chosen, "VSHOP_HOME", ("XDG_STATE_HOME", ".local/state", "Application Support"))
     with suppress(OSError):
