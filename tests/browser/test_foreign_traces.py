@@ -76,3 +76,11 @@ def test_deep_chain_opens_and_scrolls(page: Page, shared_shop: Shop) -> None:
     expect(page.locator('.waterfall li[aria-posinset="8000"]')).to_contain_text("depth 7999")
     page.keyboard.press("Enter")
     expect(page.locator('.waterfall li[aria-posinset="8000"] button')).to_have_attribute("aria-pressed", re.compile("true"))
+
+
+def test_links_to_very_many_traces_are_counted(page: Page, shared_shop: Shop) -> None:
+    links = [{"traceId": f"{number:032x}", "spanId": "1" * 16} for number in range(1, 61)]
+    trace_id = _send(shared_shop, 51, [_span(1, None, links=links)])
+    page.goto(f"/traces/{trace_id}")
+
+    expect(page.get_by_role("note").filter(has_text="10 more linked traces: not shown")).to_be_visible()

@@ -15,7 +15,7 @@ from console.page import request_params
 from console.page.host_metrics import HostMetrics
 from console.page.outlines import Outlines
 from console.page.trace_statistics import self_times, service_map
-from console.page.traces import MOST, TraceQuery, Traces, summary
+from console.page.traces import MOST, MOST_LINKED, TraceQuery, Traces, linked_ids, summary
 from console.page.upstream import Upstream
 from vshop.kit.http.problems import Problem
 from vshop.shop.business_metrics import STALE_S, of_shop
@@ -60,6 +60,7 @@ def trace_blueprint(outlines: Outlines, client: ShopClient, upstream: Upstream) 
         (alert,) = upstream.get("observatory", "/api/alerts", {"rule": "orders-not-handled", "traceId": trace_id})["alerts"]
         processed = any(span["kind"] == "CONSUMER" for one in related for span in one["spans"])
         waiting = alert["state"] == "firing" and not processed
+        shown["moreLinked"] = max(0, len(linked_ids(found.trace)) - MOST_LINKED)
         return _json(shown | {"related": related, "unprocessed": waiting and shown["summary"]["endsAtKafka"]})
 
     @api.get("/api/traces/<trace_id>/spans")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -81,10 +80,8 @@ class Traces:
 
     def related(self, trace: Trace) -> dict[str, tuple[str, Trace | None]]:
         """Return the first linked traces, which are not read yet, and those of the same order, by id, each with the reason."""
-        own = trace.trace_id
-        links = (other for span in trace.spans for other, _ in span.links)
-        linked = dict.fromkeys(other for other in links if other != own and _TRACE_ID.fullmatch(other))
-        found: dict[str, tuple[str, Trace | None]] = dict.fromkeys(islice(linked, MOST_LINKED), ("linked by this trace", None))
+        own, linked = trace.trace_id, linked_ids(trace)
+        found: dict[str, tuple[str, Trace | None]] = dict.fromkeys(linked[:MOST_LINKED], ("linked by this trace", None))
         order = summary(trace)["orderId"]
         for other in self._other_half(order, trace) if order else ():
             links_here = any(linked_id == own for span in other.spans for linked_id, _ in span.links)
@@ -100,6 +97,12 @@ class Traces:
             if not any((span.kind, span.service) == (kind, service) for span in trace.spans)
             for other in self.reader.find_traces(service, {"shop.order.id": order}, operation=operation, limit=10)
         ]
+
+
+def linked_ids(trace: Trace) -> list[str]:
+    """Return the ids of the traces to which a trace's spans link."""
+    links = (other for span in trace.spans for other, _ in span.links)
+    return list(dict.fromkeys(other for other in links if other != trace.trace_id and _TRACE_ID.fullmatch(other)))
 
 
 def _store_query(query: TraceQuery) -> tuple[str, dict[str, str], bool]:

@@ -39,6 +39,7 @@ export async function tracePage(root, { params, signal }) {
       h('p.note', {}, h('span.key-critical', { 'aria-hidden': 'true' }), ' critical path: these parts determine the duration. Select a span to see its details.'),
       waterfall(trace.spans, { choose, isChosen })),
     trace.related.map((one) => related(one, choose, isChosen)),
+    trace.moreLinked ? h('p.note', { role: 'note' }, `${plural(trace.moreLinked, 'more linked traces')}: not shown.`) : '',
     logs), detail);
   let top = head(trace, names, all);
   root.append(top, body);
