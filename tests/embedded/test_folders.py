@@ -56,7 +56,7 @@ def test_up_names_the_variable(vshop: Vshop, tmp_path: Path, changed: dict[str, 
     assert f"Set {'VSHOP_CACHE' if 'VSHOP_CACHE' in changed else 'VSHOP_HOME'} to a folder that you can write to." in last
 
 
-@pytest.mark.parametrize("words", [("status",), ("order",), ("down",), ("exercise", "show")])
+@pytest.mark.parametrize("words", [("status",), ("order",), ("down",), ("exercise", "status")])
 def test_other_commands_say_that_no_shop_runs(vshop: Vshop, words: tuple[str, ...]) -> None:
     absent = {f"VSHOP_{name}_URL": "http://127.0.0.1:9" for name in ("ORDERS", "AUTH", "STOCK", "CONSOLE", "TRACES", "OBSERVATORY")}
 
