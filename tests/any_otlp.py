@@ -21,8 +21,6 @@ NUMBERS = [0.0, -1.5, 1e308, float("nan"), float("inf"), float("-inf")]
 
 
 def scalars(rng):
-    """Return a maker of values for each type of protobuf."""
-
     def unsigned(bits):
         return lambda: rng.choice([0, 1, 2, 2**bits - 1, rng.getrandbits(bits)])
 
@@ -39,7 +37,6 @@ IDS = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
 
 
 def fill(message, rng, depth=0):
-    """Set random fields of a protobuf message."""
     make = scalars(rng)
     for field in message.DESCRIPTOR.fields:
         if depth and rng.random() < 0.5:

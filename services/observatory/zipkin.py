@@ -127,7 +127,7 @@ def _first(tags: dict[str, str], names: Iterable[str]) -> str:
 
 
 def _resource(endpoint: _Endpoint | None, tags: dict[str, str]) -> dict[str, str]:
-    """Move the tags that describe a resource. The Collector loses them if a service's other span has none; each is kept here."""
+    """The Collector loses them if a service's other span has none; each is kept here."""
     key, service = tags.pop(_SERVICE_KEY_TAG, "") or "service.name", endpoint.service_name if endpoint else ""
     found = {key: service} if service else {}
     return found | {_RENAMED.get(name, name): tags.pop(name) for name in sorted(_RESOURCE_TAGS & tags.keys())}
@@ -164,7 +164,7 @@ def _kind(kind: str, tags: dict[str, str]) -> int:
 
 
 def _status(tags: dict[str, str]) -> Status:
-    """Read the status from otel.* tags. A tag ``error`` with any value, even ``false``, means ERROR; its text stays a tag."""
+    """A tag ``error`` with any value, even ``false``, means ERROR; its text stays a tag."""
     found = Status()
     if "otel.status_code" in tags:
         found.code = _STATUS.get(tags.pop("otel.status_code"), 0)  # type: ignore[assignment]
@@ -177,7 +177,7 @@ def _status(tags: dict[str, str]) -> Status:
 
 
 def _event(annotation: _Annotation) -> Span.Event:
-    """Read an annotation; the Collector's exporter writes ``name|attributes|dropped attributes``."""
+    """The Collector's exporter writes ``name|attributes|dropped attributes``."""
     text = annotation.value or ""
     found = Span.Event(time_unix_nano=(annotation.timestamp or 0) * 1000, name=text)
     name, _, rest = text.partition("|")
@@ -194,7 +194,7 @@ def _event(annotation: _Annotation) -> Span.Event:
 
 
 def _links(tags: dict[str, str]) -> list[Span.Link]:
-    """Take the links, which the Collector's exporter writes as ``trace id|span id|state|attributes|dropped attributes``."""
+    """The Collector's exporter writes ``trace id|span id|state|attributes|dropped attributes``."""
     found = []
     for index in range(_MAX_LINKS):
         text = tags.get(f"otlp.link.{index}")
@@ -221,7 +221,6 @@ def _id(text: str, size: int) -> bytes:
 
 
 def _json_attributes(text: str) -> list[KeyValue]:
-    """Convert a JSON object; integers and fractions become numbers."""
     try:
         content = json.loads(text)
     except RecursionError as error:

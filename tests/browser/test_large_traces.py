@@ -31,17 +31,14 @@ new MutationObserver((_, watch) => {
 
 
 def wide(number: int) -> int:
-    """A hundred spans below each child of the root."""
     return 1 if number % 100 == 0 else max(1, number - number % 100)
 
 
 def deep(number: int) -> int:
-    """Each span below the one before."""
     return number - 1
 
 
 def _send(url: str, count: int, parent_of: Callable[[int], int]) -> str:
-    """Send a trace of spans numbered from 1; every thousandth fails."""
     trace_id, start = os.urandom(16), time.time_ns()
     services: list[list[Span]] = [[] for _ in range(SERVICES)]
     for number in range(1, count + 1):

@@ -44,13 +44,11 @@ TEXT = """() => [...document.querySelectorAll('#outages, main')].map((part) => {
 
 @pytest.fixture(scope="module")
 def addresses(browser: Browser, breakable_shop: Shop) -> Addresses:
-    """The addresses of a shop whose parts can be stopped."""
     return find(breakable_shop.state.home, {})
 
 
 @pytest.fixture
 def paths(client: ShopClient) -> dict[str, str]:
-    """Each page's address, with a clean and a broken order, by its path."""
     reader = TraceReader(client.addresses.traces)
     clean = client.place_order(item_id=3)
     broken = client.place_order(item_id=3, headers={"baggage": "shop.chaos=stock-put-missing-key"})
@@ -61,7 +59,6 @@ def paths(client: ShopClient) -> dict[str, str]:
 
 @pytest.fixture
 def tolerated() -> list[str]:
-    """The browser's messages about requests that a dead part fails."""
     return ["Failed to load resource"]
 
 

@@ -26,14 +26,11 @@ COLLECTOR = "otel/opentelemetry-collector-contrib:0.140.1"
 
 
 class Sampled(NamedTuple):
-    """A shop whose ordinary traces are all dropped."""
-
     env: dict[str, str]
     printed: dict[str, Any]
     addresses: Addresses
 
     def vshop(self, *arguments: str) -> tuple[int, Any]:
-        """Run a command, and return its status and its JSON."""
         urls = {f"VSHOP_{name.upper()}_URL": getattr(self.addresses, name) for name in Addresses.__struct_fields__}
         ran = subprocess.run(
             [VSHOP, *arguments, "--json"], env=self.env | urls, capture_output=True, text=True, timeout=120, check=False

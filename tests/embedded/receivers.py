@@ -12,8 +12,6 @@ import grpc
 
 
 class Received(NamedTuple):
-    """A request that an endpoint of the user got. ``body`` is decompressed."""
-
     path: str
     headers: dict[str, str]
     body: bytes
@@ -21,7 +19,6 @@ class Received(NamedTuple):
 
 @contextmanager
 def http_receiver() -> Iterator[tuple[int, list[Received]]]:
-    """Take whatever is posted."""
     taken: list[Received] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,20 +40,16 @@ def http_receiver() -> Iterator[tuple[int, list[Received]]]:
 
 
 class AnyMethod(grpc.GenericRpcHandler):
-    """Takes every call."""
-
     def __init__(self) -> None:
         self.called: set[str] = set()
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        """Note the method, and answer it with an empty message."""
         self.called.add(details.method)
         return grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")
 
 
 @contextmanager
 def grpc_receiver() -> Iterator[tuple[int, AnyMethod]]:
-    """Take every call."""
     handler = AnyMethod()
     with ThreadPoolExecutor(4) as pool:
         server = grpc.server(pool, handlers=[handler])

@@ -25,8 +25,6 @@ Run = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def install(proxies: dict[str, str]) -> Install:
-    """Run a command that may download packages, and return its output; skip the test if its program or a package is missing."""
-
     def run(*command: str, cwd: Path, needs: str) -> str:
         missing = [program for program in needs.split() if shutil.which(program) is None]
         if missing:
@@ -74,7 +72,6 @@ def run(shared_shop: Shop, tmp_path: Path) -> Run:
 
 
 def endpoint(shop: Shop, protocol: str) -> str:
-    """Return the shop's address for OTLP over ``http`` or ``grpc``."""
     return f"http://127.0.0.1:{shop.state.ports['otlp_grpc']}" if protocol == "grpc" else shop.addresses["otlp"]
 
 
@@ -85,5 +82,4 @@ def reader(shared_shop: Shop) -> TraceReader:
 
 @pytest.fixture
 def console_trace(shared_shop: Shop) -> Callable[[str], dict]:
-    """Read a trace as the console's page does."""
     return lambda trace_id: requests.get(f"{shared_shop.addresses['console']}/api/traces/{trace_id}", timeout=30).json()

@@ -12,7 +12,6 @@ PROTOCOLS = ["grpc", "http"]
 
 @pytest.fixture
 def telemetrygen(install, shared_shop, tmp_path):
-    """Run telemetrygen, and return what the observatory then holds of its service."""
     program = tmp_path / "telemetrygen"
     install(
         "go",

@@ -1,4 +1,4 @@
-"""Reads traces for the page. Of a large trace it reads columns, and attributes and events only of the spans that are asked for."""
+"""Reads traces for the page: of a large one columns, and details only of the spans that are asked for."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -18,13 +18,7 @@ _MOST_LOGS = 1000
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """A trace, or a part of a large one.
-
-    Attributes:
-        trace: all spans, or those that the summary of a large trace needs.
-        columns: the fields of all spans of a large trace, as JSON.
-        figures: the parts of the summary that need all spans of a large trace.
-    """
+    """A trace, or of a large one its ``columns`` (JSON), ``figures`` of all spans, and the spans that its summary needs."""
 
     trace: Trace
     columns: msgspec.Raw = msgspec.Raw()
@@ -39,8 +33,6 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Answer(msgspec.Struct, rename="camel", kw_only=True):
-    """The observatory's answer; without columns, ``resource_spans`` has all spans."""
-
     resource_spans: list[Any]
     figures: dict[str, int]
     columns: msgspec.Raw = msgspec.Raw()
@@ -55,19 +47,19 @@ class Outlines:
         self._client = client
 
     def whole(self, trace_id: str) -> Outline | None:
-        """Return a trace with all its spans, or None if none is stored."""
+        """Return a trace with all its spans, or None."""
         found = self._traces.get([trace_id])
         return self.complete(Outline(trace=found[0])) if found else None
 
     def get(self, trace_id: str) -> Outline | None:
-        """Return a trace, with columns if it is large, or None if no span is stored."""
+        """Return a trace, with columns if it is large, or None."""
         path = f"/api/outlines/{quote(trace_id, safe='')}"
         found: _Answer = self._upstream.get("observatory", path, {"attribute": SUMMARY_ATTRIBUTES}, _Answer)
         trace = _trace(found.resource_spans)
         return self.complete(Outline(trace=trace, columns=found.columns, figures=found.figures)) if trace else None
 
     def related(self, trace: Trace, read: Callable[[str], Outline | None]) -> list[dict[str, Any]]:
-        """Return views of the related traces, each with the reason ``why``; ``read`` reads a linked one."""
+        """Return views of the related traces, each with the reason ``why``."""
         views = []
         for trace_id, (why, known) in self._traces.related(trace).items():
             other = self.complete(Outline(trace=known)) if known else read(trace_id)
@@ -75,7 +67,7 @@ class Outlines:
         return views
 
     def spans(self, trace_id: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the spans of a trace that have these ids."""
+        """Return the spans of a trace with these ids."""
         found = self._upstream.get("observatory", f"/api/spans/{quote(trace_id, safe='')}", {"id": ids})
         trace = _trace(found["resourceSpans"])
         return [span_view(span) for span in self.complete(Outline(trace=trace)).trace.spans] if trace else []

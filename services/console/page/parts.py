@@ -99,7 +99,6 @@ def _behind(part: str, response: requests.Response) -> dict[str, str]:
 
 
 def _plain(seen: str) -> str:
-    """Return librdkafka's sentence without the notation of its error."""
     found = re.search(r'str="([^"]+)', seen)
     return found[1] if found else seen
 

@@ -40,5 +40,5 @@ def given(*names: str) -> dict[str, Any]:
 
 
 def ids() -> list[str]:
-    """Return the ids of the parameter ``ids``, which commas separate."""
+    """Return the ids of the parameter ``ids``."""
     return [one for one in request.args.get("ids", "").split(",") if one]

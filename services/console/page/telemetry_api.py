@@ -22,7 +22,7 @@ from vshop.shop.business_metrics import STALE_S, of_shop
 from vshop.shop.client import ShopClient
 
 _FLUSH_WITHIN_S = 0.25
-"""How long a request of the order timeline waits for new spans."""
+"""For new spans of the order timeline."""
 _UNCORRELATED = ("time", "severity", "service", "body")
 
 _Series = Mapping[str, Any]
@@ -39,7 +39,7 @@ _COUNTERS = {
 
 
 def trace_blueprint(outlines: Outlines, client: ShopClient, upstream: Upstream) -> Blueprint:
-    """Make ``/api/traces/{id}``. ``client`` flushes the services for the order timeline."""
+    """Make ``/api/traces/{id}``."""
     api = Blueprint("trace", __name__)
 
     @api.get("/api/traces/<trace_id>")
@@ -170,10 +170,8 @@ def blueprint(upstream: Upstream, host: HostMetrics) -> Blueprint:
 def insights(read: Callable[[str], Sequence[_Series]], now: float) -> dict[str, Any]:
     """Compute business figures from the shop's metrics, which ``read`` returns by name.
 
-    Returns:
-        ``totals`` since the services started, their increase since the first time as ``recent``, and ``times`` in seconds since
-            the epoch. For each time: the orders ``accepted`` and ``handled`` since the first time, the consumer ``lag`` or
-            None where no service reports it, and the ``errors`` of the step by exception.type.
+    Returns ``totals`` since the services started, ``recent`` increases since the first time, and ``times`` in seconds since the
+    epoch. For each: ``accepted`` and ``handled`` since the first, the ``lag`` or None, and the step's ``errors`` by exception.type.
     """
     end = math.ceil(now / STEP_S) * STEP_S  # includes the latest points
     times = [end - STEP_S * (STEPS - 1 - step) for step in range(STEPS)]
@@ -217,7 +215,6 @@ def _sum_at(several: Iterable[_Series], times: Sequence[int]) -> list[float]:
 
 
 def _latest_at(several: Iterable[_Series], times: Sequence[int]) -> list[float | None]:
-    """Return the sum of a gauge's series at each time, without those that have ended; None once all have."""
     sums: list[float | None] = [None] * len(times)
     for series in several:
         stamps = [point["time"] / 1e6 for point in series["points"]]

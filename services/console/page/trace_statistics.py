@@ -50,16 +50,9 @@ def self_us(span: Span, children: Iterable[Span]) -> int:
 
 
 def service_map(traces: list[Trace], now: float, *, all_found: bool = True) -> dict[str, Any]:
-    """Compute the calls between services, Kafka topics and tables.
+    """Compute the calls between services, topics and tables until ``now`` (seconds since the epoch).
 
-    Args:
-        traces: the traces.
-        now: end of the window in seconds since the epoch. It starts with the oldest trace.
-        all_found: whether the traces are all of the period, so that rates count at least a minute.
-
-    Returns:
-        ``{"traces", "windowS", "nodes": [{"id", "kind"}], "edges": [{"from", "to", "count", "perMinute", "errors", "errorShare",
-            "p50Us", "p95Us", "traceId"}]}``; ``traceId`` is a trace with an error on the edge, if there is one.
+    The window starts with the oldest trace; rates count at least a minute if ``all_found``. ``traceId`` has an error on the edge.
     """
     edges: dict[tuple[_Node, _Node], list[Span]] = defaultdict(list)
     known = _services_by_address(traces)
@@ -112,7 +105,7 @@ def _edge(span: Span, known: dict[str, str], *, called: bool) -> tuple[_Node, _N
 
 
 def _callee(span: Span, known: dict[str, str]) -> _Node:
-    """Return what a call reached whose span on the other side is missing: it has not arrived yet, or does not exist."""
+    """The other side's span has not arrived yet, or does not exist."""
     address = _address(span)
     if not span.http_status:
         return (f"{address} (no response)", "unknown")

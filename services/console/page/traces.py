@@ -12,12 +12,12 @@ from vshop.shop.traces import Trace, TraceReader
 
 MOST = 500
 _MORE = 5
-"""How many times more traces to read, if criteria are applied here."""
+"""Traces to read if criteria are applied here, in multiples."""
 MOST_LINKED = 50
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")  # a foreign span may link to anything
 _ORDER_TAGS = {"order": "shop.order.id", "item": "shop.item.id", "user": "enduser.id"}
 SUMMARY_ATTRIBUTES = (*_ORDER_TAGS.values(), "shop.order.quantity")
-"""Attributes that a summary takes from any span."""
+"""Those that a summary takes from any span."""
 
 
 class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ class Traces:
         self._read_logs = read_logs
 
     def get(self, trace_ids: Iterable[str]) -> list[Trace]:
-        """Return the stored ones of these traces."""
+        """Return the stored ones."""
         spans = (self.reader.get(one).spans for one in trace_ids if _TRACE_ID.fullmatch(one))
         return [Trace(some[0].trace_id, some) for some in spans if some]
 
@@ -79,7 +79,7 @@ class Traces:
         return set(list(dict.fromkeys(reversed(found)))[: query.limit])
 
     def related(self, trace: Trace) -> dict[str, tuple[str, Trace | None]]:
-        """Return the first linked traces, which are not read yet, and those of the same order, by id, each with the reason."""
+        """Return the first linked traces, which are not read yet, and those of the same order, by id, with the reason."""
         own, linked = trace.trace_id, linked_ids(trace)
         found: dict[str, tuple[str, Trace | None]] = dict.fromkeys(linked[:MOST_LINKED], ("linked by this trace", None))
         order = summary(trace)["orderId"]
@@ -100,7 +100,7 @@ class Traces:
 
 
 def linked_ids(trace: Trace) -> list[str]:
-    """Return the ids of the traces to which a trace's spans link."""
+    """Return the ids of linked traces."""
     links = (other for span in trace.spans for other, _ in span.links)
     return list(dict.fromkeys(other for other in links if other != trace.trace_id and _TRACE_ID.fullmatch(other)))
 
@@ -161,7 +161,7 @@ def view(trace: Trace) -> dict[str, Any]:
 
 
 def span_view(span: Span) -> dict[str, Any]:
-    """Return a span with its attributes, events, links and resource."""
+    """Return a span as JSON."""
     return {
         "traceId": span.trace_id,
         "id": span.span_id,

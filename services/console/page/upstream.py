@@ -27,11 +27,7 @@ class Upstream:
         self._session = http_session("vshop-console", connections=32)
 
     def get(self, part: Part, path: str, params: Mapping[str, Any] | None = None, kind: Any = Any) -> Any:
-        """Read JSON of a type from a part.
-
-        Raises:
-            Problem: 502, 503 or the part's 4xx, with the part as ``hop``.
-        """
+        """Read JSON. Raises Problem 502, 503 or the part's 4xx, with the part as ``hop``."""
         try:
             response = self._session.get(self._urls[part] + path, params=params, timeout=TIMEOUT_S)
         except requests.RequestException as error:

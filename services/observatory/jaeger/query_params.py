@@ -41,7 +41,7 @@ def trace_id(text: str) -> bytes:
 
 
 def trace_id_v3(text: str) -> bytes:
-    """Parse the trace id of a path of version 3, which may also be base64, as protobuf's JSON writes it."""
+    """Parse version 3's trace id, which may also be base64, as protobuf's JSON writes it."""
     with contextlib.suppress(BadQueryError):
         return trace_id(text)
     try:
@@ -54,7 +54,7 @@ def trace_id_v3(text: str) -> bytes:
 
 
 def trace_params_v3(params: Params) -> bool:
-    """Check the parameters of ``/api/v3/traces/{id}``, and return whether the trace is wanted raw. Times are hints to a storage."""
+    """Check the parameters of ``/api/v3/traces/{id}``; return whether the trace is wanted raw. Times are hints to a storage."""
     given = v3(params, _TRACE_V3)
     for name in ("startTime", "endTime"):
         _parse(given, name, times.parse_rfc3339, 0)
@@ -110,11 +110,11 @@ _V1 = {
     "services": set[str](),
 }
 _PAGE_PARAMS = frozenset({"span", "view", "sortBy", "cohort", "embed"})
-"""Parameters of the address of Jaeger's page, which it adds to its searches, beside those that begin with ``ui``."""
+"""Jaeger's page adds its own address's parameters to its searches, and those that begin with ``ui``."""
 
 
 def check_v1(params: Params, endpoint: str) -> None:
-    """Raise BadQueryError for a parameter of version 1 that this endpoint does not know."""
+    """Raise BadQueryError for a parameter of version 1 that is unknown here."""
     for name in params:
         if name not in _V1[endpoint] | _PAGE_PARAMS and name != "prettyPrint" and not name.startswith("ui"):
             raise BadQueryError(f"Parameter {name} is not supported. Known parameters: {', '.join(sorted(_V1[endpoint]))}")

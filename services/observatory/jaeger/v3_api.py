@@ -94,7 +94,6 @@ def _failure(status: int, message: str) -> Response:
 
 
 def _resource_spans(traces: Sequence[Trace], *, raw: bool) -> list[dict[str, Any]]:
-    """Group the spans by trace, resource and scope. ``raw`` skips the adjustments."""
     return [group for trace in traces for group in resource_spans(trace.spans if raw else without_repeats(trace.spans), raw=raw)]
 
 

@@ -1,4 +1,4 @@
-"""Traces for the console's page: a large one as columns, and single spans in full. Times are in microseconds."""
+"""Traces for the console's page: a large one as columns, and single spans in full. Times are microseconds."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from observatory.query import bad_param, json_response, parse_trace_id
 from observatory.store.trace_store import STATUS_ERROR, Span, TraceStore
 
 MOST_WHOLE = 1_000
-"""Spans of a trace up to which all are returned in full."""
+"""Larger traces are columns."""
 MOST_IDS = 100
 MOST_ATTRIBUTES = 20
 _MOST_ERRORS = 500
@@ -23,7 +23,7 @@ _STATUSES = {number: name.removeprefix("STATUS_CODE_") for name, number in Statu
 
 
 def blueprint(traces: TraceStore) -> Blueprint:
-    """Build the endpoints that read from a trace store."""
+    """Build the endpoints."""
     api = Blueprint("outlines", __name__)
 
     def read(trace_id: str) -> list[Span]:
@@ -53,12 +53,7 @@ def _several(name: str, most: int) -> list[str]:
 
 
 def outline(spans: Sequence[Span], attributes: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a trace's figures and its spans, or for a large trace columns and the spans that :func:`notable` selects.
-
-    Args:
-        spans: of the trace, sorted by start.
-        attributes: names that a summary needs.
-    """
+    """Return a trace's figures and spans (sorted by start); of a large trace, columns and the :func:`notable` spans."""
     start_ns = next(filter(None, map(_start_ns, spans)), 0)
     figures = {
         "spans": len(spans),
@@ -72,7 +67,7 @@ def outline(spans: Sequence[Span], attributes: Sequence[str] = ()) -> dict[str, 
 
 
 def columns(spans: Sequence[Span]) -> dict[str, Any]:
-    """Return each field of the spans as a list; texts that repeat are numbers of ``rows`` in ``values``."""
+    """Return each field as a list; texts that repeat are numbers of ``rows`` in ``values``."""
     starts = list(map(_start_ns, spans))
     return {
         "id": [span.span_id.hex() for span in spans],
@@ -103,8 +98,7 @@ def _numbered(texts: Iterable[str]) -> dict[str, Any]:
 def notable(spans: Sequence[Span], attributes: Sequence[str] = ()) -> list[Span]:
     """Return at most ``MOST_WHOLE`` spans that a summary needs.
 
-    They are the first failed ones, and the first of each service, kind and status, of each exception, of each linked trace and of
-    each attribute.
+    The first failed ones, and the first of each service, kind and status, exception, linked trace and attribute.
     """
     chosen = {id(span): span for name in attributes for span in _first_with(spans, name)}
     seen: set[object] = set()

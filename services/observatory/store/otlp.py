@@ -30,9 +30,8 @@ def decode(message_type: type[_Message], raw: bytes) -> _Message:
 
 
 def as_dict(message: Any) -> dict[str, Any]:
-    """Convert a message to OTLP's JSON: ids in hex, enums as numbers.
+    """Convert a message to OTLP's JSON: ids in hex, enums as numbers, in half the time of ``MessageToDict``.
 
-    It equals protobuf's ``MessageToDict``, but takes half of its time.
     https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
     """
     found = {}
@@ -46,7 +45,6 @@ def as_dict(message: Any) -> dict[str, Any]:
 
 
 def _conversion(field: Any, value: Any) -> tuple[str, Callable[[Any], Any]]:
-    """Return a field's name in JSON, and the conversion of its values, such as this one."""
     name = field.json_name
     convert = bytes.hex if name in _ID_KEYS else _CONVERSIONS.get(field.type, _same)
     return name, (lambda values: [convert(value) for value in values]) if isinstance(value, MutableSequence) else convert

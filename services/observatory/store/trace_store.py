@@ -183,7 +183,7 @@ class TraceStore(BoundedStore):
         return sorted(operation for operation in found if kind in {"", operation[1]})
 
     def counts(self) -> dict[str, int]:
-        """Count the stored, received, refused (invalid), repeated (sent again) and dropped (evicted or late) spans."""
+        """Count stored, received, refused (invalid), repeated and dropped (evicted or late) spans."""
         with self._lock:
             return {
                 "traces": len(self._traces),

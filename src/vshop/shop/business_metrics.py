@@ -16,7 +16,7 @@ ERRORS = "shop.errors"
 LAG = "shop.consumer.lag"
 WINDOW_S = 60
 STALE_S = 10
-"""A gauge is unknown this long after its last point. Services export every second."""
+"""A gauge is unknown so long after its last point. Services export every second."""
 
 Series = Mapping[str, Any]
 ReadSeries = Callable[[str], Sequence[Series]]
@@ -40,12 +40,7 @@ def counts(read_series: ReadSeries, now: float) -> dict[str, Count]:
 
 
 def lag(read_series: ReadSeries, now: float) -> float | None:
-    """Return how many unprocessed orders are on the topic, or None if no service has reported it within `STALE_S`.
-
-    Args:
-        read_series: returns the series of a metric.
-        now: seconds since the epoch.
-    """
+    """Return how many unprocessed orders are on the topic, or None if that is stale; ``now`` in seconds since the epoch."""
     points = [series["points"][-1] for series in of_shop(read_series(LAG)) if series["points"]]
     newest = max((point["time"] for point in points), default=0)
     if newest < (now - STALE_S) * 1e6:

@@ -87,7 +87,6 @@ def read_spans(answer: Mapping[str, Any]) -> list[Span]:
 
 
 def _list(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a list that may be missing, null or hold nulls."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -176,7 +175,7 @@ def _v1_span(span: Mapping[str, Any], resource: dict[str, Any]) -> Span:
 
 
 def _v1_parent(trace_id: str, references: list[Mapping[str, Any]]) -> tuple[str | None, list[tuple[str, str]]]:
-    """Return the parent and the links. A span that also links to its parent has only a FOLLOWS_FROM, as Jaeger writes it."""
+    """A span that also links to its parent has only a FOLLOWS_FROM, as Jaeger writes it."""
     ids = [(one.get("refType"), (_id(one, "traceID"), _id(one, "spanID"))) for one in references]
     inside = [(kind, link) for kind, link in ids if link[0] == trace_id]
     parent = next((one for one in inside if one[0] == "CHILD_OF"), inside[0] if inside else None)
@@ -194,12 +193,12 @@ def _v1_attributes(pairs: Any) -> dict[str, Any]:
 
 
 def kind_name(value: Any) -> str:
-    """Return the name of a span kind of OTLP's JSON."""
+    """Return a span kind's name."""
     return _enum(value, "SPAN_KIND_", _KINDS)
 
 
 def status_name(value: Any) -> str:
-    """Return the name of a status code of OTLP's JSON."""
+    """Return a status code's name."""
     return _enum(value, "STATUS_CODE_", _STATUSES)
 
 

@@ -67,10 +67,7 @@ def place(spans: Sequence[Span]) -> TraceTree:
 
 
 def _groups(spans: Sequence[Span]) -> tuple[dict[_Key, list[Span]], dict[int, tuple[Span, Span]]]:
-    """Group different spans by trace id and span id; return also each repeated span, by ``id()``, with the one that is kept.
-
-    A span without id is in no group.
-    """
+    """A span without id is in no group."""
     groups: dict[_Key, list[Span]] = {}
     shared: set[_Key] = set()
     for span in spans:
@@ -88,7 +85,6 @@ def _groups(spans: Sequence[Span]) -> tuple[dict[_Key, list[Span]], dict[int, tu
 
 
 def _without_copies(spans: Sequence[Span], copies: dict[int, tuple[Span, Span]]) -> list[Span]:
-    """Return the one of equal spans that ended last; put the others into ``copies``."""
     same: dict[tuple[str, ...], list[Span]] = defaultdict(list)
     for span in spans:
         same[span.service, span.kind, span.name].append(span)
@@ -101,7 +97,6 @@ def _without_copies(spans: Sequence[Span], copies: dict[int, tuple[Span, Span]])
 
 
 def _parent(span: Span, groups: dict[_Key, list[Span]]) -> Span | None:
-    """Return a span's parent: a caller with the same id, or the best of the spans with the parent's id."""
     own = groups[span.trace_id, span.span_id] if span.span_id else ()
     if len(own) > 1:
         for other in own:

@@ -1,5 +1,3 @@
-"""`vshop logs` prints records of any sender."""
-
 import pytest
 
 from vshop.cli import signals

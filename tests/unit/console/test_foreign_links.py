@@ -1,5 +1,3 @@
-"""Spans that link to ids which are none, or to very many traces."""
-
 from console.page.traces import MOST_LINKED, Traces
 from vshop.shop.spans import read_spans
 from vshop.shop.traces import Trace

@@ -69,7 +69,6 @@ def test_an_unanswered_call_is_an_edge_to_its_address():
 
 
 def test_an_answered_call_without_the_other_side_is_an_edge_to_the_known_service():
-    """The span of the called service often arrives later."""
     to_auth = {"server.address": "10.0.0.1", "server.port": 81, "http.response.status_code": 200}
     early = trace_of(span("get", 0, 5, kind="CLIENT", attributes=to_auth))
     whole = trace_of(

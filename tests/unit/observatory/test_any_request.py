@@ -35,7 +35,6 @@ QUERIES = (
 
 
 def count(message, name):
-    """Count the items of a request."""
     found = 0
     for field, value in message.ListFields():
         parts = value if field.is_repeated else [value]
@@ -47,8 +46,6 @@ def count(message, name):
 
 
 class Service:
-    """The observatory in this process, with its HTTP and gRPC interfaces."""
-
     def __init__(self, stack):
         self.stores = Stores(TraceStore(100_000, 10**9), LogStore(100_000, 10**9), MetricStore(100_000, 1000, 10**9))
         self.receiver = Receiver(self.stores, Forwarding())
@@ -58,7 +55,6 @@ class Service:
         self._channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}", options=options))
 
     def send(self, signal, encoding, request):
-        """Send a request, and return how many of its items were rejected."""
         raw, kind = request.SerializeToString(), REQUESTS[signal]
         if encoding == "grpc":
             answer = self._channel.unary_unary(METHODS[signal])(raw, timeout=30)

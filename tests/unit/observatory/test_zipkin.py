@@ -1,5 +1,3 @@
-"""Zipkin's v2 JSON on ``/api/v2/spans``, mapped as the Collector's receiver (0.165) maps it."""
-
 import pytest
 
 SPAN = {
@@ -24,7 +22,6 @@ def stored(client, trace="5af7183fb1d4cf5f"):
 
 
 def sent(client, **changes):
-    """Send one span with these changes, and return it as it is stored."""
     assert client.post("/api/v2/spans", json=[SPAN | changes]).status_code == 202
     return stored(client)[0]["scopeSpans"][0]["spans"][0]
 

@@ -69,7 +69,7 @@ class Observation:
         return {**found, "error.type": str(kind).rpartition(".")[2]} if kind else found
 
     def exceptions(self, span: Span) -> Iterator[tuple[Any, Any]]:
-        """Yield type and message of the exceptions in a span and in its log records: text, unless a foreign SDK sent them."""
+        """Yield type and message of the exceptions of a span and its log records: text, unless a foreign SDK sent them."""
         for event in span.exceptions:
             yield event.attributes.get("exception.type"), event.attributes.get("exception.message")
         for record in self.logs:

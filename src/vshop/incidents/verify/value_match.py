@@ -30,7 +30,7 @@ def mismatches(expected: Mapping[str, Value], actual: Mapping[str, Any]) -> list
 
 
 def exception_mismatch(expected: ExceptionPattern, kind: Any, message: Any) -> str | None:
-    """Return why an exception is not the expected one, or None when it is."""
+    """Return why an exception is not the expected one, or None."""
     reason = mismatch(expected.type, kind)
     if reason is not None and isinstance(expected.type, str) and isinstance(kind, str):
         # Span events name a class with its module, log records of Python's SDK without it.

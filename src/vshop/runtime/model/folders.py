@@ -111,12 +111,7 @@ def _try_lock(file: TextIO) -> bool:
 
 @contextmanager
 def home_lock(home: Home) -> Iterator[None]:
-    """Hold the lock of a home folder inside the block.
-
-    Raises:
-        HomeBusyError: another process holds it for long.
-        UnusableFolderError: the folder, or a file of it that the block needs, cannot be used.
-    """
+    """Hold the lock of a home folder. Raises HomeBusyError or UnusableFolderError."""
     with ExitStack() as stack:
         try:
             stack.enter_context(file_lock(home.lock, _HOME_TIMEOUT_S, "VSHOP_HOME"))
