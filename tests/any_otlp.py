@@ -1,5 +1,3 @@
-"""Makes any valid OTLP request from the generated protobuf types."""
-
 import random
 
 from observatory.receiver import REQUESTS

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.timing
 
 LIMIT_S = 2.0
 TRIES = 5
-"""The fastest one counts, because other processes share the machine."""
 SERVICES = 10
 _FIRST_ROWS = """
 new MutationObserver((_, watch) => {

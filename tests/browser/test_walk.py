@@ -1,5 +1,3 @@
-"""Every page at three widths: under load, and with each part dead."""
-
 import re
 import threading
 from collections.abc import Iterator
@@ -108,7 +106,6 @@ def test_every_page_under_load(page: Page, client: ShopClient, paths: dict[str, 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_page_with_a_dead_part(page: Page, breakable_shop: Shop, paths: dict[str, str], part: str) -> None:
-    """The part is named with its time and what to do; pages that were open, and pages opened now, recover by themselves."""
     opened = {path: page.context.new_page() for path in PAGES}
     for path, one in opened.items():
         one.goto(paths[path])

@@ -1,5 +1,3 @@
-"""Receivers of telemetry that take whatever is sent."""
-
 import gzip
 import http.server
 import threading

@@ -1,5 +1,3 @@
-"""Folders that cannot be used: the command works, or prints one sentence that names the variable to set."""
-
 import os
 import subprocess
 import sys

@@ -1,5 +1,3 @@
-"""The OpenTelemetry Collector's load generator sends all signals over both protocols."""
-
 import pytest
 import requests
 

@@ -31,7 +31,7 @@ def _section(incident: Incident) -> Iterator[str]:
     yield f"## {incident.id}\n"
     text = f"**[{incident.title}.]({_CATALOGUE}/{incident.id}.yaml)** {incident.story} {incident.harmless or ''}"
     yield textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False) + "\n"
-    yield f"- Trigger: `{wording.command(incident)}`: {incident.symptom.shopper}"
+    yield f"- Trigger: `{wording.command(incident)}`"
     if cause is not None:
         yield f"- Culprit: {_culprit(incident)}"
         service = "" if cause.component.startswith(cause.service) else f" of {cause.service}"

@@ -1,5 +1,3 @@
-"""Traces as the page reads them: a large one as columns, whose spans are those of the whole trace."""
-
 from typing import Any
 from unittest.mock import Mock
 

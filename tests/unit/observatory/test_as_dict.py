@@ -1,5 +1,3 @@
-"""``as_dict`` makes the JSON of protobuf, but for ids, which OTLP writes in hexadecimal."""
-
 import base64
 import math
 import random

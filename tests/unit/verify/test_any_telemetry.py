@@ -1,5 +1,3 @@
-"""Any valid telemetry is compared with the incidents' files and the conventions without an error, and can be exported."""
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,8 +26,6 @@ CHECKS = {"traces": check_span, "logs": check_log, "metrics": check_metric}
 
 
 class Shop:
-    """Serves the traces, log records and metrics of one seed."""
-
     def __init__(self, seed):
         self.client = create_app(Stores(TraceStore(10_000, 10**8), LogStore(10_000, 10**8), MetricStore()), []).test_client()
         for signal in SIGNALS:
