@@ -143,7 +143,8 @@ def _document() -> Blueprint:
 
     @pages.app_errorhandler(404)
     def not_found(error: NotFound) -> Response:
-        if request.accept_mimetypes.best != "text/html":  # not a browser that opens a page
+        wanted = request.accept_mimetypes
+        if wanted["text/html"] <= wanted["application/json"]:  # not a browser that opens a page
             return problems.answer(404, error.description or "")
         page = document()
         page.status_code = 404

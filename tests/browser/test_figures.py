@@ -102,3 +102,20 @@ def test_classic_monitoring_has_no_trace_links_and_shows_the_three_questions(pag
         expect(page.locator(".question em", has_text=word)).to_be_visible()
     page.locator(".question", has_text="where").get_by_role("link").click()
     expect(page.get_by_role("heading", name="Where it failed")).to_be_visible()
+
+
+def test_a_time_axis_has_labels_and_none_is_outside(page: Page) -> None:
+    page.goto("/insights")
+    script = """async ([width, low]) => (await import('/static/js/lib/charts.js'))
+        .ticks({bbox: {width: width * devicePixelRatio}}, 0, low, low + 238)"""
+
+    for width, low in itertools.product((90, 240, 900), range(1_000_001, 1_000_301, 7)):
+        ticks = page.evaluate(script, [width, low])
+        assert ticks
+        assert low <= min(ticks) <= max(ticks) <= low + 238
+
+
+def test_classic_monitoring_counts_each_partition_once(page: Page) -> None:
+    page.goto("/old-way")
+
+    expect(page.locator(".tile", has_text="Kafka total partitions").locator("dd")).to_have_text("4")

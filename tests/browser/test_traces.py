@@ -118,6 +118,21 @@ def test_the_trace_of_an_unprocessed_order_is_not_finished(page: Page, client: S
     expect(page.locator("table.traces")).to_contain_text("202 ends at Kafka")
 
 
+def test_the_trace_of_a_dead_letter_is_finished(page: Page, orders: dict[str, Placed]) -> None:
+    page.goto(f"/traces/{orders['broken'].trace_id}")
+
+    expect(page.locator(".head")).to_contain_text("with errors")
+    expect(page.locator(".head")).not_to_contain_text("Not finished")
+
+
+def test_an_unknown_address_is_a_page(page: Page, tolerated: list[str]) -> None:
+    tolerated.append("404")
+    page.goto("/nowhere")
+
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    expect(page.get_by_role("link", name="Open the shop")).to_be_visible()
+
+
 def test_more_traces_can_be_shown(page: Page, client: ShopClient) -> None:
     for _ in range(22):
         client.place_order(item_id=7)
