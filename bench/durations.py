@@ -40,21 +40,16 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def median_s(self) -> float:
-        """Median start time."""
         return statistics.median(self.seconds)
 
 
 class Switching(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """``PUT`` and ``DELETE /chaos/<id>``."""
-
     times: int
     p50_ms: float
     most_ms: float
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """``vshop verify``."""
-
     incidents: int
     verified: int
     seconds: float
@@ -69,8 +64,6 @@ class Culprit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Tests(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A make target."""
-
     target: str
     status: int
     seconds: float
@@ -78,7 +71,6 @@ class Tests(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def warm_start(home: Path, times: int) -> Start:
-    """Start with all files and Kafka's start cache."""
     if not cache_file().exists():
         subprocess.run([sys.executable, "-m", "vshop.runtime.local.aot"], timeout=600, check=True)
     return _starts(home, {}, times)
@@ -120,7 +112,6 @@ def _children_cpu() -> float:
 
 
 def switching(client: ShopClient, times: int) -> Switching:
-    """Switch an incident on and off."""
     seconds = []
     for _ in range(times):
         for turn in (client.switch_on, client.switch_off):
@@ -148,7 +139,6 @@ def culprit(home: str, times: int) -> Culprit:
 
 
 def verification(home: str, incidents: list[str], *, parallel: bool = False) -> Verification:
-    """Run ``vshop verify``, for all incidents by default."""
     command = [*_VSHOP, "verify", "--json", *(["--parallel"] if parallel else []), *incidents]
     began = time.perf_counter()
     ran = subprocess.run(command, env=os.environ | {"VSHOP_HOME": home}, capture_output=True, timeout=_VERIFY_S, check=False)
@@ -158,7 +148,6 @@ def verification(home: str, incidents: list[str], *, parallel: bool = False) -> 
 
 
 def tests(target: str) -> Tests:
-    """Run a target such as ``test-quick``."""
     began = time.perf_counter()
     ran = subprocess.run(["make", target], cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     outcome = next((line for line in reversed(ran.stdout.splitlines()) if " in " in line), "no outcome")

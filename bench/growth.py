@@ -24,8 +24,6 @@ ROOMY = {"SHOP_STORE_MAX_SPANS": "1000000", "SHOP_STORE_MAX_BYTES": "4000000000"
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Size and response times at one level."""
-
     orders: int
     spans: int
     otlp_bytes: int
@@ -77,7 +75,6 @@ def _template(session: requests.Session, addresses: Addresses, trace_id: str) ->
 
 
 def _base64_ids(item: dict[str, Any]) -> dict[str, Any]:
-    """From OTLP's JSON to protobuf's."""
     ids = {key: item[key] for key in ("traceId", "spanId", "parentSpanId") if item.get(key)}
     return item | {key: base64.b64encode(bytes.fromhex(digits)).decode() for key, digits in ids.items()}
 

@@ -19,8 +19,6 @@ _PAUSE_S = 0.02
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Milliseconds, of orders one after another."""
-
     orders: int
     answered_p50_ms: float
     answered_p99_ms: float

@@ -25,8 +25,6 @@ _CURED = ("--fix-db-query-delay=1ms", "--fix-disable-db-conn-mutex", "--fix-rout
 
 
 class HotRod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One process without broker or database."""
-
     first_trace_s: float
     requests_per_s: float
     spans_per_request: float
@@ -38,8 +36,6 @@ class HotRod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SideBySide(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """With one Jaeger."""
-
     jaeger_resident_bytes: int
     shop_first_trace_s: float
     """From ``vshop up --jaeger``, which starts both."""

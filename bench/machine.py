@@ -21,8 +21,6 @@ _LIBRARIES = ("opentelemetry-sdk", "flask", "confluent-kafka", "botocore", "moto
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a figure depends on."""
-
     cpu: str
     cores: int
     memory_bytes: int
@@ -35,7 +33,6 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def describe() -> Machine:
-    """Describe this machine and measure its speed."""
     return Machine(
         cpu=_cpu(),
         cores=os.cpu_count() or 1,
@@ -74,5 +71,4 @@ def cpu_seconds(shop: Shop) -> dict[str, float]:
 
 
 def resident(shop: Shop) -> dict[str, int]:
-    """Return each part's resident memory in bytes."""
     return {name: resident_bytes(identity) for name, identity in shop.state.processes.items()}

@@ -40,12 +40,10 @@ class Results(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
 
 
 def read(text: bytes) -> Results:
-    """Read a result from JSON."""
     return msgspec.json.decode(text, type=Results)
 
 
 def write(results: Results) -> bytes:
-    """Convert a result to JSON with rounded figures."""
     plain = _rounded(msgspec.to_builtins(results))
     return msgspec.json.format(msgspec.json.encode(plain), indent=1) + b"\n"
 
@@ -59,15 +57,12 @@ def _rounded(value: object) -> object:
 
 
 class Row(NamedTuple):
-    """One line of the table."""
-
     what: str
     measured: str
     beside: str = ""
 
 
 def rows(results: Results) -> list[Row]:
-    """Return the table's rows."""
     made = _starts(results.warm, "with Kafka's start cache", "under 4 s")
     made += _starts(results.cold, "without the start cache", "under 40 s with empty caches")
     if results.latency:
@@ -173,7 +168,6 @@ def _side_by_side(seen: SideBySide) -> list[Row]:
 
 
 def measured() -> Iterator[str]:
-    """Return the generated part of docs/performance.md."""
     results = read(RECORDED.read_bytes())
     machine = results.machine
     yield from ("| what | measured | goal, or beside it |", "|---|---|---|")

@@ -21,8 +21,6 @@ _IN_STOCK = 9  # items 0 to 8 do not sell out during a measurement
 
 
 class Sent(NamedTuple):
-    """An accepted order."""
-
     trace_id: str
     order_id: str
     seconds: float
@@ -33,15 +31,12 @@ class RefusedError(Exception):
 
 
 class Shopper:
-    """One shopper, logged in, on one connection."""
-
     def __init__(self, addresses: Addresses) -> None:
         token = ShopClient(addresses).token()
         self._connection = http.client.HTTPConnection(urlsplit(addresses.orders).netloc, timeout=60)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "User-Agent": "bench"}
 
     def place(self, item_id: int) -> Sent:
-        """Order one piece of an item."""
         body = json.dumps({"itemId": item_id, "username": USERS[0], "quantity": 1})
         began = time.perf_counter()
         self._connection.request("POST", "/orders", body, self._headers)
@@ -67,7 +62,6 @@ class Backlog:
         self._partitions = [TopicPartition(topic, partition) for partition in known]
 
     def waiting(self) -> int:
-        """Return the number of unhandled orders."""
         waiting = 0
         for place in self._observer.committed(self._partitions, timeout=_KAFKA_TIMEOUT_S):
             low, high = self._observer.get_watermark_offsets(place, timeout=_KAFKA_TIMEOUT_S)
@@ -75,7 +69,6 @@ class Backlog:
         return waiting
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until all orders are handled."""
         deadline = time.monotonic() + timeout_s
         while (waiting := self.waiting()) > 0:
             if time.monotonic() > deadline:
@@ -83,7 +76,6 @@ class Backlog:
             time.sleep(_POLL_S)
 
     def close(self) -> None:
-        """Close the connection."""
         self._observer.close()
 
 
@@ -125,6 +117,5 @@ def run_threads(target: Callable[[Any], None], arguments: Iterable[Any]) -> None
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return a quantile."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -31,20 +31,15 @@ _START_S = 120.0
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """CPU milliseconds per order, of the best round."""
-
     orders: int
     rounds: int
     cpu_ms: dict[str, dict[str, float]]
 
     def ratio(self, variant: str) -> float:
-        """Return the CPU time relative to tracing off."""
         return sum(self.cpu_ms[variant].values()) / sum(self.cpu_ms["off"].values())
 
 
 class Sets:
-    """One set of services for each variant."""
-
     def __init__(self, backends: Shop, home: Path, names: tuple[str, ...], held_back_s: float) -> None:
         self._held_back_s = held_back_s
         self._backends, self._home, self._names = backends, home, names
@@ -52,7 +47,6 @@ class Sets:
         self._pools: dict[str, ShopperPool] = {}
 
     def start(self) -> None:
-        """Start all sets, each with its shoppers."""
         for name in self._names:
             shop = Shop.start(
                 Options(parts=SERVICES, free_ports=True, home=str(self._home / name), env=self._env(name), timeout_s=_START_S)
@@ -83,7 +77,6 @@ class Sets:
         return {part: 1000 * (after[part] - before[part]) / orders for part in before}
 
     def stop(self) -> None:
-        """Stop all sets."""
         for shop in self._shops.values():
             shop.stop()
 

@@ -56,7 +56,6 @@ class TelemetryLoss:
                 self._note(what, str(self._lives), count=counts[name])
 
     def lost(self) -> dict[str, int]:
-        """Return the counts since the start, without zeros."""
         return {what: int(count) for what, count in (self._sums() - self._before).items()}
 
     def _note(self, *life: str, count: float) -> None:
@@ -92,7 +91,6 @@ class Accounting:
         self.trace_checker = TraceChecker([TraceReader(addresses.traces) for _ in range(_READERS)], patience_s)
 
     def take(self, source: Source) -> None:
-        """Process the new lines of the order log."""
         for line in source.read():
             self.tally.take(line)
             if (order := self.tally.just_accepted) is not None:

@@ -24,8 +24,6 @@ _HEADERS = {
 
 
 class History:
-    """What Kafka and DynamoDB hold, from now on."""
-
     def __init__(self, kafka: str, dynamodb: str) -> None:
         self._kafka, self._dynamodb = kafka, dynamodb
         self._orders: dict[str, tuple[int, int]] = {}  # item and quantity by order id, of all topics that were read

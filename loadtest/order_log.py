@@ -22,8 +22,6 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field
 
 
 class Accepted(_Line, frozen=True, kw_only=True, tag="accepted"):
-    """Answered 202."""
-
     order_id: str
     trace_id: str
     item_id: int
@@ -36,8 +34,6 @@ class Accepted(_Line, frozen=True, kw_only=True, tag="accepted"):
 
 
 class Refused(_Line, frozen=True, kw_only=True, tag="refused"):
-    """Finally refused."""
-
     status: int
     reason: str
     incident: str | None = None
@@ -46,8 +42,6 @@ class Refused(_Line, frozen=True, kw_only=True, tag="refused"):
 
 
 class Retried(_Line, frozen=True, kw_only=True, tag="retried"):
-    """A failed try."""
-
     status: int
     reason: str
 
@@ -67,8 +61,6 @@ _decoder = msgspec.json.Decoder(Line)
 
 
 class FileSource:
-    """The log file of a local Locust."""
-
     silent = False
 
     def __init__(self, path: Path) -> None:
@@ -76,7 +68,6 @@ class FileSource:
         self._offset = 0
 
     def read(self) -> list[Line]:
-        """Return the new complete lines."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:
@@ -128,8 +119,6 @@ Source = FileSource | PageSource
 
 
 class OrderCounts:
-    """Counts orders by result."""
-
     def __init__(self) -> None:
         self.accepted = 0
         self.first_at = self.last_at = 0.0  # when the first and the last order were accepted
@@ -147,7 +136,6 @@ class OrderCounts:
         self._moments: dict[int, list[float]] = defaultdict(list)
 
     def take(self, line: Line) -> None:
-        """Count one line."""
         self.just_accepted = line if isinstance(line, Accepted) else None
         match line:
             case Accepted():

@@ -42,7 +42,6 @@ def run(app: typer.Typer, name: str, *failures: type[Exception]) -> None:
 
 
 def print_json(value: Any, out: TextIO | None = None) -> None:
-    """Print indented JSON."""
     (out or sys.stdout).write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
@@ -52,7 +51,6 @@ def stdout(width: int) -> Console:
 
 
 def show(report: Report) -> None:
-    """Print order counts, stock, broken traces and problems."""
     out = stdout(140)
     rate = report.accepted / report.seconds if report.seconds else 0
     grid = Table.grid(padding=(0, 2))
@@ -154,13 +152,11 @@ class Progress:
         self.orders = orders
 
     def log(self, text: str) -> None:
-        """Print a line that is not overwritten."""
         blank = "\r\x1b[K" if sys.stderr.isatty() else ""
         self._console.file.write(blank)
         self._console.print(f"[dim]{time.monotonic() - self._began:7.1f} s[/]  {text}", soft_wrap=True)
 
     def show(self, accounting: Accounting) -> None:
-        """Print the current counts."""
         now = time.monotonic()
         if now - self._printed_at < (0.5 if sys.stderr.isatty() else _LINE_EVERY_S):
             return

@@ -17,8 +17,6 @@ _RESET_AFTER = 20  # bytes of an answer
 
 
 class Mode(StrEnum):
-    """What the proxy does to the bytes."""
-
     OPEN = "open"
     LATENCY = "latency"
     """Every piece arrives 0.3 s late, in both directions."""
@@ -35,8 +33,6 @@ class Mode(StrEnum):
 
 
 class Proxy:
-    """Forwards connections to a port, from another thread."""
-
     def __init__(self, target: int) -> None:
         self.mode = Mode.OPEN
         self.refusal = b""
@@ -61,7 +57,6 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._notify)
 
     def close(self) -> None:
-        """Reset all connections and stop listening."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._over.set)
             self._thread.join()

@@ -29,8 +29,6 @@ _PATIENCE_S = 600.0
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Results with one number of replicas."""
-
     replicas: int
     accepted: int
     refused: int
@@ -51,8 +49,6 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class HandledCount(NamedTuple):
-    """At a time in seconds since the epoch."""
-
     at: float
     handled: int
 

@@ -99,8 +99,6 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Results of a load test."""
-
     load: dict[str, Any]
     started: str
     seconds: float
@@ -134,12 +132,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def unexplained(self) -> list[Explained]:
-        """Broken traces that no fault explains."""
         return [trace for trace in self.traces_broken if trace.cause is None]
 
     @property
     def problems(self) -> list[str]:
-        """The problems found."""
         uneven = [item for item in self.items if not item.even]
         letters = [letter for letter in self.dead_letters if letter.cause is None]
         counted = [
@@ -159,11 +155,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def ok(self) -> bool:
-        """Whether the run has no problem."""
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
-        """Convert the report to plain data."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         items = [
             found | {"expected": item.expected, "difference": item.difference}

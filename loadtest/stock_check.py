@@ -17,8 +17,6 @@ class StockLevel(msgspec.Struct, frozen=True):
 
 
 class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Expected and actual stock of one item."""
-
     item: int
     before: int
     after: int
@@ -34,12 +32,10 @@ class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def orders_due(self) -> int:
-        """Orders to be applied."""
         return self.accepted_orders - self.sold_out_orders - self.dead_orders + self.unsure_orders
 
     @property
     def expected(self) -> int:
-        """Expected pieces in stock."""
         return self.before - (self.accepted_pieces - self.sold_out_pieces - self.dead_pieces + self.unsure_pieces)
 
     @property
@@ -49,22 +45,18 @@ class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def lost(self) -> int:
-        """Accepted orders that were not applied."""
         return max(0, self.orders_due - self.handled_orders)
 
     @property
     def doubled(self) -> int:
-        """Orders that were applied but not expected."""
         return max(0, self.handled_orders - self.orders_due)
 
     @property
     def even(self) -> bool:
-        """Whether expected and actual agree."""
         return self.difference == 0 and self.handled_orders == self.orders_due
 
 
 def read_levels(items: Iterable[Mapping[str, Any]]) -> dict[int, StockLevel]:
-    """Convert the items of ``GET /stock``."""
     return {item["id"]: StockLevel(item["stock"], item["version"]) for item in items}
 
 
@@ -111,8 +103,6 @@ REMEMBERED = 100  # order ids that an item remembers, see `stock_updater.item`
 
 
 class OrderDifferences(NamedTuple):
-    """Ids in which table and accepted orders differ."""
-
     lost: list[str]
     """Empty if unknown because some orders went unseen."""
     doubled: list[str]
@@ -129,7 +119,6 @@ class AppliedOrders:
         self._last = {item["id"]: (item["version"], list(item["recent"])) for item in items}
 
     def look(self, items: Iterable[Mapping[str, Any]]) -> None:
-        """Record the newly applied orders."""
         for item in items:
             version, before = self._last[item["id"]]
             now, versions = list(item["recent"]), item["version"] - version

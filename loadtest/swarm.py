@@ -23,8 +23,6 @@ _STOP_TRIES = 3
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """Named as in the locustfile."""
-
     users: int = 20
     spawn_rate: float = 10.0
     run_time: int = 30  # seconds
@@ -46,8 +44,6 @@ class SwarmError(Exception):
 
 
 class LocalSwarm:
-    """A Locust process on this machine."""
-
     def __init__(self, load: Load, addresses: Addresses, folder: Path, more: list[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         ledger, self._log = folder / "ledger.ndjson", folder / "locust.log"
@@ -68,7 +64,6 @@ class LocalSwarm:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
     def running(self) -> bool:
-        """Return whether the load runs, or raise SwarmError."""
         code = self._process.poll()
         if code:
             raise SwarmError(f"Locust ended with exit code {code}. The end of {self._log}:\n{tail(self._log)}")
@@ -85,7 +80,6 @@ class LocalSwarm:
                 self._process.wait()
 
     def summary(self) -> str:
-        """Return Locust's output."""
         return self._log.read_text(errors="replace")
 
 

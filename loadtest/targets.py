@@ -61,11 +61,9 @@ class Processes:
             self._more.append(Shop.start(options))
 
     def process(self, part: str) -> psutil.Process:
-        """Return a part's process."""
         return psutil.Process(self._shop.state.processes[part].pid)
 
     def kill(self, part: str) -> None:
-        """Kill a part with SIGKILL."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = self.process(part)
             process.kill()
@@ -76,11 +74,9 @@ class Processes:
         self._shop.restart(part)
 
     def restart(self, part: str) -> None:
-        """Stop a part gracefully and start it."""
         self._shop.restart(part)
 
     def close(self) -> None:
-        """Stop the shop."""
         for shop in [*self._more, self._shop]:
             shop.stop()
         for proxy in self.proxies.values():
@@ -94,15 +90,12 @@ class Containers:
         self.addresses = Addresses(**compose.addresses())
 
     def kill(self, part: str) -> None:
-        """Kill a part."""
         _compose("kill", "--signal", "SIGKILL", part)
 
     def start(self, part: str) -> None:
-        """Start a part."""
         _compose("up", "--detach", "--no-build", "--no-deps", "--wait", "--wait-timeout", str(_READY_S), part)
 
     def restart(self, part: str) -> None:
-        """Stop and start a part."""
         _compose("restart", "--timeout", "10", part)
         self.start(part)
 

@@ -22,8 +22,6 @@ class TortureError(Exception):
 
 
 class Torture:
-    """Injects faults in a thread."""
-
     def __init__(
         self,
         target: Target,
@@ -49,7 +47,6 @@ class Torture:
         return self._injecting.done()
 
     def end(self) -> None:
-        """Stop after the current fault."""
         self._over.set()
         self._executor.shutdown()
 

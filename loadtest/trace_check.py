@@ -23,8 +23,6 @@ PUT_ITEM = "stock-updater CLIENT DynamoDB.PutItem"
 
 
 class TraceCheck(NamedTuple):
-    """One checked trace."""
-
     missing: str | None
     """Beginning with its service."""
     outcomes: tuple[str, ...] = ()
@@ -32,7 +30,6 @@ class TraceCheck(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether the trace is complete."""
         return self.missing is None
 
 
@@ -92,8 +89,6 @@ FIRST_DELIVERY = f"{PROCESS}, the delivery that was applied"
 
 
 class BrokenTrace(NamedTuple):
-    """An accepted order whose trace stayed incomplete."""
-
     order: Accepted
     missing: str
 
@@ -123,14 +118,12 @@ class TraceChecker:
             thread.start()
 
     def add(self, order: Accepted) -> None:
-        """Check one more order's trace."""
         with self._changed:
             wait_s = max(_FIRST_LOOK_S, _EARLY * self._usual_s)
             heapq.heappush(self._due, (time.time() + wait_s, next(self._numbers), order, 0))
             self._changed.notify()
 
     def pending(self) -> list[Accepted]:
-        """Return the undecided orders."""
         with self._changed:
             return [*(order for _, _, order, _ in self._due), *self._busy]
 

@@ -38,7 +38,6 @@ def test_the_package_imports_no_service(modules):
 
 
 def test_the_kit_imports_nothing_else_of_the_package(modules):
-    """Except the version."""
     assert (
         _wrong(
             modules,
@@ -66,7 +65,6 @@ def test_bench_and_loadtest_import_neither_services_nor_the_command_line(modules
 
 
 def test_locustfile_imports_nothing_of_the_project(modules, programs):
-    """Locust runs it without the project."""
     imported = programs["loadtest.locustfile"].imports({*modules, *programs})
 
     assert {name.split(".")[0] for name in imported} & {"vshop", *SERVICES, *PROGRAMS} == set()

@@ -43,7 +43,6 @@ def test_every_file_follows_the_schema_that_editors_read():
 
 
 def test_the_schema_is_made_from_the_types():
-    """`python -m vshop.incidents.schema > src/vshop/incidents/schema.json`."""
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
 
 

@@ -15,7 +15,6 @@ def literal(text, name):
 
 
 def test_locustfile_has_the_same_shoppers_and_codes(root):
-    """Stock Locust gets this file alone."""
     text = (root / "loadtest" / "locustfile.py").read_text(encoding="utf-8")
 
     assert f'f"{min(SHOPPERS)[:-1]}{{last}}" for last in "012"' in text

@@ -92,7 +92,6 @@ def test_metrics_count_every_order(sampled: Sampled) -> None:
 
 
 def test_otlp_grpc_reaches_jaeger_and_the_observatory(sampled: Sampled, eventually: Any) -> None:
-    """Past the Collector: nothing is sampled."""
     grpc = pytest.importorskip("grpc", reason="Install virtual-shop[grpc] to run this test.")
     now = time.time_ns()
     span = Span(trace_id=b"g" * 16, span_id=b"g" * 8, name="by gRPC", start_time_unix_nano=now, end_time_unix_nano=now + 1)

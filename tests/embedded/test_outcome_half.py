@@ -171,7 +171,6 @@ def test_the_fixture_shows_what_an_agent_recorded(shop):
 @zero_code
 @pytest.mark.slow
 def test_the_page_shows_the_hops_of_zero_code(process):
-    """VSHOP_WRITE_DOCS=1 writes the table to the page."""
     report = measure(process.client, process.traces, lambda _: None, 2.0)
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     shown, after = rest.split(END)

@@ -25,7 +25,6 @@ TREE = [
 
 @pytest.fixture
 def javascript(install, tmp_path):
-    """http/protobuf."""
     folder = tmp_path / "javascript"
     shutil.copytree(FOLDER / "javascript", folder)
     install("npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", cwd=folder, needs="node npm")
@@ -34,7 +33,6 @@ def javascript(install, tmp_path):
 
 @pytest.fixture
 def go(install, tmp_path):
-    """OTLP/gRPC."""
     install("go", "build", "-o", str(tmp_path / "order"), ".", cwd=FOLDER / "go", needs="go")
     return "grpc", [str(tmp_path / "order")]
 

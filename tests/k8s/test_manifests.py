@@ -122,7 +122,6 @@ def test_a_volume_has_one_writer(rendered, overlay):
 
 
 def test_manifests_do_not_set_scaled_replicas(rendered, overlay):
-    """Otherwise each `kubectl apply` would undo it."""
     deployments = of_kind(rendered(overlay), "Deployment")
 
     assert [name for name in ("orders", "stock-updater") if "replicas" in deployments[name]["spec"]] == []

@@ -88,7 +88,6 @@ with shared(folder, (folder / "started.other").touch, lambda _: (folder / "stopp
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_last_user_stops_the_shared_resource(tmp_path, killed):
-    """A killed user does not count."""
     command = [sys.executable, "-c", OTHER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "here\n"

@@ -30,7 +30,6 @@ def test_a_login_gives_a_token_for_the_user(login, client):
 
 
 def test_a_token_is_not_to_be_cached(login):
-    """RFC 6749, 5.1."""
     assert login().headers["Cache-Control"] == "no-store"
 
 
@@ -76,7 +75,6 @@ def test_a_login_too_large_is_refused(client):
 
 
 def test_the_key_set_verifies_a_token_with_plain_pyjwt(client, login):
-    """RFC 7517: the token names its key."""
     token = login().get_json()["access_token"]
     keys = jwt.PyJWKSet.from_dict(client.get("/.well-known/jwks.json").get_json())
     key = keys[jwt.get_unverified_header(token)["kid"]]
@@ -88,7 +86,6 @@ def test_the_key_set_verifies_a_token_with_plain_pyjwt(client, login):
 
 
 def test_the_key_set_holds_no_private_number(client):
-    """None of RFC 7518, 6.3.2."""
     (key,) = client.get("/.well-known/jwks.json").get_json()["keys"]
 
     assert key.keys() & {"d", "p", "q", "dp", "dq", "qi", "oth"} == set()

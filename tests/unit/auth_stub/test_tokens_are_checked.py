@@ -71,7 +71,6 @@ def test_a_token_with_a_wrong_claim_is_refused(client, forge, claims, says):
 
 
 def test_one_of_several_audiences_suffices(client, forge):
-    """RFC 7519, 4.1.3."""
     assert _ask(client, forge(aud=["https://elsewhere/api", "https://virtual-shop.local/api"])).status_code == 200
 
 

@@ -82,7 +82,6 @@ class Console:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Console]]:
-    """Make consoles: ``serve(file, **options of the board)``."""
     with contextlib.ExitStack() as consoles:
 
         def make(file: Path | None = None, **options: Any) -> Console:

@@ -47,7 +47,6 @@ def test_deeply_nested_verdicts_return_400(client):
 
 
 def test_a_revision_of_thousands_of_digits_returns_400(client):
-    """Python refuses to convert it."""
     assert client.get(f"/journal?since={'9' * 5_000}").status_code == 400
 
 

@@ -112,7 +112,6 @@ def test_long_poll_without_a_change_returns_304(unfollowed, budget) -> None:
 
 @pytest.mark.parametrize("prefer", ["wait=soon", "return=minimal", "wait=", "wait=0"])
 def test_other_preferences_are_ignored(unfollowed, prefer) -> None:
-    """As RFC 7240 requires."""
     tag = unfollowed.poll().headers["ETag"]
     assert unfollowed.poll(If_None_Match=tag, Prefer=prefer).status_code == 304
 

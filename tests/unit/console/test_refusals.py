@@ -59,7 +59,6 @@ def test_wrong_query(unfollowed, query, field) -> None:
 
 
 def test_items_before_the_item_is_known(unfollowed) -> None:
-    """It would never be on."""
     answer = unfollowed.put("auth-late", json={"items": [1]})
     assert (answer.status_code, answer.json()["field"]) == (400, "items")
     assert unfollowed.board.snapshot().revision == 0
@@ -141,7 +140,6 @@ def test_a_wrong_method_returns_the_allowed_ones(unfollowed) -> None:
 )
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_another_web_page_cannot_change_a_switch(unfollowed, headers, method) -> None:
-    """Neither across origins nor by DNS rebinding."""
     answer = unfollowed.request(method, "/chaos/orders-lost", headers=headers)
     assert answer.status_code in (400, 403)
     assert unfollowed.board.snapshot().revision == 0

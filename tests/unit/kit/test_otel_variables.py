@@ -70,7 +70,6 @@ def test_a_value_that_the_sdk_would_refuse_names_its_variable(env, word):
 
 
 def test_an_endpoint_that_is_refused_is_not_printed():
-    """It may hold a password."""
     with pytest.raises(SettingsError) as refused:
         check({"OTEL_EXPORTER_OTLP_ENDPOINT": "user:secret@otel.example"}, nothing)
     assert "secret" not in str(refused.value)

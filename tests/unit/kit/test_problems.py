@@ -83,7 +83,6 @@ def test_a_redirect_stays_a_redirect(client):
 
 
 def test_liveness_ignores_failing_checks(client):
-    """A restart would not help."""
     assert client.get("/bad/healthz").get_json() == {"service": "failing", "status": "alive"}
 
 

@@ -54,7 +54,6 @@ def test_an_address_in_use_is_an_error_with_advice():
 
 
 def test_an_address_of_another_machine_is_the_same_error():
-    """192.0.2.0/24 is reserved (RFC 5737)."""
     with pytest.raises(AddressInUseError, match=r"192\.0\.2\.1"), HttpServer(SlowApp(), "192.0.2.1", 1):
         pass
 

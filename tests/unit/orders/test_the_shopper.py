@@ -33,7 +33,6 @@ def _challenge(response):
     ids=["none", "empty", "blank", "no token", "space", "spaces", "Basic", "other scheme", "no-break space", "tab", "no scheme"],
 )
 def test_without_a_bearer_token_the_challenge_has_no_error_code(shop, refused, header):
-    """RFC 6750, 3.1."""
     response = shop.post(user=None, headers={} if header is None else {"Authorization": header})
 
     refused(response, 401)
@@ -76,7 +75,6 @@ def test_an_expired_token_is_refused_in_auth0s_words(shop, refused, tokens):
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer  "])
 def test_the_scheme_is_read_without_regard_to_case_and_spaces(shop, scheme):
-    """RFC 9110, 11.1."""
     response = shop.post(user=None, headers={"Authorization": f"{scheme} {shop.token(ADA)}"})
 
     assert response.status_code == 202

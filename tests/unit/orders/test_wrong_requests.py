@@ -27,7 +27,6 @@ def test_another_media_type_is_refused(shop, refused, media_type):
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
 def test_the_media_type_may_have_parameters_and_capitals(shop, media_type):
-    """RFC 9110, 8.3.1."""
     assert shop.post(ORDER, content_type=media_type).status_code == 202
 
 

@@ -59,7 +59,6 @@ def test_agents_on_the_path_reach_no_part(tmp_path) -> None:
 
 @pytest.mark.parametrize("mode", ["sdk", "none", "my-agent"])
 def test_propagators_that_are_not_installed_are_refused(mode) -> None:
-    """OpenTelemetry's API cannot be imported with them."""
     with pytest.raises(SettingsError, match="OTEL_PROPAGATORS=no-such"):
         environment.build(Options(), PORTS, "run", {"OTEL_PROPAGATORS": "no-such, tracecontext", "SHOP_TELEMETRY": mode})
 

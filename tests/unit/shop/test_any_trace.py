@@ -66,7 +66,6 @@ def _message(rng: random.Random) -> SpanMessage:
 
 
 def _request(rng: random.Random) -> TracesData:
-    """Few ids, so that they collide."""
     groups = []
     for _ in range(rng.randrange(4)):
         scopes = [ScopeSpans(spans=[_message(rng) for _ in range(rng.randrange(6))]) for _ in range(rng.randrange(3))]

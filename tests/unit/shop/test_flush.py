@@ -55,7 +55,6 @@ def test_unfinished_work_is_the_reason_why_a_flush_is_not_complete(answers, reas
 
 
 def test_a_service_of_several_instances_cannot_be_flushed():
-    """A request reaches one of them."""
     flush = Shop(followers=["orders/a", "orders/b", "auth-stub/c"]).flush()
 
     assert not flush.possible
@@ -74,7 +73,6 @@ def test_a_shop_that_knows_no_flush_is_no_error(answer, said):
 
 
 def test_what_a_real_jaeger_stores_is_not_flushed_with_the_services():
-    """It batches what it has acknowledged."""
     shop = Shop()
 
     flush = shop.flush(Addresses(traces="http://127.0.0.1:16686", observatory="http://127.0.0.1:16687"))

@@ -148,7 +148,6 @@ def test_a_transient_error_is_never_dead_lettered(rig, make_record):
 
 
 def test_an_error_for_the_operator_is_dead_lettered_after_the_outage_timeout(rig, make_record, refusal):
-    """So that its partition continues."""
     error = refusal("AccessDeniedException")
     done = rig([make_record(3)], Script(error), outage_patience_s=0.05).run()
 
@@ -257,7 +256,6 @@ def start_at(positions, offset):
 
 @pytest.mark.parametrize(("joined", "level"), [(False, "INFO"), (True, "WARNING")])
 def test_an_unknown_topic_is_a_warning_only_after_the_consumer_has_joined(rig, monkeypatch, caplog, joined, level):
-    """Before that, the topic may be new."""
     waiting = rig([], Script(None))
     errors = [SimpleNamespace(error=lambda: KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))]
     poll = waiting.kafka.poll

@@ -90,7 +90,6 @@ def test_any_value_is_unchanged(letters, sender, make_record, error, value):
 
 
 def test_a_record_that_is_too_large_with_its_headers_is_cut(letters, sender, make_record, error):
-    """Otherwise it would block its partition."""
     letters.write(make_record(7, b"x" * 999_900, [("shop", b"a")]), error)
 
     (letter,) = sender.sent
@@ -100,7 +99,6 @@ def test_a_record_that_is_too_large_with_its_headers_is_cut(letters, sender, mak
 
 
 def test_other_refusals_propagate(letters, sender, make_record, error):
-    """The record must not be committed then."""
     sender.limit = 0
 
     with pytest.raises(DeliveryError):

@@ -157,7 +157,6 @@ def put(state: State, number: int, worker: Worker | None) -> State:
     ids=["all faults", "one topic", "no rollback"],
 )
 def test_every_interleaving_counts_every_order_once(first, states, transitions):
-    """docs/delivery.md states the numbers."""
     explorer = Explorer(Rules())
 
     assert (explorer.explore(first), explorer.transitions) == (states, transitions)
@@ -187,15 +186,11 @@ class NoTopicId(Rules):
 
 
 class NoAppliedOffsets(Rules):
-    """Forgets which offsets an item includes."""
-
     def includes(self, _table, _place):
         return False
 
 
 class UnconditionalWrites(Rules):
-    """Writes over whatever another consumer wrote."""
-
     def may_write(self, _table, _worker):
         return True
 

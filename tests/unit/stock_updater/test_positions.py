@@ -140,7 +140,6 @@ def test_records_between_the_table_and_the_group_are_read_again(table, topic):
 
 
 def test_a_committed_offset_beyond_the_end_rereads_no_new_record(table, topic):
-    """An admin tool may have set it."""
     table.positions[0] = TablePosition(OLD, "", 3)
     positions = Positions(table, lambda: topic.id)
 

@@ -95,7 +95,6 @@ def test_a_table_that_was_never_created_is_not_lost(dynamodb, caplog):
 
 
 def test_a_write_to_a_missing_table_creates_none(dynamodb, table):
-    """Otherwise the incident would end."""
     elsewhere = StockTable(Settings(dynamodb_endpoint=""), Only("stock-table-missing"))
     seen = table.get("1")
 
@@ -134,7 +133,6 @@ def test_a_missing_item_is_none(table):
 
 
 def test_a_lost_race_returns_the_current_item(table, make_order):
-    """ALL_OLD saves the second read."""
     seen = table.get("1")
     first = seen.after(make_order("o1", 4), RecordPosition(0, 0))
     table.put(first, seen=seen)
@@ -156,7 +154,6 @@ def test_a_write_below_zero_is_refused(table, make_order):
 
 
 def test_an_item_without_its_key_is_refused_word_for_word(dynamodb, table, make_order):
-    """A workshop looks for these words."""
     spoilt = StockTable(Settings(dynamodb_endpoint=""), Only("stock-put-missing-key"))
     seen = table.get("1")
 
@@ -170,7 +167,6 @@ def test_an_item_without_its_key_is_refused_word_for_word(dynamodb, table, make_
 
 
 def test_restocking_keeps_the_orders_seen(table, make_order):
-    """A redelivered record is still recognised."""
     seen = table.get("1")
     order = make_order("o1", 4)
     table.put(seen.after(order, RecordPosition(0, 7)), seen=seen)

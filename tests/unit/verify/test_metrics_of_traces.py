@@ -28,7 +28,6 @@ def test_only_measurements_in_the_traces_count(traces, moved):
 
 
 def test_measurements_without_a_trace_make_the_check_fail():
-    """They can belong to any order."""
     readings = read_metrics_of_traces(Metrics(["mine"], more=2), [MOVE], 10.0, {"mine"})
 
     (check,) = metric_checks([MOVE], [Reading(0.0, 0.0)], readings)

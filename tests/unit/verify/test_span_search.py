@@ -150,7 +150,6 @@ def test_forbidden_span_is_named(observation, make_span):
 
 @pytest.mark.parametrize(("links", "where"), [([("trace1", "p")], "linked"), ([], "elsewhere")])
 def test_processing_in_another_trace_is_found_by_partition_and_offset(shop, make_span, links, where):
-    """An unreadable record has no order id."""
     place = {"messaging.destination.name": "topic", "messaging.destination.partition.id": "0", "messaging.kafka.offset": 7}
     sent = make_span("p", trace_id="trace1", kind="PRODUCER", attributes=place)
     taken = make_span("c", trace_id="other", service="stock-updater", kind="CONSUMER", attributes=place, links=links)

@@ -158,7 +158,6 @@ def test_a_twin_without_a_switch_is_only_triggered(shop, make_incident, entry):
 
 
 def test_late_span_is_observed_before_the_calm_window_ends(shop, broken, make_incident, make_span):
-    """`absent` is judged after the calm window."""
     shop.effects["orders-break"] = broken._replace(
         late_spans=lambda trace: [make_span(f"{trace}p", trace_id=trace, parent_id=f"{trace}e", kind="PRODUCER")], late_delay_s=0.45
     )

@@ -58,7 +58,6 @@ def test_conditions_and_warnings_are_quoted(cluster):
 
 
 def test_workload_without_a_pod_is_explained_by_its_events(cluster):
-    """A policy may reject its pods."""
     events = [{"involvedObject": {"name": "orders-5d8"}, "type": "Warning", "reason": "FailedCreate", "message": "forbidden"}]
 
     assert "no pod" in rollout.describe(cluster(events=events), ["orders"])
