@@ -3,7 +3,6 @@
 import re
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
@@ -62,9 +61,17 @@ class Parts:
             self.probe()
 
     def probe(self) -> None:
-        """Probe all parts at the same time."""
-        with ThreadPoolExecutor(len(self._urls), thread_name_prefix="probe") as threads:
-            self.update(list(threads.map(self._probe, self._urls)))
+        """Probe all parts at the same time. The threads are daemons: a part that does not answer must not hold the console's end."""
+        found: list[dict[str, str]] = []
+        threads = [
+            threading.Thread(target=lambda part=part: found.append(self._probe(part)), name=f"probe-{part}", daemon=True)
+            for part in self._urls
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.update(found)
 
     def update(self, found: list[dict[str, str]]) -> None:
         """Take one round: the reason by part that failed."""

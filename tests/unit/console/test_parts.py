@@ -1,3 +1,4 @@
+import threading
 from types import SimpleNamespace
 
 import msgspec
@@ -63,3 +64,21 @@ def test_the_reason_is_librdkafkas_sentence(parts: Parts, monkeypatch: pytest.Mo
     assert parts.down()[0]["reason"] in {
         f"{part} reports Failed to get metadata" for part in ("orders", "stock-updater", "observatory", "auth-stub")
     }
+
+
+def test_a_part_that_does_not_answer_does_not_hold_the_consoles_end(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> SimpleNamespace:
+        asked.set()
+        answers.wait(20)
+        return _not_ready({})
+
+    monkeypatch.setattr(requests.Session, "get", hang)
+    prober = threading.Thread(target=parts.probe, daemon=True)
+    prober.start()
+    assert asked.wait(5)
+
+    assert [one.name for one in threading.enumerate() if one.name.startswith("probe") and not one.daemon] == []
+    answers.set()
+    prober.join()
