@@ -61,7 +61,7 @@ class Parts:
             self.probe()
 
     def probe(self) -> None:
-        """Probe all parts at the same time. The threads are daemons: a part that does not answer must not hold the console's end."""
+        """Probe all parts at the same time, in daemon threads: a silent part must not hold the console's end."""
         found: list[dict[str, str]] = []
         threads = [
             threading.Thread(target=lambda part=part: found.append(self._probe(part)), name=f"probe-{part}", daemon=True)
