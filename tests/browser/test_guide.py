@@ -25,7 +25,7 @@ def _answer(page: Page, number: int) -> None:
         page.get_by_role("button", name="Nothing is wrong").click()
     else:
         page.get_by_label("Service").select_option(answer.service)
-        page.get_by_label("Part").select_option(answer.component)
+        page.get_by_label("Part", exact=True).select_option(answer.component)
         page.get_by_label("Error").select_option(answer.error_type)
         page.get_by_role("button", name="Submit answer").click()
     expect(page.get_by_role("heading", name="✓ Correct")).to_be_visible()

@@ -115,7 +115,7 @@ def test_an_answer_is_scored_by_field_and_a_correct_one_ends_the_exercise(page: 
         page.get_by_role("button", name="Submit answer").click()
         expect(page.locator(".attempts")).to_contain_text("✓ service")
         page.get_by_label("Service").select_option(answer.service)
-        page.get_by_label("Part").select_option(answer.component)
+        page.get_by_label("Part", exact=True).select_option(answer.component)
         page.get_by_label("Error").select_option(answer.error_type)
         page.get_by_role("button", name="Submit answer").click()
 
