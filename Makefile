@@ -68,13 +68,13 @@ verify: $(VENV)/.run ## Check every incident's signals on the running shop
 
 ##@ Test
 
-test: $(VENV)/.dev ## Run the tests that need no containers, browser or cluster (4 minutes)
+test: $(VENV)/.dev ## Run the tests that need no containers, browser or cluster (5 minutes)
 	@$(PY) -m tests.tiers test $(ARGS)
 
 test-quick: $(VENV)/.dev ## Run the unit and contract tests (1 minute)
 	@$(PY) -m tests.tiers quick $(ARGS)
 
-test-all: $(VENV)/.dev ## Run all tests that this machine supports (13 minutes)
+test-all: $(VENV)/.dev ## Run all tests that this machine supports (30 minutes)
 	@$(PY) -m tests.tiers all $(ARGS)
 
 test-k8s: $(VENV)/.dev ## Run the tests that need a Kubernetes cluster, on kubectl's current one

@@ -55,6 +55,7 @@ def test_a_page_shows_what_happens(reader, block):
 ID_CUT_OFF = re.compile(r"[0-9a-f]{4}-?[0-9a-f]*…|(?:queuing|retail|new_ord|DynamoDB|POST|stock|orders|auth)[\w./-]*…")
 
 
+@pytest.mark.slow
 def test_the_attendees_guide_can_be_followed_in_a_terminal_of_80_columns(reader, monkeypatch):
     """No id, name of a span or name of an incident that has to be copied is cut off."""
     monkeypatch.setattr(reader, "columns", 80)

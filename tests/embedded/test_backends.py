@@ -109,6 +109,7 @@ def test_one_conditional_write_wins(shop: Shop):
     assert sorted(wins) == list(range(20))
 
 
+@pytest.mark.slow
 def test_keep(options: Options):
     with Shop.start(options) as shop:
         produce(shop, 5)

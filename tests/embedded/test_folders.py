@@ -63,6 +63,7 @@ def test_other_commands_say_that_no_shop_runs(vshop: Vshop, words: tuple[str, ..
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_shop_starts_and_orders_without_a_home_directory(vshop: Vshop, tmp_path: Path) -> None:
     """PYTHONWARNINGS=error: no warning either. The downloads of the user are used."""
     where = {"HOME": NOBODY, "VSHOP_HOME": "{home}/own", "VSHOP_CACHE": str(folders.cache())}

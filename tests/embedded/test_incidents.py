@@ -139,6 +139,7 @@ def test_parallel_orders_with_incidents_of_their_own_do_not_meet(client: ShopCli
         assert seen == ({signs[name]} if name else set()), f"{name or 'no incident'}: {trace.trace_id}"
 
 
+@pytest.mark.slow
 def test_without_its_site_an_incident_is_not_verified(shop: Shop, tmp_path: Path) -> None:
     """In a copy of the services without one chaos site, the switch is acknowledged but has no effect."""
     shutil.copytree(SERVICES, tmp_path / "services")

@@ -67,6 +67,7 @@ def test_a_verification_fails_where_the_filter_does_nothing(client: ShopClient, 
     assert {check.what for check in verdict.failed} == {"mark of drop", "switch"}
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_switches_and_verifies(shop: Shop) -> None:
     def run(*args: str) -> tuple[int, str]:
         env = os.environ | {"VSHOP_HOME": shop.state.home, "COLUMNS": "120"}

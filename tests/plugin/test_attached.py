@@ -1,3 +1,5 @@
+import pytest
+
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
 
@@ -100,6 +102,7 @@ def test_unknown_incident_and_forbidden_scope_raise(run_attached_here):
     """).assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_parallel_workers_do_not_see_each_others_incidents(run_attached):
     """Each order carries its incident, across Kafka too."""
     result = run_attached(
