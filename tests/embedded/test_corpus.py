@@ -12,6 +12,7 @@ from vshop.incidents import load_incident
 from vshop.incidents.telemetry_fault import load_telemetry_fault
 
 
+@pytest.mark.slow
 def test_every_case_verifies_in_a_fresh_observatory(tmp_path):
     with Replayer(tmp_path) as replay:
         for case in vshop.load_corpus().values():

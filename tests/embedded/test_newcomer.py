@@ -39,6 +39,7 @@ def test_many_orders_are_placed_and_reported(vshop, client):
     assert re.search(r"\b3\b", text)
 
 
+@pytest.mark.slow
 def test_open_prints_the_page_and_the_newest_trace(vshop, client, shop):
     console = shop.addresses["console"]
     placed = client.place_order(4)
