@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -29,7 +29,7 @@ CATALOGUE = Path(__file__).parent / "catalogue"
 
 def load_catalogue(folder: Path | str | None = None) -> dict[str, Incident]:
     """Load all incidents by id. Raises CatalogueError."""
-    incidents = [_read(path) for path in sorted(_folder(folder).glob("*.yaml"))]
+    incidents = [read_definition(path, Incident) for path in sorted(_folder(folder).glob("*.yaml"))]
     return {incident.id: incident for incident in incidents}
 
 
@@ -38,7 +38,7 @@ def load_incident(incident_id: str, folder: Path | str | None = None) -> Inciden
     known = {path.stem: path for path in _folder(folder).glob("*.yaml")}
     if incident_id not in known:
         raise UnknownIncidentError(incident_id, known)
-    return _read(known[incident_id])
+    return read_definition(known[incident_id], Incident)
 
 
 def read_yaml(path: Path) -> Any:
@@ -65,14 +65,23 @@ def _folder(folder: Path | str | None) -> Path:
     return CATALOGUE if folder is None else Path(folder)
 
 
-def _read(path: Path) -> Incident:
+class _Definition(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Kind = TypeVar("_Kind", bound=_Definition)
+
+
+def read_definition(path: Path, kind: type[_Kind]) -> _Kind:
+    """Read a file that is named after the id of its content. Raises CatalogueError."""
     try:
-        incident = msgspec.convert(read_yaml(path), Incident)
+        found = msgspec.convert(read_yaml(path), kind)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{path.name}: {error}") from error
-    if incident.id != path.stem:
-        raise CatalogueError(f"{path.name}: $.id is {incident.id!r}; it must be the file's name")
-    return incident
+    if found.id != path.stem:
+        raise CatalogueError(f"{path.name}: $.id is {found.id!r}; it must be the file's name")
+    return found
 
 
 EXERCISES = {

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from vshop.incidents.incident import AnswerKey, OrderRequest, RootCause, Trigger, Workshop
-from vshop.incidents.loader import CatalogueError, UnknownIncidentError, read_yaml
+from vshop.incidents.loader import UnknownIncidentError, read_definition
 from vshop.incidents.patterns import MetricMove, Value
 from vshop.kit.telemetry.alterations import Alteration
 
@@ -94,7 +94,7 @@ class UnknownTelemetryFaultError(UnknownIncidentError):
 
 def load_telemetry_faults(folder: Path = TELEMETRY_FAULTS) -> dict[str, TelemetryFault]:
     """Load all telemetry faults by id. Raises CatalogueError."""
-    return {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: read_definition(path, TelemetryFault) for path in sorted(folder.glob("*.yaml"))}
 
 
 def load_telemetry_fault(fault_id: str) -> TelemetryFault:
@@ -102,14 +102,4 @@ def load_telemetry_fault(fault_id: str) -> TelemetryFault:
     known = {path.stem: path for path in TELEMETRY_FAULTS.glob("*.yaml")}
     if fault_id not in known:
         raise UnknownTelemetryFaultError(fault_id, known)
-    return _read(known[fault_id])
-
-
-def _read(path: Path) -> TelemetryFault:
-    try:
-        fault = msgspec.convert(read_yaml(path), TelemetryFault)
-    except msgspec.ValidationError as error:
-        raise CatalogueError(f"{path.name}: {error}") from error
-    if fault.id != path.stem:
-        raise CatalogueError(f"{path.name}: $.id is {fault.id!r}; it must be the file's name")
-    return fault
+    return read_definition(known[fault_id], TelemetryFault)
