@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from console.api.verify_runs import VerifyRuns
-from console.app import create_app, install_api, install_page, shop_addresses
+from console.app import create_app, install_api, install_page, repeating, shop_addresses
 from console.board.board import Board, expiring
 from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
@@ -37,7 +37,7 @@ def main() -> None:
     install_api(app, catalogue, journal, runs)
     # A run ends before the server stops: it switches its incident off over HTTP.
     server = HttpServer(app, settings.host, settings.console_port, threads=THREADS, notice_disconnects=True)
-    with host, parts, server, expiring(board), runs:
+    with repeating("host-metrics", host.sample), repeating("parts", parts.probe), server, expiring(board), runs:
         stop.wait()
 
 

@@ -1,7 +1,9 @@
 """Builds the console's Flask application."""
 
 import random
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, request, send_from_directory
@@ -30,6 +32,7 @@ from vshop.shop.client import ShopClient
 from vshop.shop.first_order import follow
 from vshop.shop.traces import TraceReader
 
+_EVERY_S = 2.0
 STATIC = Path(__file__).with_name("static")
 PAGES = (
     "/",
@@ -72,6 +75,24 @@ def create_app(board: Board, journal: Journal, names: Iterable[str] = (), cors_o
 def install_api(app: Flask, catalogue: Mapping[str, Incident], journal: Journal, runs: VerifyRuns) -> None:
     """Add the API for programs."""
     app.register_blueprint(routes.blueprint(catalogue, journal, runs))
+
+
+@contextmanager
+def repeating(name: str, work: Callable[[], None]) -> Iterator[None]:
+    """Call a function every two seconds in a daemon thread."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(_EVERY_S):
+            work()
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=1)
 
 
 def install_page(

@@ -3,8 +3,7 @@
 import re
 import threading
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import requests
@@ -14,7 +13,6 @@ from vshop.kit.http.session import failure_reason, http_session
 from vshop.kit.times import rfc3339_ms
 from vshop.shop.addresses import Addresses
 
-EVERY_S = 2.0
 TIMEOUT_S = 5.0
 """Long, because an incident may slow a part down."""
 _TIMES_FAILED = 2
@@ -25,7 +23,7 @@ _ANSWERS = ("ClientError", "ResourceNotFoundException")
 
 
 class Parts:
-    """Probes the parts in a thread."""
+    """The results of probing the parts."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._urls = {
@@ -36,16 +34,6 @@ class Parts:
         }
         self._session = http_session("vshop-console", connections=len(self._urls))
         self._failures: dict[str, tuple[float, str, int]] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="parts", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join(timeout=1)
 
     def down(self) -> list[dict[str, str]]:
         """Return ``{"part", "since", "reason"}`` for each part that is down."""
@@ -55,10 +43,6 @@ class Parts:
             for part, (since, reason, times) in failures
             if times >= _TIMES_FAILED
         ]
-
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            self.probe()
 
     def probe(self) -> None:
         """Probe all parts at the same time, in daemon threads: a silent part must not hold the console's end."""
