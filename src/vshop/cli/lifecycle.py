@@ -35,11 +35,11 @@ from vshop.kit.settings import load
 from vshop.kit.telemetry.modes import VARIABLE
 from vshop.runtime.compose import TAIL_SAMPLING, ComposeMode
 from vshop.runtime.kubernetes.mode import ClusterMode, ClusterOptions
-from vshop.runtime.local.probes import probe_shop
 from vshop.runtime.local.shop import LocalMode, Shop
 from vshop.runtime.model.errors import NotRunningError
-from vshop.runtime.model.mode import Mode, Started
 from vshop.runtime.model.options import Options
+from vshop.runtime.model.probes import probe_shop
+from vshop.runtime.model.progress import Mode, Started
 from vshop.shop.addresses import Addresses, find
 from vshop.shop.client import ShopClient
 from vshop.shop.first_order import Followed, follow
