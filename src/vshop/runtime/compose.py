@@ -11,8 +11,7 @@ from vshop.kit.telemetry.variables import not_passed_on
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import ComposeError
 from vshop.runtime.model.parts import PUBLISHED
-from vshop.runtime.model.probes import ReachableShop, probe_shop
-from vshop.runtime.model.progress import Ended, Event, Progress, Started
+from vshop.runtime.model.progress import Ended, Event, Mode, Progress, Started
 
 TAIL_SAMPLING = "SHOP_TAIL_SAMPLING"
 """Variable with the percentage of ordinary traces that the Collector keeps; empty: there is no Collector."""
@@ -29,7 +28,7 @@ class Container(NamedTuple):
     resident_bytes: int
 
 
-class ComposeMode:
+class ComposeMode(Mode):
     """Runs the shop in containers."""
 
     name, first_order_s = "compose", 20.0
@@ -62,10 +61,6 @@ class ComposeMode:
         """Remove the containers."""
         down(volumes=self._volumes)
         return Ended(found=True, text=f"Removed the containers{' and their stored data' if self._volumes else ''}.")
-
-    def status(self) -> ReachableShop:
-        """Check every published port."""
-        return probe_shop(addresses())
 
     def addresses(self) -> dict[str, str]:
         """Return the addresses of the published ports."""

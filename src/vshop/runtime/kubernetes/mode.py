@@ -9,8 +9,7 @@ from vshop.kit.telemetry.variables import not_passed_on
 from vshop.runtime.kubernetes import forwards, image, overlay, rollout
 from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
 from vshop.runtime.model.errors import ClusterError, NotRunningError
-from vshop.runtime.model.probes import ReachableShop, probe_shop
-from vshop.runtime.model.progress import Ended, Event, Progress, Started, silent
+from vshop.runtime.model.progress import Ended, Event, Mode, Progress, Started, silent
 
 _TIMEOUT_S = 180.0
 """Least seconds for a start, which creates volumes and pulls images, and for a deletion."""
@@ -32,7 +31,7 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float = _TIMEOUT_S
 
 
-class ClusterMode:
+class ClusterMode(Mode):
     """Runs the shop in the cluster of kubectl's current context."""
 
     name, first_order_s = "k8s", 60.0
@@ -88,10 +87,6 @@ class ClusterMode:
         if forwarded or ran.stdout.strip():
             return Ended(found=True, text=f"Deleted the namespace and its volumes in {time.monotonic() - began:.1f} s.")
         return Ended(found=False, text="No shop is running in the cluster.")
-
-    def status(self) -> ReachableShop:
-        """Check every forwarded port."""
-        return probe_shop(self.addresses())
 
     def addresses(self) -> dict[str, str]:
         """Return the addresses of the forwarded ports."""

@@ -18,7 +18,7 @@ import psutil
 
 from vshop.runtime.backends import java_servers
 from vshop.runtime.backends.jars import KAFKA
-from vshop.runtime.local.launch import LaunchPlan, launching
+from vshop.runtime.local.launch import Launcher
 from vshop.runtime.model import folders, ports, processes
 from vshop.runtime.model.errors import PartFailedError, RuntimeProblem
 from vshop.runtime.model.folders import Home, LockedError, file_lock
@@ -123,9 +123,8 @@ def _record(work: Path, file: Path) -> None:
         home=str(work), free_ports=True, parts=("kafka", "dynamodb", "stock-updater"), env=no_otel, timeout_s=_READY_S
     )
     numbers = ports.assign(options, select(options.parts), {}) | {"controller": ports.free(1)[0]}
-    plan = LaunchPlan(options, Home(work), numbers, build_run(), silent, (f"-XX:AOTCacheOutput={work / 'cache'}",))
-    with launching(plan) as (launcher, watchdog):
-        launcher.start(select(["kafka"]), keep=False)
+    with Launcher(options, Home(work), numbers, build_run(), silent) as launcher:
+        launcher.start(select(["kafka"]), keep=False, kafka_flags=[f"-XX:AOTCacheOutput={work / 'cache'}"])
         # Without these parts the cache holds fewer classes, but still helps.
         with contextlib.suppress(PartFailedError):
             launcher.start(select(["dynamodb", "stock-updater"]), keep=False)
@@ -137,7 +136,7 @@ def _record(work: Path, file: Path) -> None:
         broker.process.terminate()
         broker.process.wait(_WRITE_S)
         (work / "cache").replace(file)
-        watchdog.release()
+        launcher.watchdog.release()
 
 
 def _prune(newest: Path) -> None:

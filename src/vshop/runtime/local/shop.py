@@ -5,20 +5,20 @@ import shutil
 import uuid
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from vshop.runtime.backends import jaeger
 from vshop.runtime.local import aot, environment
 from vshop.runtime.local import state as states
-from vshop.runtime.local.launch import Child, LaunchPlan, Stopped, launching, stop_parts
-from vshop.runtime.local.state import ShopState, ShopStatus, read_status
+from vshop.runtime.local.launch import Child, Launcher, Stopped, stop_parts
+from vshop.runtime.local.state import ShopState, read_status
 from vshop.runtime.local.watchdog import Watchdog
 from vshop.runtime.model import folders, ports, processes
 from vshop.runtime.model.errors import NotRunningError, OtherOptionsError
 from vshop.runtime.model.folders import Home, home_lock
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import PUBLISHED, select
-from vshop.runtime.model.progress import Ended, Event, Progress, Started, serialized, silent
+from vshop.runtime.model.progress import Ended, Event, Mode, Progress, Started, serialized, silent
 
 
 class Shop:
@@ -80,7 +80,7 @@ class Shop:
         parts = select(self.state.processes)
         return own | {name: text.format(**self.state.ports) for part in parts for name, text in part.variables.items()}
 
-    def status(self) -> ShopStatus:
+    def status(self) -> dict[str, Any]:
         """Check every part."""
         return read_status(self.state)
 
@@ -122,9 +122,8 @@ class Shop:
         for note in environment.settled(options, numbers, os.environ).notes:
             progress(Event("telemetry", "note", note))
         run = uuid.uuid4().hex
-        flags = aot.flags() if "kafka" in options.parts else ()
-        with launching(LaunchPlan(options, home, numbers, run, progress, flags)) as (launcher, watchdog):
-            launcher.start(wanted, keep=options.keep)
+        with Launcher(options, home, numbers, run, progress) as launcher:
+            launcher.start(wanted, keep=options.keep, kafka_flags=aot.flags() if "kafka" in options.parts else ())
             state = ShopState(
                 run=run,
                 started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -139,21 +138,20 @@ class Shop:
                 launcher.detach()
         if options.aot and "kafka" in options.parts and aot.make_in_background(launcher.env):
             progress(Event("kafka", "note", "building a cache in the background, once (about 20 s); it halves later starts"))
-        return cls(state, launcher.children, None if options.detached else watchdog)
+        return cls(state, launcher.children, None if options.detached else launcher.watchdog)
 
     def _restart(self, name: str, progress: Progress) -> None:
-        processes.terminate([self.state.processes[name]], 10.0)
+        state = self.state
+        processes.terminate([state.processes[name]], 10.0)
         if name in self._children:
             self._children.pop(name).process.wait()
-        flags = aot.flags() if name == "kafka" else ()
-        plan = LaunchPlan(self.state.options, self._home, self.state.ports, self.state.run, progress, flags)
-        with launching(plan, self._watchdog) as (launcher, _):
-            launcher.start(select([name]), keep=True)
+        with Launcher(state.options, self._home, state.ports, state.run, progress, self._watchdog) as launcher:
+            launcher.start(select([name]), keep=True, kafka_flags=aot.flags() if name == "kafka" else ())
             if not self._watchdog:
                 launcher.detach()
         self._children |= launcher.children
-        self.state.processes[name] = launcher.children[name].identity
-        states.write(self._home.state, self.state)
+        state.processes[name] = launcher.children[name].identity
+        states.write(self._home.state, state)
 
 
 def _check_same(state: states.ShopState, options: Options) -> None:
@@ -169,7 +167,7 @@ def _check_same(state: states.ShopState, options: Options) -> None:
         )
 
 
-class LocalMode:
+class LocalMode(Mode):
     """Runs the shop as processes of this machine."""
 
     name, first_order_s = "embedded", 20.0
@@ -197,7 +195,7 @@ class LocalMode:
         killed = f" Had to be killed: {', '.join(stopped.killed)}." if stopped.killed else ""
         return Ended(found=True, text=f"Stopped in {stopped.seconds:.1f} s.{killed}")
 
-    def status(self) -> ShopStatus:
+    def status(self) -> dict[str, Any]:
         """Check every process."""
         return self._found().status()
 

@@ -3,7 +3,7 @@
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 import msgspec
 
@@ -55,58 +55,33 @@ def versions() -> dict[str, str]:
     return {"vshop": vshop.__version__, "python": platform.python_version(), "kafka": kafka}
 
 
-class PartStatus(TypedDict):
-    """Status of one part."""
+def read_status(state: ShopState) -> dict[str, Any]:
+    """Check every part of a shop.
 
-    pid: int
-    alive: bool
-    ready: bool
-    seen: str
-    ports: dict[str, int]
-    url: str
-    rss_bytes: int
-    log: str
-
-
-class ShopStatus(TypedDict):
-    """Status of the whole shop."""
-
-    run: str
-    started: str
-    home: str
-    ready: bool
-    rss_bytes: int
-    versions: dict[str, str]
-    parts: dict[str, PartStatus]
-
-
-def read_status(state: ShopState) -> ShopStatus:
-    """Check every part of a shop."""
+    Returns ``run``, ``started``, ``home``, ``ready``, ``rss_bytes`` and ``versions`` of the whole shop, and ``parts`` by name, each
+    with ``pid``, ``alive``, ``ready``, ``seen``, ``ports``, ``url``, ``rss_bytes`` and ``log``.
+    """
     listed = select(state.processes)
     with ThreadPoolExecutor(len(listed) or 1) as pool:
         parts = {part.name: one for part, one in zip(listed, pool.map(lambda part: _read_part(state, part), listed), strict=True)}
-    return ShopStatus(
-        run=state.run,
-        started=state.started,
-        home=state.home,
-        ready=all(one["ready"] for one in parts.values()),
-        rss_bytes=sum(one["rss_bytes"] for one in parts.values()),
-        versions=state.versions,
-        parts=parts,
-    )
+    return {name: getattr(state, name) for name in ("run", "started", "home", "versions")} | {
+        "ready": all(one["ready"] for one in parts.values()),
+        "rss_bytes": sum(one["rss_bytes"] for one in parts.values()),
+        "parts": parts,
+    }
 
 
-def _read_part(state: ShopState, part: Part) -> PartStatus:
+def _read_part(state: ShopState, part: Part) -> dict[str, Any]:
     identity = state.processes[part.name]
     alive = find(identity) is not None
     ready, seen = probe(part, state.ports) if alive else (False, "its process has exited")
-    return PartStatus(
-        pid=identity.pid,
-        alive=alive,
-        ready=ready,
-        seen=seen,
-        ports={name: state.ports[name] for name in part.ports},
-        url=part.url.format(**state.ports),
-        rss_bytes=resident_bytes(identity),
-        log=str(folders.home(state.home).log(part.name)),
-    )
+    return {
+        "pid": identity.pid,
+        "alive": alive,
+        "ready": ready,
+        "seen": seen,
+        "ports": {name: state.ports[name] for name in part.ports},
+        "url": part.url.format(**state.ports),
+        "rss_bytes": resident_bytes(identity),
+        "log": str(folders.home(state.home).log(part.name)),
+    }

@@ -3,12 +3,12 @@
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from vshop.runtime.model.errors import HomeBusyError, NoLocksError, UnusableFolderError
+from vshop.runtime.model.errors import FetchError, HomeBusyError, NoLocksError, UnusableFolderError
 from vshop.runtime.model.progress import poll
 
 _HOME_TIMEOUT_S = 120.0
@@ -94,6 +94,21 @@ def file_lock(path: Path, timeout_s: float, variable: str = "VSHOP_CACHE") -> It
         if not poll(lambda: _try_lock(file), timeout_s):
             raise LockedError(str(path))
         yield
+
+
+def ensure(target: Path, make: Callable[[], None], timeout_s: float, doing: str) -> Path:
+    """Make a folder of the cache unless it exists, never in two processes at a time. It exists only when complete.
+
+    Raises FetchError if another process is ``doing`` it for longer than the timeout.
+    """
+    if not target.is_dir():
+        try:
+            with file_lock(target.with_suffix(".lock"), timeout_s):
+                if not target.is_dir():
+                    make()
+        except LockedError as error:
+            raise FetchError(f"Waited {timeout_s:.0f} s for another shop to {doing} into {target}. Try again.") from error
+    return target
 
 
 def _try_lock(file: TextIO) -> bool:
