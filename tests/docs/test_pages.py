@@ -113,7 +113,7 @@ def test_a_command_that_is_named_exists_with_its_options(page):
 
 
 def _exists(words):
-    from vshop.cli.app import app  # noqa: PLC0415
+    from vshop.cli import app  # noqa: PLC0415
 
     command = typer.main.get_command(app)
     options = set()
