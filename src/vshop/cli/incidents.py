@@ -13,7 +13,6 @@ from rich.table import Table
 from vshop.cli.completion import complete_incident
 from vshop.cli.output import AsJson, err, out, print_json
 from vshop.incidents import Incident, load_catalogue, load_incident, wording
-from vshop.incidents.docs_page import make_docs
 from vshop.incidents.exports import Telemetry, held, window, write_openrca, write_rcaeval
 from vshop.incidents.runs import IncidentRun, runs
 from vshop.incidents.schema import check_catalogue
@@ -77,7 +76,7 @@ def show(
 @app.command()
 def docs() -> None:
     """Print docs/incidents.md, generated from the catalogue."""
-    sys.stdout.write(make_docs(load_catalogue()))
+    sys.stdout.write(wording.make_docs(load_catalogue()))
 
 
 @app.command()
