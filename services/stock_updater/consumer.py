@@ -16,8 +16,8 @@ from stock_updater.lag import ConsumerLag
 from stock_updater.membership import Membership
 from stock_updater.metrics import StockMetrics
 from stock_updater.positions import Positions
+from stock_updater.retryable import WaitingRecords
 from stock_updater.stock import Stock, TableRolledBackError, UnknownItemError
-from stock_updater.waiting import WaitingRecords
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
 from vshop.kit.kafka.processing import Processing
 from vshop.kit.kafka.record import Record, to_record
