@@ -14,7 +14,6 @@ from rich.table import Table
 from vshop.cli.output import Result, Steps, command, err, out, print_table
 from vshop.cli.references import complete_incident
 from vshop.incidents import Incident, load_catalogue, load_incident, wording
-from vshop.incidents.docs_page import make_docs
 from vshop.incidents.exports import Telemetry, held, window, write_openrca, write_rcaeval
 from vshop.incidents.runs import IncidentRun, runs
 from vshop.incidents.schema import check_catalogue
@@ -75,7 +74,7 @@ def show(
 @app.command()
 def docs() -> None:
     """Print docs/incidents.md, generated from the catalogue."""
-    sys.stdout.write(make_docs(load_catalogue()))
+    sys.stdout.write(wording.make_docs(load_catalogue()))
 
 
 @command(app)

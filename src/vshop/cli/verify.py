@@ -18,8 +18,7 @@ from vshop.incidents import Incident, load_catalogue, load_incident
 from vshop.incidents.incident import Scope
 from vshop.incidents.telemetry_fault import TelemetryFault, load_telemetry_faults
 from vshop.incidents.verify import Check, Phase, Verdict
-from vshop.incidents.verify.batch import BatchVerifier
-from vshop.incidents.verify.hop_reports import with_hops
+from vshop.incidents.verify.batch import BatchVerifier, with_hops
 from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
 from vshop.kit.telemetry.modes import NONE, SDK
 from vshop.shop.addresses import find
