@@ -53,13 +53,13 @@ class ClusterMode(Mode):
             progress(Event("telemetry", "note", ignored))
         name = options.image or image.build(progress)
         trace_url = f"http://127.0.0.1:{chosen['traces']}/trace/{{traceId}}"
-        folder = overlay.build(
-            manifests, name, trace_url, os.environ, forwards.folder(options.home), volume_permissions=options.volume_permissions
-        )
+        target, permissions = forwards.folder(options.home), options.volume_permissions
+        folder = overlay.build(manifests, name, trace_url, os.environ, target, volume_permissions=permissions)
         image.load(kubectl, options.image_loader, overlay.images(kubectl, folder), progress)
         progress(Event("cluster", "starting", f"kubectl apply -k {folder} on context {kubectl.context}"))
         kubectl.apply(folder)
-        _retry_failed_pods(kubectl)
+        if pods := rollout.backing_off(kubectl):
+            kubectl.run("delete", "pods", "--wait=false", "--ignore-not-found", *pods)
         rollout.wait(kubectl, max(options.timeout_s, _TIMEOUT_S), progress)
         forwarded = forwards.start(kubectl, manifests.name, chosen, options.home)
         progress(Event("port-forward", "ready", f"{len(chosen)} ports"))
@@ -94,11 +94,6 @@ class ClusterMode(Mode):
         if found is None:
             raise NotRunningError("No port of a cluster is forwarded. Start a shop with `vshop up --mode k8s`.")
         return found.addresses
-
-
-def _retry_failed_pods(kubectl: Kubectl) -> None:
-    if pods := rollout.backing_off(kubectl):
-        kubectl.run("delete", "pods", "--wait=false", "--ignore-not-found", *pods)
 
 
 def _refuse_other_overlay(kubectl: Kubectl, wanted: str) -> None:
