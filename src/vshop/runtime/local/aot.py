@@ -72,7 +72,10 @@ def build_run() -> str:
 def stop_build(run: str) -> bool:
     """End a running build, and return True, unless a shop other than ``run`` runs on this machine, which can use the cache."""
     build, running = build_run(), processes.find_runs()
-    builders = [process for process in running.get(build, ()) if _is_builder(process)]
+    builders = []
+    for process in running.get(build, ()):
+        with contextlib.suppress(psutil.Error):
+            builders += [process] if _MODULE in process.cmdline() else []
     if not builders or running.keys() - {run, build}:
         return False
     # The builder ends first: if it saw Kafka die, it would record a failed build.
@@ -85,13 +88,6 @@ def stop_build(run: str) -> bool:
     return True
 
 
-def _is_builder(process: psutil.Process) -> bool:
-    try:
-        return _MODULE in process.cmdline()
-    except psutil.Error:
-        return False
-
-
 def _work() -> Path:
     return cache_file().with_suffix(".partial")
 
@@ -102,10 +98,9 @@ def make() -> Path:
     Raises LockedError if another process builds it, RuntimeProblem if Kafka did not become ready, subprocess.TimeoutExpired if
     Kafka did not write the cache.
     """
-    file = cache_file()
+    file, work = cache_file(), _work()
     with file_lock(file.with_suffix(".lock"), 0):
         if not file.exists():
-            work = _work()
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
             try:

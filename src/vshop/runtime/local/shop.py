@@ -101,6 +101,13 @@ class Shop:
         found = ShopState.read(folders.home(home))
         return cls(found) if found and found.living() else None
 
+    @classmethod
+    def find(cls, home: str | None = None) -> Self:
+        """Return the shop of a home folder, or raise NotRunningError."""
+        if found := cls.running(home):
+            return found
+        raise NotRunningError("No shop is running. Start one with `vshop up`.")
+
     @property
     def addresses(self) -> dict[str, str]:
         """Address of each part, and of the OTLP receiver as ``otlp``."""
@@ -249,7 +256,7 @@ class LocalMode(Mode):
     def up(self, progress: Progress) -> Started:
         """Start the shop, or its dead parts."""
         already = self._shop is not None
-        if self._shop is not None:
+        if self._shop:
             _check_same(self._shop.state, self._options)
         self._shop = shop = Shop.start(self._options, progress)
         home = shop.state.home
@@ -267,16 +274,11 @@ class LocalMode(Mode):
 
     def status(self) -> dict[str, Any]:
         """Check every process."""
-        return self._found().status()
+        return Shop.find(self._options.home).status()
 
     def addresses(self) -> dict[str, str]:
         """Return the loopback addresses."""
-        return self._found().client_addresses
-
-    def _found(self) -> Shop:
-        if self._shop is None:
-            raise NotRunningError("No shop is running. Start one with `vshop up`.")
-        return self._shop
+        return Shop.find(self._options.home).client_addresses
 
 
 def _clean(home: Home, dead: ShopState | None, progress: Progress, *, keep: bool) -> None:

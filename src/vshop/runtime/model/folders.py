@@ -4,7 +4,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -127,19 +127,17 @@ def _try_lock(file: TextIO) -> bool:
 @contextmanager
 def home_lock(home: Home) -> Iterator[None]:
     """Hold the lock of a home folder. Raises HomeBusyError or UnusableFolderError."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(file_lock(home.lock, _HOME_TIMEOUT_S, "VSHOP_HOME"))
-        except LockedError as error:
-            raise HomeBusyError(
-                f"Another process has been starting or stopping a shop in {home.path} for {_HOME_TIMEOUT_S:.0f} s. Wait for it, "
-                "end it, or use another folder (VSHOP_HOME)."
-            ) from error
-        try:
+    try:
+        with file_lock(home.lock, _HOME_TIMEOUT_S, "VSHOP_HOME"):
             yield
-        except OSError as error:
-            if not Path(str(error.filename)).is_relative_to(home.path):
-                raise
-            raise UnusableFolderError(
-                f"{error.filename} cannot be used: {error.strerror}. Set VSHOP_HOME to a folder that you can write to."
-            ) from error
+    except LockedError as error:
+        raise HomeBusyError(
+            f"Another process has been starting or stopping a shop in {home.path} for {_HOME_TIMEOUT_S:.0f} s. Wait for it, "
+            "end it, or use another folder (VSHOP_HOME)."
+        ) from error
+    except OSError as error:
+        if not Path(str(error.filename)).is_relative_to(home.path):
+            raise
+        raise UnusableFolderError(
+            f"{error.filename} cannot be used: {error.strerror}. Set VSHOP_HOME to a folder that you can write to."
+        ) from error
