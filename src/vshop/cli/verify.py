@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from vshop.cli.completion import complete_verifiable
 from vshop.cli.output import AsJson, err, out, print_json
+from vshop.cli.references import complete_verifiable
 from vshop.incidents import Incident, load_catalogue, load_incident
 from vshop.incidents.incident import Scope
 from vshop.incidents.telemetry_fault import TelemetryFault, load_telemetry_faults
