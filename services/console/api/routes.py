@@ -10,7 +10,7 @@ from console.api.verify_runs import BusyError, VerifyRun, VerifyRuns
 from console.board.journal import Journal
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import UnknownIncidentError
-from vshop.incidents.runs import runs as runs_of
+from vshop.incidents.scoring import runs as runs_of
 from vshop.incidents.scoring import score, truths
 from vshop.kit.http import json_body
 from vshop.kit.http.problems import Problem
