@@ -3,13 +3,13 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from console.api import routes
 from console.api.verify_runs import VerifyRuns
-from console.app import create_app, install_api, install_page, repeating, shop_addresses
+from console.app import create_app, install_page, shop_addresses
 from console.board.board import Board, expiring
 from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
-from console.page.host_metrics import HostMetrics
-from console.page.parts import Parts
+from console.page.samplers import HostMetrics, Parts, repeating
 from vshop.incidents.loader import load_catalogue
 from vshop.kit.http.same_origin import host_names
 from vshop.kit.http.server import HttpServer, stop_event
@@ -34,7 +34,7 @@ def main() -> None:
     host, parts = HostMetrics(), Parts(shop_addresses(settings))
     install_page(app, settings, board, catalogue, (host, parts), names)
     runs = VerifyRuns(catalogue, shop_addresses(settings))
-    install_api(app, catalogue, journal, runs)
+    app.register_blueprint(routes.blueprint(catalogue, journal, runs))
     # A run ends before the server stops: it switches its incident off over HTTP.
     server = HttpServer(app, settings.host, settings.console_port, threads=THREADS, notice_disconnects=True)
     with repeating("host-metrics", host.sample), repeating("parts", parts.probe), server, expiring(board), runs:

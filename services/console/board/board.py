@@ -13,20 +13,13 @@ from console.board.catalogue_entries import CatalogueEntry
 from console.board.followers import Acks, Followers
 from console.board.journal import By, Journal, Line
 from vshop.kit.chaos.switches import Switch
+from vshop.kit.http.problems import Problem
 from vshop.kit.times import parse_utc, rfc3339_ms
 
 log = logging.getLogger(__name__)
 
 _BUSY_S = 10.0
 _CHECK_EVERY_S = 0.05
-
-
-class BoardBusyError(Exception):
-    """Other changes took too long."""
-
-
-class StillOnError(Exception):
-    """The journal cannot be cleared while an incident is on."""
 
 
 class State(msgspec.Struct, frozen=True):
@@ -102,7 +95,7 @@ class Board:
                 self._free_polls += 1
 
     def turn_on(self, incident: str, switch: Switch) -> Change:
-        """Switch on. If ``acks.silent`` is not empty, the change was rolled back. Raises BoardBusyError or OSError (journal)."""
+        """Switch on. If ``acks.silent`` is not empty, the change was rolled back. Raises Problem or OSError (journal)."""
         with self._writing():
             current = self._states[incident].switch
             previous = current if current.holds(self._clock()) else Switch()
@@ -130,11 +123,11 @@ class Board:
                 self._off(due, "expiry")
 
     def clear_journal(self) -> int:
-        """Clear the journal and return its lines. Raises BoardBusyError, OSError, or StillOnError: a restart needs the line."""
+        """Clear the journal and return its lines. Raises OSError, or Problem if an incident is on: a restart needs its line."""
         with self._writing():
             on = sorted(name for name, state in self._states.items() if state.switch.on)
             if on:
-                raise StillOnError(f"{', '.join(on)} must be off first: DELETE /chaos.")
+                raise Problem(409, f"{', '.join(on)} must be off first: DELETE /chaos.")
             return self._journal.clear()
 
     def wait_until_due(self) -> None:
@@ -167,7 +160,7 @@ class Board:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         if not self._writer.acquire(timeout=_BUSY_S):
-            raise BoardBusyError(f"Other changes have taken more than {_BUSY_S:.0f} s.")
+            raise Problem(503, f"Other changes have taken more than {_BUSY_S:.0f} s.", headers={"Retry-After": "1"})
         try:
             yield
         finally:
@@ -239,7 +232,7 @@ def expiring(board: Board) -> Iterator[None]:
                 return
             try:
                 board.expire()
-            except (BoardBusyError, OSError) as error:
+            except (Problem, OSError) as error:
                 log.warning("cannot switch an expired incident off: %s", error)
 
     thread = threading.Thread(target=run, name="expiry", daemon=True)

@@ -11,7 +11,7 @@ import msgspec
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import MultiDict
 
-from console.board.board import Board, BoardBusyError, Change, State, StillOnError
+from console.board.board import Board, Change, State
 from console.board.journal import By, Journal
 from vshop.kit.chaos.baggage import BAGGAGE_KEY
 from vshop.kit.chaos.switches import Switch
@@ -69,10 +69,6 @@ def journal_blueprint(board: Board, journal: Journal) -> Blueprint:
     def clear() -> dict[str, int]:
         try:
             return {"lines": board.clear_journal()}
-        except StillOnError as error:
-            raise Problem(409, str(error)) from error
-        except BoardBusyError as error:
-            raise Problem(503, str(error), headers={"Retry-After": "1"}) from error
         except OSError as error:
             raise Problem(503, f"The journal cannot be cleared: its file cannot be renamed ({error}).") from error
 
@@ -128,8 +124,6 @@ def _off(board: Board, incidents: list[str], by: By) -> Response:
 def _change(change: Callable[[], Change], unwritten: str) -> Change:
     try:
         return change()
-    except BoardBusyError as error:
-        raise Problem(503, str(error), headers={"Retry-After": "1"}) from error
     except OSError as error:
         raise Problem(503, f"The journal cannot be written ({error}): {unwritten}.") from error
 

@@ -7,8 +7,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from console.api import routes
 from console.api.verify_runs import VerifyRuns
-from console.app import create_app, install_api
+from console.app import create_app
 from console.board.board import Board
 from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
@@ -65,7 +66,7 @@ def runs(request):
 def board_client(runs):
     journal = Journal(None)
     app = create_app(Board(from_catalogue(CATALOGUE), journal), journal)
-    install_api(app, CATALOGUE, journal, runs)
+    app.register_blueprint(routes.blueprint(CATALOGUE, journal, runs))
     with runs:
         yield app.test_client()
 

@@ -4,8 +4,7 @@ from console.app import create_app, install_page, shop_addresses
 from console.board.board import Board
 from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
-from console.page.host_metrics import HostMetrics
-from console.page.parts import Parts
+from console.page.samplers import HostMetrics, Parts
 from vshop.incidents import load_catalogue
 from vshop.kit.settings import Settings
 from vshop.shop.client import USERS, Placed, ShopClient, ShopError
