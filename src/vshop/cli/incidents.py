@@ -19,6 +19,7 @@ from vshop.incidents.runs import IncidentRun, runs
 from vshop.incidents.schema import check_catalogue
 from vshop.incidents.scoring import score as score_answers
 from vshop.incidents.scoring import truths
+from vshop.kit.http import json_body
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.traces import TraceReader
@@ -243,4 +244,4 @@ def _read(path: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except msgspec.DecodeError as error:
-        raise typer.BadParameter(f"{path}: {error}") from error
+        raise typer.BadParameter(f"{path}: {json_body.explain(error)[0]}") from error
