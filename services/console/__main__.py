@@ -1,13 +1,12 @@
 """Builds and runs the console."""
 
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from console.api import routes
-from console.api.verify_runs import VerifyRuns
+from console import api
 from console.app import create_app, install_page, shop_addresses
-from console.board.board import Board, expiring
-from console.board.catalogue_entries import from_catalogue
+from console.board.board import Board, expiring, from_catalogue
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts, repeating
 from vshop.incidents.loader import load_catalogue
@@ -33,11 +32,11 @@ def main() -> None:
     app = create_app(board, journal, names, settings.cors_origins)
     host, parts = HostMetrics(), Parts(shop_addresses(settings))
     install_page(app, settings, board, catalogue, (host, parts), names)
-    runs = VerifyRuns(catalogue, shop_addresses(settings))
-    app.register_blueprint(routes.blueprint(catalogue, journal, runs))
+    runs = api.VerifyRuns(catalogue, shop_addresses(settings))
+    app.register_blueprint(api.blueprint(catalogue, journal, runs))
     # A run ends before the server stops: it switches its incident off over HTTP.
     server = HttpServer(app, settings.host, settings.console_port, threads=THREADS, notice_disconnects=True)
-    with repeating("host-metrics", host.sample), repeating("parts", parts.probe), server, expiring(board), runs:
+    with repeating("host-metrics", host.sample), repeating("parts", parts.probe), server, expiring(board), closing(runs):
         stop.wait()
 
 

@@ -6,15 +6,13 @@ import yaml
 from jsonschema import Draft202012Validator
 
 import auth_stub.app
+import console.api
 import console.app
 import observatory.app
 import orders.app
 import stock_updater.app
 from auth_stub.tokens import Tokens
-from console.api import routes
-from console.api.verify_runs import VerifyRuns
-from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
+from console.board.board import Board, from_catalogue
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
@@ -34,7 +32,9 @@ def _console():
     board = Board(from_catalogue(catalogue), journal)
     app = console.app.create_app(board, journal)
     console.app.install_page(app, settings, board, catalogue, (HostMetrics(), Parts(console.app.shop_addresses(settings))))
-    app.register_blueprint(routes.blueprint(catalogue, journal, VerifyRuns(catalogue, console.app.shop_addresses(settings))))
+    app.register_blueprint(
+        console.api.blueprint(catalogue, journal, console.api.VerifyRuns(catalogue, console.app.shop_addresses(settings)))
+    )
     return app
 
 

@@ -5,7 +5,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, jsonify, request
@@ -25,8 +25,8 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
 
 
-def blueprint(board: Board) -> Blueprint:
-    """Make ``/chaos`` and ``/chaos/<id>``."""
+def blueprint(board: Board, journal: Journal) -> Blueprint:
+    """Make ``/chaos``, ``/chaos/<id>`` and ``/journal``."""
     api = Blueprint("chaos", __name__)
 
     @api.get("/chaos")
@@ -53,15 +53,8 @@ def blueprint(board: Board) -> Blueprint:
     def delete_all() -> Response:
         return _off(board, list(board.snapshot().states), "reset")
 
-    return api
-
-
-def journal_blueprint(board: Board, journal: Journal) -> Blueprint:
-    """Make ``/journal``."""
-    api = Blueprint("journal", __name__)
-
     @api.get("/journal")
-    def show() -> Response:
+    def show_journal() -> Response:
         lines = journal.lines(**_parse_since(request.args.get("since", "")))
         return Response(b"".join(msgspec.json.encode(line) + b"\n" for line in lines), mimetype="application/x-ndjson")
 
@@ -92,15 +85,17 @@ def _put(board: Board, incident: str) -> Response:
     if not request.is_json and not json_body.is_blank(body):
         detail = "The body must be JSON (-H 'Content-Type: application/json'). Or use the query: ?for=60s&probability=0.5&item=1"
         raise Problem(415, detail, headers={"Accept": "application/json"})
-    wanted = parse(body, request.args)
-    if not wanted.on:
+    given = parse(body, request.args)
+    if not given.get("on", True):
         return _off(board, [incident], "api")
-    if wanted.items and not board.entries[incident].by_item:
+    entry, seconds = board.entries[incident], given.pop("for", None)
+    wanted = Switch(**given | {"on": True, "until": None if seconds is None else time.time() + seconds})
+    if wanted.items and not entry.by_item:
         raise Problem(400, f"items: {incident} cannot be limited to items: the item is not known where it happens.", field="items")
-    if wanted.probability != 1 and "request" not in board.entries[incident].scope:
+    if wanted.probability != 1 and "request" not in entry.scope:
         detail = f"probability: {incident} is on for whole processes and cannot be limited to a share of the requests."
         raise Problem(400, detail, field="probability")
-    change = _change(lambda: board.turn_on(incident, wanted.switch(time.time())), "nothing was switched on")
+    change = _change(lambda: board.turn_on(incident, wanted), "nothing was switched on")
     if change.acks.silent:
         raise _silent(f"{incident} was not switched on.", board, change)
     return _done(board, incident, change)
@@ -174,22 +169,11 @@ def view(board: Board, incident: str, state: State) -> dict[str, Any]:
     }
 
 
-class SwitchRequest(NamedTuple):
-    """The requested state, on for ``seconds``."""
+def parse(body: bytes, query: "MultiDict[str, str]") -> dict[str, Any]:
+    """Parse a JSON body, which may be empty, and the query ``on``, ``probability``, ``for`` and ``item``. Raises Problem 400.
 
-    on: bool = True
-    probability: float = 1.0
-    items: tuple[int, ...] = ()
-    seconds: float | None = None
-
-    def switch(self, now: float) -> Switch:
-        """Return the switch at a time."""
-        until = None if self.seconds is None else now + self.seconds
-        return Switch(on=self.on, probability=self.probability, items=self.items, until=until)
-
-
-def parse(body: bytes, query: "MultiDict[str, str]") -> SwitchRequest:
-    """Parse a JSON body, which may be empty, and the query ``on``, ``probability``, ``for`` and ``item``. Raises Problem 400."""
+    Returns the given ones of ``on``, ``probability``, ``items`` and ``for`` (seconds).
+    """
     given = {} if json_body.is_blank(body) else _from_body(body)
     for name in query:
         field = "items" if name == "item" else name
@@ -201,12 +185,9 @@ def parse(body: bytes, query: "MultiDict[str, str]") -> SwitchRequest:
         if name not in _READERS:
             raise _wrong(name, f"is unknown; the fields are {', '.join(_READERS)}", value)
         values[name] = _READERS[name](value)
-    if "for" in values:
-        values["seconds"] = values.pop("for")
-    wanted = SwitchRequest(**values)
-    if not wanted.on and len(values) > 1:
+    if not values.get("on", True) and len(values) > 1:
         raise _wrong("on", "is false: no other field is allowed", value=False)
-    return wanted
+    return values
 
 
 def _from_body(body: bytes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from console.board.catalogue_entries import from_catalogue
+from console.board.board import from_catalogue
 from vshop.incidents.loader import load_catalogue
 from vshop.kit.chaos.follower import Follower
 from vshop.kit.chaos.switches import BoardProvider

@@ -7,8 +7,7 @@ import pytest
 import requests
 
 from console.app import create_app
-from console.board.board import Board, expiring
-from console.board.catalogue_entries import CatalogueEntry
+from console.board.board import Board, CatalogueEntry, expiring
 from console.board.journal import Journal
 from tests.waiting import Eventually
 from vshop.kit.chaos.follower import Follower

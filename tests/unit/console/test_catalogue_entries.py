@@ -1,4 +1,4 @@
-from console.board.catalogue_entries import from_catalogue
+from console.board.board import from_catalogue
 from vshop.incidents.loader import load_catalogue
 
 

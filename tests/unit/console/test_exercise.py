@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
+from console.board.board import Board, from_catalogue
 from console.board.journal import Journal
 from console.page.exercise import COMPLAINTS, Exercise
 from vshop.incidents.loader import EXERCISES, load_catalogue

@@ -1,10 +1,8 @@
 import pytest
 
-from console.api import routes
-from console.api.verify_runs import VerifyRuns
+from console import api
 from console.app import create_app, install_page, shop_addresses
-from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
+from console.board.board import Board, from_catalogue
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts
 from vshop.incidents import load_catalogue
@@ -34,7 +32,7 @@ def client():
     board = Board(from_catalogue(catalogue), journal)
     app = create_app(board, journal)
     install_page(app, settings, board, catalogue, (HostMetrics(), Parts(shop_addresses(settings))))
-    app.register_blueprint(routes.blueprint(catalogue, journal, VerifyRuns(catalogue, shop_addresses(settings))))
+    app.register_blueprint(api.blueprint(catalogue, journal, api.VerifyRuns(catalogue, shop_addresses(settings))))
     return app.test_client()
 
 

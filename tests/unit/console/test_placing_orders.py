@@ -1,8 +1,7 @@
 import pytest
 
 from console.app import create_app, install_page, shop_addresses
-from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
+from console.board.board import Board, from_catalogue
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts
 from vshop.incidents import load_catalogue
