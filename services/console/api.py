@@ -17,7 +17,6 @@ from vshop.incidents.runs import runs as runs_of
 from vshop.incidents.scoring import score, truths
 from vshop.incidents.verify import Check, Phase, Verdict
 from vshop.incidents.verify.batch import BatchVerifier
-from vshop.incidents.verify.protocols import ShopApi, Traces
 from vshop.kit.http import json_body
 from vshop.kit.http.problems import Problem
 from vshop.shop.addresses import Addresses
@@ -152,8 +151,8 @@ class VerifyRuns:
                 raise _StoppedError(f"The run took longer than {_SECONDS_EACH} s for each incident and was stopped.")
 
         verifier = self._verifier(
-            shop=cast("ShopApi", _Stoppable(self._shop, check)),
-            traces=cast("Traces", _Stoppable(self._traces, check)),
+            shop=cast("ShopClient", _Stoppable(self._shop, check)),
+            traces=cast("TraceReader", _Stoppable(self._traces, check)),
             progress=self,
             scope=run.scope,
         )

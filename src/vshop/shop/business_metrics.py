@@ -63,9 +63,12 @@ def latest_point(series: Series, at: float) -> Mapping[str, Any] | None:
 def value_at(series: Series, at: float) -> float:
     """Return a counter's value at a time, in microseconds since the epoch.
 
-    Before its first point, that is the first point's value, or 0 if the counter started later.
+    Before its first point, that is 0 if the point counts everything since the counter began, later than that; else the point's
+    value. The first point after a reset starts at its own time, for what came before is unknown:
+    https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
     """
-    point = latest_point(series, at) or next((first for first in series["points"][:1] if first["startTime"] < at), None)
+    unknown_start = (first for first in series["points"][:1] if not at <= first["startTime"] < first["time"])
+    point = latest_point(series, at) or next(unknown_start, None)
     return float(point["value"]) if point else 0.0
 
 
