@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from console import api
 from console.app import create_app, install_page, shop_addresses
-from console.board.board import Board, expiring, from_catalogue
+from console.board.board import Board, expiring
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts, repeating
 from vshop.incidents.loader import load_catalogue
@@ -27,7 +27,7 @@ def main() -> None:
     stop = stop_event()
     journal = Journal(Path(settings.journal) if settings.journal else None)
     catalogue = load_catalogue()
-    board = Board(from_catalogue(catalogue), journal, ack_timeout_s=settings.ack_timeout_s, held_polls=THREADS - 16)
+    board = Board(catalogue, journal, ack_timeout_s=settings.ack_timeout_s, held_polls=THREADS - 16)
     names = [settings.host, urlsplit(settings.console_url).hostname or "", *host_names(settings.allowed_hosts)]
     app = create_app(board, journal, names, settings.cors_origins)
     host, parts = HostMetrics(), Parts(shop_addresses(settings))

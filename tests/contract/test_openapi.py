@@ -12,7 +12,7 @@ import observatory.app
 import orders.app
 import stock_updater.app
 from auth_stub.tokens import Tokens
-from console.board.board import Board, from_catalogue
+from console.board.board import Board
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
@@ -29,7 +29,7 @@ OF_PAGES = {("get", path) for path in (*console.app.PAGES, "/static/<path:name>"
 
 def _console():
     settings, catalogue, journal = Settings(), load_catalogue(), Journal(None)
-    board = Board(from_catalogue(catalogue), journal)
+    board = Board(catalogue, journal)
     app = console.app.create_app(board, journal)
     console.app.install_page(app, settings, board, catalogue, (HostMetrics(), Parts(console.app.shop_addresses(settings))))
     app.register_blueprint(

@@ -22,39 +22,6 @@ _BUSY_S = 10.0
 _CHECK_EVERY_S = 0.05
 
 
-class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What the board needs of an incident."""
-
-    id: str
-    title: str
-    services: tuple[str, ...] = ()
-    scope: tuple[str, ...] = ("global", "request")
-    by_item: bool = True
-    trigger: str = ""
-
-    @property
-    def switchable(self) -> bool:
-        """Whether the board has a switch for it."""
-        return bool(self.services) and "global" in self.scope
-
-
-def from_catalogue(catalogue: Mapping[str, Incident]) -> dict[str, CatalogueEntry]:
-    """Return the entries by id."""
-    return {name: _entry(incident) for name, incident in catalogue.items()}
-
-
-def _entry(incident: Incident) -> CatalogueEntry:
-    order = next((step.order for step in incident.trigger.steps if step.order), None)
-    return CatalogueEntry(
-        id=incident.id,
-        title=incident.title,
-        services=tuple(incident.switch.services) if incident.switch else (),
-        scope=tuple(incident.switch.scope) if incident.switch else (),
-        by_item=incident.switch.items if incident.switch else False,
-        trigger=f"POST /orders {msgspec.json.encode(order).decode()}" if order else "",
-    )
-
-
 class State(msgspec.Struct, frozen=True):
     """A switch, with revision and time of its last change."""
 
@@ -83,7 +50,7 @@ class Board:
 
     def __init__(
         self,
-        entries: Mapping[str, CatalogueEntry],
+        catalogue: Mapping[str, Incident],
         journal: Journal,
         *,
         ack_timeout_s: float = 2.0,
@@ -91,14 +58,16 @@ class Board:
         held_polls: int = 48,
     ) -> None:
         """Restore the switches from the journal. ``held_polls`` may wait at a time."""
-        self.entries = entries
+        self.catalogue = catalogue
+        known = {name: one.switch for name, one in catalogue.items() if one.switch}
+        self.switchable = {name: one for name, one in known.items() if "global" in one.scope}
         self.ack_timeout_s = ack_timeout_s
         self._journal = journal
         self._clock = clock
         self._writer = threading.Lock()
         self._changed = threading.Condition()
-        self.followers = Followers({service for one in entries.values() for service in one.services}, self._changed)
-        self._states = {name: State() for name, one in entries.items() if one.switchable}
+        self.followers = Followers({service for one in known.values() for service in one.services}, self._changed)
+        self._states = {name: State() for name in self.switchable}
         self._revision = max((line.revision for line in journal.latest.values()), default=0)
         self._free_polls = held_polls
         self.closed = False
@@ -234,12 +203,12 @@ class Board:
     def _needed(self, incidents: Iterable[str]) -> dict[str, int]:
         needed: dict[str, int] = {}
         for name in incidents:
-            for service in self.entries[name].services:
+            for service in self.switchable[name].services:
                 needed[service] = max(needed.get(service, 0), self._states[name].revision)
         return needed
 
     def _line(self, name: str, switch: Switch, at: float, by: By, change: Change) -> Line:
-        services = self.entries[name].services
+        services = self.switchable[name].services
         return Line(
             time=rfc3339_ms(at),
             incident=name,

@@ -88,11 +88,11 @@ def _put(board: Board, incident: str) -> Response:
     given = parse(body, request.args)
     if not given.get("on", True):
         return _off(board, [incident], "api")
-    entry, seconds = board.entries[incident], given.pop("for", None)
+    site, seconds = board.switchable[incident], given.pop("for", None)
     wanted = Switch(**given | {"on": True, "until": None if seconds is None else time.time() + seconds})
-    if wanted.items and not entry.by_item:
+    if wanted.items and not site.items:
         raise Problem(400, f"items: {incident} cannot be limited to items: the item is not known where it happens.", field="items")
-    if wanted.probability != 1 and "request" not in entry.scope:
+    if wanted.probability != 1 and "request" not in site.scope:
         detail = f"probability: {incident} is on for whole processes and cannot be limited to a share of the requests."
         raise Problem(400, detail, field="probability")
     change = _change(lambda: board.turn_on(incident, wanted), "nothing was switched on")
@@ -103,7 +103,7 @@ def _put(board: Board, incident: str) -> Response:
 
 def near(board: Board, incident: str) -> list[str]:
     """Return similar ids."""
-    return difflib.get_close_matches(incident, board.entries, n=3, cutoff=0.5)
+    return difflib.get_close_matches(incident, board.catalogue, n=3, cutoff=0.5)
 
 
 def _off(board: Board, incidents: list[str], by: By) -> Response:
@@ -136,27 +136,26 @@ def _silent(what: str, board: Board, change: Change) -> Problem:
 
 
 def _require_switch(board: Board, incident: str) -> None:
-    entry = board.entries.get(incident)
-    if entry is None:
+    if incident in board.switchable:
+        return
+    known = board.catalogue.get(incident)
+    if known is None:
         meant = near(board, incident)
         hint = f"Did you mean {' or '.join(meant)}?" if meant else "GET /chaos lists them."
         raise Problem(404, f"There is no incident {incident[:100]}. {hint}", near=meant)
-    if entry.switchable:
-        return
-    how = (
-        f"send one order with the baggage {BAGGAGE_KEY}={incident}"
-        if entry.services
-        else f"send its trigger instead: {entry.trigger or 'see its file'}"
-    )
-    raise Problem(409, f"{incident} has no switch: {how}.", trigger=entry.trigger)
+    order = next((step.order for step in known.trigger.steps if step.order), None)
+    trigger = f"POST /orders {msgspec.json.encode(order).decode()}" if order else ""
+    baggage = f"send one order with the baggage {BAGGAGE_KEY}={incident}"
+    how = baggage if known.switch else f"send its trigger instead: {trigger or 'see its file'}"
+    raise Problem(409, f"{incident} has no switch: {how}.", trigger=trigger)
 
 
 def view(board: Board, incident: str, state: State) -> dict[str, Any]:
     """Return a switch as JSON."""
-    entry, switch = board.entries[incident], state.switch
+    site, switch = board.switchable[incident], state.switch
     return {
         "id": incident,
-        "title": entry.title,
+        "title": board.catalogue[incident].title,
         "on": switch.on,
         "probability": switch.probability,
         "items": list(switch.items),
@@ -164,8 +163,8 @@ def view(board: Board, incident: str, state: State) -> dict[str, Any]:
         "since": None if state.since is None else rfc3339_ms(state.since),
         "revision": state.revision,
         "acknowledgedBy": board.acknowledged(incident),
-        "services": list(entry.services),
-        "scope": list(entry.scope),
+        "services": site.services,
+        "scope": site.scope,
     }
 
 

@@ -172,7 +172,7 @@ class Exercise:
         fitting = [
             name
             for name, incident in self._catalogue.items()
-            if name in self._board.entries and self._board.entries[name].switchable and level in {None, incident.workshop.level}
+            if name in self._board.switchable and level in {None, incident.workshop.level}
         ]
         previous = self._last["id"] if self._last else None
         return [name for name in fitting if name != previous] or fitting

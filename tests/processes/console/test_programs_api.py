@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from console import api
 from console.app import create_app
-from console.board.board import Board, from_catalogue
+from console.board.board import Board
 from console.board.journal import Journal
 from tests.waiting import wait_until
 from vshop.incidents import load_catalogue
@@ -64,7 +64,7 @@ def runs(request):
 @pytest.fixture
 def board_client(runs):
     journal = Journal(None)
-    app = create_app(Board(from_catalogue(CATALOGUE), journal), journal)
+    app = create_app(Board(CATALOGUE, journal), journal)
     app.register_blueprint(api.blueprint(CATALOGUE, journal, runs))
     with closing(runs):
         yield app.test_client()

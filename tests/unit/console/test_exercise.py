@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from console.board.board import Board, from_catalogue
+from console.board.board import Board
 from console.board.journal import Journal
 from console.page.exercise import COMPLAINTS, Exercise
 from vshop.incidents.loader import EXERCISES, load_catalogue
@@ -24,7 +24,7 @@ def _exercise(board: Board, chosen: str) -> Exercise:
 
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Board:
-    made = Board(from_catalogue(CATALOGUE), Journal(None), ack_timeout_s=0.01)
+    made = Board(CATALOGUE, Journal(None), ack_timeout_s=0.01)
     monkeypatch.setattr(made, "_needed", lambda _: {})
     return made
 
@@ -97,7 +97,7 @@ def test_giving_up_reveals_the_incident(board: Board) -> None:
 
 
 def test_it_does_not_start_without_acknowledgement() -> None:
-    silent = Board(from_catalogue(CATALOGUE), Journal(None), ack_timeout_s=0.01)
+    silent = Board(CATALOGUE, Journal(None), ack_timeout_s=0.01)
     exercise = _exercise(silent, "pricing-type-error")
     with pytest.raises(Problem, match="did not acknowledge"):
         exercise.begin()

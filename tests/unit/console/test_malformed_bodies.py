@@ -2,7 +2,7 @@ import pytest
 
 from console import api
 from console.app import create_app, install_page, shop_addresses
-from console.board.board import Board, from_catalogue
+from console.board.board import Board
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts
 from vshop.incidents import load_catalogue
@@ -29,7 +29,7 @@ NOBODY = "http://127.0.0.1:9"  # the discard port: a shop on the default ports m
 def client():
     settings = Settings(orders_url=NOBODY, stock_url=NOBODY, auth_url=NOBODY, observatory_url=NOBODY)
     catalogue, journal = load_catalogue(), Journal(None)
-    board = Board(from_catalogue(catalogue), journal)
+    board = Board(catalogue, journal)
     app = create_app(board, journal)
     install_page(app, settings, board, catalogue, (HostMetrics(), Parts(shop_addresses(settings))))
     app.register_blueprint(api.blueprint(catalogue, journal, api.VerifyRuns(catalogue, shop_addresses(settings))))

@@ -1,7 +1,7 @@
 import pytest
 
 from console.app import create_app, install_page, shop_addresses
-from console.board.board import Board, from_catalogue
+from console.board.board import Board
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts
 from vshop.incidents import load_catalogue
@@ -14,7 +14,7 @@ ORDER = {"itemId": 3, "quantity": 2, "user": USERS[1], "chaos": "pricing-type-er
 @pytest.fixture(scope="module")
 def client():
     catalogue, journal = load_catalogue(), Journal(None)
-    board = Board(from_catalogue(catalogue), journal)
+    board = Board(catalogue, journal)
     app = create_app(board, journal)
     closed = "http://127.0.0.1:1"
     settings = Settings(orders_url=closed, auth_url=closed, stock_url=closed, observatory_url=closed)

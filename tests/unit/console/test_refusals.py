@@ -4,7 +4,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from console.board import chaos_api
-from console.board.board import CatalogueEntry
+from vshop.incidents.incident import Switch
 
 WRONG = [
     ({"probability": 1.5}, "probability"),
@@ -65,9 +65,7 @@ def test_items_before_the_item_is_known(unfollowed) -> None:
 
 
 def test_a_probability_of_a_global_incident(unfollowed, monkeypatch) -> None:
-    monkeypatch.setitem(
-        unfollowed.board.entries, "orders-lost", CatalogueEntry(id="x", title="x", services=("orders",), scope=("global",))
-    )
+    monkeypatch.setitem(unfollowed.board.switchable, "orders-lost", Switch(services=["orders"], scope=["global"]))
     answer = unfollowed.put("orders-lost?probability=0.5")
     assert (answer.status_code, answer.json()["field"]) == (400, "probability")
     assert unfollowed.board.snapshot().revision == 0
