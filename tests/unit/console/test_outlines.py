@@ -5,8 +5,8 @@ import pytest
 
 from console.page.outlines import Outlines
 from console.page.traces import Traces
+from observatory import jaeger
 from observatory.app import create_app
-from observatory.query import outline_api
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.kit.http import json_body
 from vshop.shop.spans import read_spans
@@ -85,7 +85,7 @@ def test_a_small_trace_is_read_in_full(outlines: Outlines) -> None:
 
 
 def test_columns_and_summary_of_a_large_trace_are_those_of_the_whole(outlines: Outlines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outline_api, "MOST_WHOLE", 12)
+    monkeypatch.setattr(jaeger.outlines, "MOST_WHOLE", 12)
 
     view, whole = _view(outlines), _whole(outlines)
 
@@ -99,7 +99,7 @@ def test_columns_and_summary_of_a_large_trace_are_those_of_the_whole(outlines: O
 
 
 def test_the_spans_of_a_summary_are_few(outlines: Outlines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outline_api, "MOST_WHOLE", 12)
+    monkeypatch.setattr(jaeger.outlines, "MOST_WHOLE", 12)
     found = outlines.get(TRACE)
 
     assert found is not None
