@@ -98,10 +98,19 @@ class Series:
         self.description = text
 
     def keep_latest(self) -> int:
-        """Drop all points except the latest; return how many."""
-        dropped = [self.points.popleft() for _ in range(len(self.points) - 1)]
-        self.size_bytes -= sum(map(len, dropped))
-        return len(dropped)
+        """Drop all points except the latest, whose value counts as reached at an unknown time: it is no increase.
+
+        Returns how many. https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
+        """
+        if not self.points:  # only deltas without a value came
+            return 0
+        latest, dropped = decode(POINT_TYPES[self.key.kind], self.points[-1]), len(self.points) - 1
+        if self.temporality == "cumulative":
+            latest.start_time_unix_nano = latest.time_unix_nano
+        self.size_bytes -= sum(map(len, self.points))
+        self.points.clear()
+        self._store(latest)
+        return dropped
 
     def _store(self, point: Any) -> int:
         raw = point.SerializeToString()
