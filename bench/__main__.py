@@ -11,12 +11,11 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from bench import durations, handling, hotrod, machine, tracing_cost
 from bench.results import read, rows, write
 from bench.shopper import RefusedError
-from loadtest.output import run, stdout
+from loadtest.report import run, stdout, table
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import Addresses
@@ -179,10 +178,10 @@ def bench(
     if as_json:
         sys.stdout.write(text.decode())
         return
-    table = Table("what", "measured", "goal, or beside it", box=None, header_style="dim")
+    shown = table("what", "measured", "goal, or beside it")
     for row in rows(read(text)):
-        table.add_row(*row)
-    stdout(140).print(table)
+        shown.add_row(*row)
+    stdout(140).print(shown)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bench.machine import cpu_seconds, quantiles, resident
-from bench.shopper import IN_STOCK, Backlog, Sent, Shopper, ShopperPool
+from bench.shopper import IN_STOCK, Sent, Shopper, ShopperPool
 from loadtest.accounting import TelemetryLoss
+from loadtest.stock_check import Backlog
 from loadtest.trace_check import check_trace
 from vshop.kit.http.session import http_session
 from vshop.runtime.local.shop import Shop

@@ -8,13 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from confluent_kafka import Consumer, TopicPartition
-
+from loadtest.stock_check import Backlog
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import USERS, ShopClient
 from vshop.shop.clock import Clock
 
-_KAFKA_TIMEOUT_S = 10.0
 _HANDLED_S = 300.0
 IN_STOCK = 9  # items 0 to 8 do not sell out during a measurement
 
@@ -55,29 +53,6 @@ class Shopper:
         self._connection.close()
 
 
-class Backlog:
-    """Orders that stock-updater has not committed, read from Kafka: polling the stock would load the shop."""
-
-    def __init__(self, bootstrap: str, topic: str = "queuing.retail_site.new_orders", group: str = "stock-updater") -> None:
-        self._observer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2})
-        known = self._observer.list_topics(topic, timeout=_KAFKA_TIMEOUT_S).topics[topic].partitions
-        self._partitions = [TopicPartition(topic, partition) for partition in known]
-
-    def waiting(self) -> int:
-        waiting = 0
-        for place in self._observer.committed(self._partitions, timeout=_KAFKA_TIMEOUT_S):
-            low, high = self._observer.get_watermark_offsets(place, timeout=_KAFKA_TIMEOUT_S)
-            waiting += high - max(place.offset, low)  # a negative offset means that nothing is committed yet
-        return waiting
-
-    def wait(self, timeout_s: float) -> None:
-        if not Clock().poll(lambda: self.waiting() == 0, timeout_s):
-            raise TimeoutError(f"{self.waiting()} orders were not handled within {timeout_s:g} s")
-
-    def close(self) -> None:
-        self._observer.close()
-
-
 class ShopperPool:
     """Each sends its next order when the last one is answered."""
 
@@ -96,5 +71,6 @@ class ShopperPool:
 
         with ThreadPoolExecutor(len(self._shoppers)) as threads:
             sent = [one for placed in threads.map(shop, self._shoppers) for one in placed]
-        self._backlog.wait(_HANDLED_S)
+        if not Clock().poll(lambda: self._backlog.waiting() == 0, _HANDLED_S):
+            raise TimeoutError(f"{self._backlog.waiting()} orders were not handled within {_HANDLED_S:g} s")
         return sent, time.perf_counter() - began

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import SERVICES, cpu_seconds
-from bench.shopper import Backlog, ShopperPool
+from bench.shopper import ShopperPool
+from loadtest.stock_check import Backlog
 from loadtest.targets import backend_settings
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
