@@ -15,7 +15,7 @@ import requests
 
 from bench.machine import quantiles
 from vshop.kit.http.session import http_session
-from vshop.runtime.local.ports import free
+from vshop.runtime.model.ports import free
 from vshop.shop.clock import Clock
 
 _PATIENCE_S = 60.0

@@ -12,7 +12,7 @@ import msgspec
 import requests
 from rich.console import Console
 
-from loadtest.report import EVICTED_TRACES, DeadLetter, Fault, Report, explain, explain_letter, is_applied_again
+from loadtest.report import EVICTED_TRACES, Fault, Report, dead_letter, explain, is_applied_again
 from loadtest.stock_check import AppliedOrders, OrderCounts, compare_stock, read_levels
 from loadtest.swarm import Accepted, Load, Swarm, Unanswered
 from loadtest.trace_check import TraceChecker
@@ -172,15 +172,7 @@ class Accounting:
             doubled_orders=named.doubled,
             of_others=len(named.of_others),
             unseen=self._applied.unseen,
-            dead_letters=[
-                DeadLetter(
-                    id=letter["id"],
-                    error=f"{letter['errorType']}: {letter['errorMessage']}"[:200],
-                    order_id=order.order_id if order else None,
-                    cause=explain_letter(letter["time"], order, faults),
-                )
-                for letter, order in zip(letters, of_letters, strict=True)
-            ],
+            dead_letters=[dead_letter(letter, order, faults) for letter, order in zip(letters, of_letters, strict=True)],
             refused=dict(tally.refused),
             retried=dict(tally.retried),
             unsure=len(tally.unsure),

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -105,6 +105,15 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error: str
     order_id: str | None
     cause: str | None
+
+
+def dead_letter(letter: Mapping[str, Any], order: Accepted | None, faults: Iterable[Fault]) -> DeadLetter:
+    return DeadLetter(
+        id=letter["id"],
+        error=f"{letter['errorType']}: {letter['errorMessage']}"[:200],
+        order_id=order.order_id if order else None,
+        cause=explain_letter(letter["time"], order, faults),
+    )
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -11,7 +11,7 @@ import msgspec
 import requests
 
 from vshop.kit.http.session import failure_reason
-from vshop.runtime.local.processes import tail
+from vshop.runtime.model.processes import tail
 from vshop.shop.addresses import Addresses
 from vshop.shop.clock import Clock
 

@@ -16,9 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from loadtest.proxy import Mode, Proxy
 from loadtest.stock_check import GROUP, TOPIC, Backlog, History
 from vshop.runtime import compose
-from vshop.runtime.local import ports
 from vshop.runtime.local.shop import Shop
-from vshop.runtime.model import folders
+from vshop.runtime.model import folders, ports
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient

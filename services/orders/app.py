@@ -13,6 +13,7 @@ from orders.idempotency import IdempotencyStore
 from orders.publisher import Publisher
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
 from vshop.kit.http import health, openapi, problems
+from vshop.kit.http.json_body import explain
 from vshop.kit.http.problems import Problem
 from vshop.kit.order import OrderRequest, decode_request, make_order_id
 
@@ -104,12 +105,7 @@ def _read_order() -> OrderRequest:
     try:
         return decode_request(request.get_data())
     except msgspec.ValidationError as error:
-        raise Problem(400, f"The order is not valid: {error}.", field=_invalid_field(str(error))) from error
+        sentence, field = explain(error)
+        raise Problem(400, f"The order is not valid: {sentence}.", field=field) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, f"The body is not JSON: {error}.") from error
-
-
-def _invalid_field(message: str) -> str | None:
-    if "`$." in message:
-        return message.rsplit("`$.", 1)[1].rstrip("`")
-    return message.rsplit("`", 2)[1] if "field `" in message else None

@@ -1,11 +1,10 @@
 """Builds and runs stock-updater."""
 
 from stock_updater.app import create_app
-from stock_updater.consumer import OrderConsumer
+from stock_updater.consumer import OrderConsumer, StockMetrics
 from stock_updater.dead_letters import DeadLetters
 from stock_updater.lag import ConsumerLag
 from stock_updater.membership import Membership
-from stock_updater.metrics import StockMetrics
 from stock_updater.positions import Positions
 from stock_updater.stock import Stock
 from stock_updater.table import StockTable

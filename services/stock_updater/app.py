@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,14 +23,6 @@ from vshop.kit.telemetry import errors
 
 RESET_TIMEOUT_S = 10.0
 """For unprocessed orders."""
-
-
-def show_item(item_id: int, table: StockTable) -> dict[str, Any]:
-    """Return one item as JSON."""
-    item = table.get(str(item_id))
-    if item is None:
-        raise Problem(404, f"There is no item {item_id}; GET /stock lists them.")
-    return _item_json(item)
 
 
 def reset(table: StockTable, dead_letters: DeadLetters, lag: ConsumerLag) -> dict[str, int]:
@@ -68,7 +61,10 @@ def create_app(
 
     @app.get("/stock/<int:item_id>")
     def item(item_id: int) -> dict[str, Any]:
-        return show_item(item_id, table)
+        found = table.get(str(item_id))
+        if found is None:
+            raise Problem(404, f"There is no item {item_id}; GET /stock lists them.")
+        return _item_json(found)
 
     @app.get("/dlq")
     def list_dead_letters() -> dict[str, Any]:
@@ -99,12 +95,12 @@ def _install_error_handlers(app: Flask) -> None:
         (BotoCoreError, "dynamodb", "DynamoDB did not answer"),
         (ClientError, "dynamodb", "DynamoDB did not answer"),
     ):
-        app.register_error_handler(kind, lambda error, hop=hop, reason=reason: _unavailable(hop, f"{reason}: {error}", error))
+        app.register_error_handler(kind, partial(_unavailable, hop, reason))
 
 
-def _unavailable(hop: str, detail: str, error: Exception) -> Response:
+def _unavailable(hop: str, reason: str, error: Exception) -> Response:
     errors.count(error)
-    return problems.answer(503, detail, {"Retry-After": "5"}, hop=hop)
+    return problems.answer(503, f"{reason}: {error}", {"Retry-After": "5"}, hop=hop)
 
 
 def _item_json(item: StockItem) -> dict[str, Any]:

@@ -29,14 +29,8 @@ class ConsumerLag:
         self._group = settings.kafka_group
         self._next: dict[int, int | None] = {}  # partition -> next offset; None until the first record is processed
         self._processed = threading.Condition()
-        self._observer = Consumer(
-            {
-                **client_properties(settings),
-                "group.id": settings.kafka_group,
-                "enable.auto.commit": False,
-                "log_level": 0,
-            }
-        )
+        properties = {"group.id": settings.kafka_group, "enable.auto.commit": False, "log_level": 0}
+        self._observer = Consumer({**client_properties(settings), **properties})
         self._observing = threading.Lock()
 
     @property
@@ -46,10 +40,8 @@ class ConsumerLag:
 
     def observe(self) -> None:
         """Report the lag as a gauge from now on."""
-        gauge = "shop.consumer.lag"
-        metrics.get_meter("stock_updater").create_observable_gauge(
-            gauge, [self._observations], "{message}", "Records not handled yet"
-        )
+        meter = metrics.get_meter("stock_updater")
+        meter.create_observable_gauge("shop.consumer.lag", [self._observations], "{message}", "Records not handled yet")
 
     def _observations(self, _options: CallbackOptions) -> Iterable[Observation]:
         attributes = {"messaging.destination.name": self._topic, "messaging.consumer.group.name": self._group}
@@ -102,8 +94,7 @@ class ConsumerLag:
             if not waiting or left <= 0 or self._stop.is_set():
                 return waiting
             with self._processed:
-                changed = any(self._next.get(number) != offset for number, offset in own.items())
-                if not changed:
+                if all(self._next.get(number) == offset for number, offset in own.items()):
                     self._processed.wait(min(_OTHERS_EVERY_S, left))
 
     def _ends(self) -> dict[int, int]:

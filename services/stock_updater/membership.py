@@ -31,10 +31,8 @@ class Membership:
         self.joined = threading.Event()
         self.on_partitions_gone: Callable[[Iterable[int]], None] = lambda _partitions: None
         self._properties = _consumer_properties(settings)
-        self._is_incremental = (
-            "cooperative" in str(self._properties.get("partition.assignment.strategy"))
-            or self._properties.get("group.protocol") == "consumer"
-        )
+        is_cooperative = "cooperative" in str(self._properties.get("partition.assignment.strategy"))
+        self._is_incremental = is_cooperative or self._properties.get("group.protocol") == "consumer"
         self.consumer = self._make_client()
 
     def _make_client(self) -> Consumer:

@@ -6,13 +6,14 @@ tests/unit/stock_updater/test_delivery_model.py checks the rules exhaustively.
 import logging
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from stock_updater.item import RecordPosition, TablePosition
+from stock_updater.table import StockTable
 from vshop.kit.kafka.record import Record
 
 log = logging.getLogger(__name__)
@@ -22,19 +23,6 @@ _TIMEOUT_S = 5.0
 _LOST_TABLE = (
     "the table has none of its orders, but the group has committed {}: the table was lost, so all records are processed again."
 )
-
-
-class PositionTable(Protocol):
-    """The part of StockTable that stores positions."""
-
-    def read_position(self, partition: int) -> TablePosition | None:
-        """Return how far the table is."""
-
-    def has_order_of(self, partition: int) -> bool:
-        """Return whether an item includes an order of a partition."""
-
-    def write_position(self, partition: int, position: TablePosition, *, seen: TablePosition | None) -> bool:
-        """Store a position if it is still ``seen``; return whether it was."""
 
 
 class Start(NamedTuple):
@@ -77,7 +65,7 @@ class _Progress(msgspec.Struct):
 class Positions:
     """Follows the assigned partitions, from the consumer's thread."""
 
-    def __init__(self, table: PositionTable, topic_id: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, table: StockTable, topic_id: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
         self._table = table
         self._read_topic_id = topic_id
         self._clock = clock
@@ -191,18 +179,14 @@ class Positions:
         except (BotoCoreError, ClientError) as error:
             log.info("the table's position could not be read: %s", error)
             return True
-        if found != self._partitions[partition].saved:
-            log.warning(
-                "the table's position on partition %d was %s and is %s", partition, self._partitions[partition].saved, found
-            )
-        return found == self._partitions[partition].saved
-
-    def _has_changed(self) -> bool:
-        return any(progress.saved != progress.position for progress in self._partitions.values())
+        saved = self._partitions[partition].saved
+        if found != saved:
+            log.warning("the table's position on partition %d was %s and is %s", partition, saved, found)
+        return found == saved
 
     def remove(self, partitions: list[TopicPartition]) -> None:
         """Store the positions, and forget revoked partitions."""
-        if self._has_changed():
+        if any(progress.saved != progress.position for progress in self._partitions.values()):
             self.save()
         for part in partitions:
             self._partitions.pop(part.partition, None)

@@ -44,16 +44,17 @@ class Stock:
     def includes(self, order: NewOrder, position: RecordPosition) -> bool:
         """Return whether the stock includes the order, without spans. Raises UnknownItemError."""
         with suppress_instrumentation():
-            item = self._table.get(str(order.item_id))
+            return self._read(order).includes(order, position)
+
+    def _read(self, order: NewOrder) -> StockItem:
+        item = self._table.get(str(order.item_id))
         if item is None:
             raise UnknownItemError(f"there is no item {order.item_id} in table {self._table.name}")
-        return item.includes(order, position)
+        return item
 
     def _apply(self, order: NewOrder, position: RecordPosition, *, skip_duplicate_check: bool) -> OrderOutcome:
         for attempt in range(1, self._write_attempts + 1):
-            item = self._table.get(str(order.item_id))
-            if item is None:
-                raise UnknownItemError(f"there is no item {order.item_id} in table {self._table.name}")
+            item = self._read(order)
             self._check_version(item)
             if item.includes(order, position) and not skip_duplicate_check:
                 return OrderOutcome.DUPLICATE

@@ -1,6 +1,7 @@
 """The DynamoDB table ``item-stock``."""
 
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from stock_updater.fault_mechanisms import CompetingWriter, SlowClients
+from stock_updater.fault_mechanisms import delay_responses, write_as_competitor
 from stock_updater.item import StockItem, TablePosition
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
 from vshop.kit.demo_data import ITEMS
@@ -52,9 +53,8 @@ class StockTable:
         self.name = settings.dynamodb_table
         self._created = False  # or found
         self._chaos = chaos
-        self._client = _client(settings.dynamodb_endpoint)
-        self._competing_writer = CompetingWriter(self._client, self.name)
-        self._slow_clients = SlowClients(settings.dynamodb_endpoint, _client)
+        self._endpoint = settings.dynamodb_endpoint
+        self._client = _client(self._endpoint)
 
     def ensure(self, stop: threading.Event) -> None:
         """Create and fill the table if it is missing, without spans. Retries until DynamoDB answers or ``stop`` is set."""
@@ -115,11 +115,11 @@ class StockTable:
         if self._chaos.on("stock-table-missing", item=item_id):
             request["TableName"] = f"{self.name}-archive"
         if self._chaos.on("stock-conditional-check-failed", item=item_id):
-            self._competing_writer.write(str(item_id))
+            write_as_competitor(client, self.name, str(item_id))
         if self._chaos.on("stock-slow-write", item=item_id):
-            client = self._slow_clients.client(delay_s=1.3)
+            client = _slow_client(self._endpoint, delay_s=1.3)
         if self._chaos.on("stock-slow-but-healthy", item=item_id):
-            client = self._slow_clients.client(delay_s=0.4)
+            client = _slow_client(self._endpoint, delay_s=0.4)
         if self._chaos.on("stock-update-wrong-parameters", item=item_id):
             return cast("Callable[..., Any]", client.update_item)
         return cast("Callable[..., Any]", client.put_item)
@@ -222,6 +222,11 @@ class StockTable:
 def _client(endpoint: str) -> Any:
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
     return boto3.client("dynamodb", endpoint_url=endpoint or None, config=config)
+
+
+@functools.cache
+def _slow_client(endpoint: str, delay_s: float) -> Any:
+    return delay_responses(_client(endpoint), delay_s)
 
 
 def _attributes(item: StockItem) -> dict[str, Any]:

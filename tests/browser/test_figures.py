@@ -5,6 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from vshop.shop.client import ShopClient
+from vshop.shop.operations import reset
 from vshop.shop.traces import TraceReader
 
 
@@ -81,7 +82,22 @@ def test_the_map_says_which_traces_its_figures_are_from(page: Page) -> None:
     expect(page.locator("svg")).not_to_contain_text("None")
 
 
-def test_a_firing_alert_links_to_its_trace(page: Page) -> None:
+def test_the_map_is_drawn_again_when_a_phone_is_turned(page: Page) -> None:
+    """From top to bottom on a narrow screen, from left to right on a wide one."""
+    page.goto("/map")
+    for width, height, wide in ((1280, 720, True), (390, 844, False), (844, 390, True)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(
+            """(wide) => {
+                const drawn = document.querySelector('main svg')?.viewBox.baseVal;
+                return drawn && (drawn.width > drawn.height) === wide;
+            }""",
+            arg=wide,
+        )
+
+
+def test_a_firing_alert_links_to_its_trace(page: Page, client: ShopClient) -> None:
+    client.place_order(item_id=1, headers={"baggage": "shop.chaos=stock-put-missing-key"})
     page.goto("/insights")
     row = page.locator("table.alerts tr", has_text="botocore.exceptions.ClientError")
     expect(row).to_contain_text("✖ firing")
@@ -119,3 +135,15 @@ def test_classic_monitoring_counts_each_partition_once(page: Page) -> None:
     page.goto("/old-way")
 
     expect(page.locator(".tile", has_text="Kafka total partitions").locator("dd")).to_have_text("4")
+
+
+def test_nothing_stays_red_after_a_reset(page: Page, client: ShopClient) -> None:
+    client.place_order(item_id=2, headers={"baggage": "shop.chaos=stock-put-missing-key"})
+    client.flush()
+    page.goto("/insights")
+    expect(page.locator(".tile.bad").first).to_be_visible()
+
+    reset(client)
+
+    expect(page.locator(".tile.bad, table.alerts tr.failed")).to_have_count(0)
+    expect(page.locator('[data-recent="errors"]')).to_have_text("0")

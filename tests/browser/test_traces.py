@@ -1,7 +1,8 @@
+import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from vshop.shop.client import USERS, Placed, ShopClient
 from vshop.shop.traces import TraceReader
@@ -168,3 +169,36 @@ def test_a_comparison_fits_a_phone(page: Page, orders: dict[str, Placed]) -> Non
     assert box is not None
     assert box["height"] < 100
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_comparison_shortens_long_lists_and_values(page: Page, orders: dict[str, Placed]) -> None:
+    """The item that PutItem writes holds the ids of its last hundred orders."""
+
+    def lengthen(route: Route) -> None:
+        trace = route.fetch().json()
+        for span in trace["spans"]:
+            span["attributes"] |= {
+                "long": trace["traceId"][:1] * 1000 + trace["traceId"],
+                "list": json.dumps([trace["traceId"]] * 90),
+            }
+        route.fulfill(json=trace)
+
+    page.route("**/api/traces/*", lengthen)
+    page.goto(f"/compare?a={orders['clean'].trace_id}&b={orders['broken'].trace_id}")
+    page.get_by_role("button", name=re.compile("Show differences in stock-updater DynamoDB.PutItem")).click()
+    rows = page.locator("table.attributes.three tbody tr")
+
+    expect(rows.filter(has_text="long")).to_contain_text("… (1032 characters)")
+    expect(rows.filter(has_text=re.compile("^list"))).to_have_count(0)
+    expect(page.locator("table.attributes.three")).not_to_contain_text(f'"{orders["clean"].trace_id}"')
+
+
+@pytest.mark.parametrize("path", ["/traces", "/time", "/map", "/insights"])
+def test_numbers_are_aligned_at_their_last_digit(page: Page, orders: dict[str, Placed], path: str) -> None:
+    page.goto(path)
+    expect(page.locator("td.number").first).to_be_visible()
+
+    aligned = page.locator("th.number, td.number").evaluate_all("all => all.map((one) => getComputedStyle(one).textAlign)")
+    assert set(aligned) <= {"right", "end"}
+    others = page.locator("td:not(.number)").all_inner_texts()
+    assert [text for text in others if re.fullmatch(r"[\d.,]*[1-9][\d.,]*\s*(ms|s|µs|%|/min)?", text.strip())] == []

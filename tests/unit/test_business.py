@@ -17,11 +17,12 @@ def series(*points, began=-3600, service="orders", **attributes):
         ([series((90, 3), (61, 5), (30, 6), (0, 9))], Count(9, 4)),
         ([series((20, 7), (0, 9))], Count(9, 2)),
         ([series((20, 7), (0, 9), began=-30)], Count(9, 9)),
+        ([series((20, 7), (0, 9), began=-20)], Count(9, 2)),
         ([series((0, 2)), series((70, 1), (0, 4))], Count(6, 3)),
         ([series()], Count(0, 0)),
         ([series((90, 3), (0, 9)), series((90, 30), (0, 90), service="foreign")], Count(9, 6)),
     ],
-    ids=["none", "older points", "cleared since", "began since", "two services", "empty", "foreign service"],
+    ids=["none", "older points", "cleared since", "began since", "reset since", "two services", "empty", "foreign service"],
 )
 def test_a_counter_has_a_total_and_a_recent_increase(held, count):
     """The increase is counted from the value at the start of the window, or from 0 for a younger series."""

@@ -110,7 +110,8 @@ def _start(catalogue: Mapping[str, Incident], runs: VerifyRuns) -> VerifyRun:
     try:
         wanted = json_body.decode(request.get_data() or b"{}", VerifyRequest)
     except msgspec.DecodeError as error:
-        raise Problem(400, f"The body must be {{ids: [id, …], scope}}: {error}") from error
+        sentence, _ = json_body.explain(error)
+        raise Problem(400, f"The body must be {{ids: [id, …], scope}}: {sentence}.") from error
     for incident in wanted.ids:
         _find(incident, catalogue)
     try:
@@ -137,7 +138,9 @@ def _score(catalogue: Mapping[str, Incident], journal: Journal, verified: Verify
     try:
         wanted = json_body.decode(request.get_data(), ScoreRequest)
     except msgspec.DecodeError as error:
-        raise Problem(400, f"The body must be {{answers: {{id: [candidate, …]}}, verdicts}}: {error}") from error
+        raise Problem(
+            400, f"The body must be {{answers: {{id: [candidate, …]}}, verdicts}}: {json_body.explain(error)[0]}."
+        ) from error
     verdicts = verified.verdicts() if wanted.verdicts is None else msgspec.to_builtins(wanted.verdicts)
     lines = msgspec.to_builtins(journal.lines())
     try:

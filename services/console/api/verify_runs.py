@@ -13,7 +13,6 @@ import msgspec
 from vshop.incidents.incident import Incident, Scope
 from vshop.incidents.verify import Check, Phase, Verdict
 from vshop.incidents.verify.batch import BatchVerifier
-from vshop.incidents.verify.protocols import ShopApi, Traces
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.traces import TraceReader
@@ -113,8 +112,8 @@ class VerifyRuns:
                 raise _StoppedError(f"The run took longer than {_SECONDS_EACH} s for each incident and was stopped.")
 
         verifier = self._verifier(
-            shop=cast("ShopApi", _Stoppable(self._shop, check)),
-            traces=cast("Traces", _Stoppable(self._traces, check)),
+            shop=cast("ShopClient", _Stoppable(self._shop, check)),
+            traces=cast("TraceReader", _Stoppable(self._traces, check)),
             progress=self,
             scope=run.scope,
         )

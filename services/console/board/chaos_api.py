@@ -219,7 +219,7 @@ def _from_body(body: bytes) -> dict[str, Any]:
     try:
         given = json_body.decode(body)
     except msgspec.DecodeError as error:
-        raise Problem(400, f"The body is not JSON: {error}", field="body") from error
+        raise Problem(400, f"The body is not JSON: {error}.", field="body") from error
     if not isinstance(given, dict):
         raise Problem(400, 'The body must be a JSON object, such as {"probability": 0.5, "for": "60s"}, or empty.', field="body")
     return given

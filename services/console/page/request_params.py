@@ -18,9 +18,8 @@ def body(kind: type[_Kind]) -> _Kind:
     try:
         return json_body.decode(request.get_data(), kind)
     except msgspec.DecodeError as error:
-        text = str(error)
-        field = text.rsplit("$.", maxsplit=1)[-1].strip("`") if "$." in text else None
-        raise Problem(400, text, field=field) from error
+        sentence, field = json_body.explain(error)
+        raise Problem(400, f"The request is not valid: {sentence}.", field=field) from error
 
 
 def number(name: str, default: int, low: int, high: int) -> int:

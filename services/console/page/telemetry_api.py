@@ -18,7 +18,7 @@ from console.page.trace_statistics import self_times, service_map
 from console.page.traces import MOST, MOST_LINKED, TraceQuery, Traces, linked_ids, summary
 from console.page.upstream import Upstream
 from vshop.kit.http.problems import Problem
-from vshop.shop.business_metrics import STALE_S, of_shop
+from vshop.shop.business_metrics import STALE_S, of_shop, rose_from_zero
 from vshop.shop.client import ShopClient
 
 _FLUSH_WITHIN_S = 0.25
@@ -205,7 +205,7 @@ def _values_at(series: _Series, times: Sequence[int]) -> list[float]:
         if place:
             values.append(float(points[place - 1]["value"]))
         else:
-            not_started = series["type"] == "sum" and points and points[0]["startTime"] / 1e6 >= at
+            not_started = series["type"] == "sum" and points and rose_from_zero(points[0], at * 1e6)
             values.append(0.0 if not_started or not points else float(points[0]["value"]))
     return values
 

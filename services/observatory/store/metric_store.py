@@ -99,9 +99,16 @@ class Series:
         self.description = text
 
     def keep_latest(self) -> None:
-        """Drop all points except the latest."""
-        while len(self.points) > 1:
-            self.size_bytes -= len(self.points.popleft())
+        """Drop all points except the latest, whose value counts as reached at an unknown time: it is no increase.
+
+        https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
+        """
+        latest = decode(POINT_TYPES[self.key.kind], self.points[-1])
+        if self.temporality == "cumulative":
+            latest.start_time_unix_nano = latest.time_unix_nano
+        self.size_bytes -= sum(map(len, self.points))
+        self.points.clear()
+        self._store(latest)
 
     def _store(self, point: Any) -> int:
         raw = point.SerializeToString()

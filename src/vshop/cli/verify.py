@@ -12,14 +12,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from vshop.cli.completion import complete_verifiable
 from vshop.cli.output import AsJson, err, out, print_json
+from vshop.cli.references import complete_verifiable
 from vshop.incidents import Incident, load_catalogue, load_incident
 from vshop.incidents.incident import Scope
 from vshop.incidents.telemetry_fault import TelemetryFault, load_telemetry_faults
 from vshop.incidents.verify import Check, Phase, Verdict
-from vshop.incidents.verify.batch import BatchVerifier
-from vshop.incidents.verify.hop_reports import with_hops
+from vshop.incidents.verify.batch import BatchVerifier, with_hops
 from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
 from vshop.kit.telemetry.modes import NONE, SDK
 from vshop.shop.addresses import find

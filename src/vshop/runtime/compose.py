@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vshop.kit.telemetry.variables import not_passed_on
-from vshop.runtime.local.probes import ReachableShop, probe_shop
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import ComposeError
-from vshop.runtime.model.mode import Ended, Started
 from vshop.runtime.model.parts import PUBLISHED
-from vshop.runtime.model.progress import Event, Progress
+from vshop.runtime.model.probes import ReachableShop, probe_shop
+from vshop.runtime.model.progress import Ended, Event, Progress, Started
 
 TAIL_SAMPLING = "SHOP_TAIL_SAMPLING"
 """Variable with the percentage of ordinary traces that the Collector keeps; empty: there is no Collector."""

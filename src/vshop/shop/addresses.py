@@ -41,7 +41,7 @@ def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> A
 
 def with_observatory(addresses: Addresses) -> Addresses:
     """Replace the observatory's address by that of the traces if nothing listens there: without a Jaeger, it serves both."""
-    from vshop.runtime.local.probes import probe_urls  # noqa: PLC0415 - as above
+    from vshop.runtime.model.probes import probe_urls  # noqa: PLC0415 - as above
 
     if probe_urls({"observatory": addresses.observatory})["observatory"]["reached"]:
         return addresses

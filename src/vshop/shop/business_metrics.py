@@ -64,4 +64,13 @@ def _value_at(series: Series, since: float) -> float:
     if before:
         return float(before[-1]["value"])
     first = series["points"][0]
-    return 0.0 if first["startTime"] >= since else float(first["value"])
+    return 0.0 if rose_from_zero(first, since) else float(first["value"])
+
+
+def rose_from_zero(first: Mapping[str, Any], since: float) -> bool:
+    """Return whether a series' first point counts everything since it began, and began after ``since`` (microseconds).
+
+    The first point after a reset starts at its own time, for what came before is unknown:
+    https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
+    """
+    return bool(since <= first["startTime"] < first["time"])

@@ -12,7 +12,7 @@ from console.board.catalogue_entries import from_catalogue
 from vshop.incidents.loader import load_catalogue
 from vshop.kit.chaos.follower import Follower
 from vshop.kit.chaos.switches import BoardProvider
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 
 ROOT = Path(__file__).parents[3]
 

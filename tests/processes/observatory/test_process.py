@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from observatory.ingest import MAX_BODY_BYTES
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = Path(__file__).parents[3] / "services"

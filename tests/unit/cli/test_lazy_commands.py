@@ -2,7 +2,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from vshop.cli.app import COMMANDS, app
+from vshop.cli import COMMANDS, app
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -16,6 +16,21 @@ def test_help_lists_every_command():
     listed = CliRunner().invoke(app, ["--help"]).output
 
     assert [name for name in COMMANDS if f" {name} " not in listed] == []
+
+
+def _commands(command, path):
+    for name, one in getattr(command, "commands", {}).items():
+        yield from _commands(one, f"{path} {name}")
+    if not hasattr(command, "commands"):
+        yield path, [option for parameter in command.params for option in parameter.opts]
+
+
+def test_every_command_prints_json():
+    loaded = typer.main.get_command(app).commands
+    found = [one for name in COMMANDS for one in _commands(loaded[name].load(), name)]
+
+    assert len(found) > 30
+    assert [name for name, options in found if "--json" not in options] == ["incidents docs"]  # writes a page
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.waiting import Eventually
 from vshop.kit.chaos.follower import Follower
 from vshop.kit.chaos.switches import BoardProvider
 from vshop.kit.http.server import HttpServer
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 
 TIMEOUT_S = 10
 ENTRIES = {

@@ -24,9 +24,13 @@ REQUESTS = [
 ]
 
 
+NOBODY = "http://127.0.0.1:9"  # the discard port: a shop on the default ports must not answer
+
+
 @pytest.fixture(scope="module")
 def client():
-    settings, catalogue, journal = Settings(), load_catalogue(), Journal(None)
+    settings = Settings(orders_url=NOBODY, stock_url=NOBODY, auth_url=NOBODY, observatory_url=NOBODY)
+    catalogue, journal = load_catalogue(), Journal(None)
     board = Board(from_catalogue(catalogue), journal)
     app = create_app(board, journal)
     install_page(app, settings, board, catalogue, (HostMetrics(), Parts(shop_addresses(settings))))

@@ -92,7 +92,7 @@ def test_insights_count_from_before_the_first_error():
     """A counter that starts within the window rose from 0."""
     now = 10_000
     metrics = {
-        "shop.errors": [_series([(now - 10, 3), (now - 4, 5)], now - 10, **{"exception.type": "A"})],
+        "shop.errors": [_series([(now - 10, 3), (now - 4, 5)], now - 11, **{"exception.type": "A"})],
         "shop.orders.placed": [_series([(now - 300, 7), (now, 9)], now - 900), _series([(now, 50)], now - 4, service="foreign")],
         "shop.consumer.lag": [_series([(now, 6)], now - 4, service="foreign")],
     }

@@ -131,6 +131,19 @@ def test_points_limits_each_series_to_its_latest(client, record, series):
     assert (response.status_code, "points" in response.get_json()["detail"]) == (400, True)
 
 
+@pytest.mark.parametrize(("temporality", "last"), [(2, 9), (1, 5)], ids=["cumulative", "delta"])
+def test_what_was_counted_before_the_points_were_deleted_began_at_an_unknown_time(client, record, series, temporality, last):
+    record("shop.errors", "sum", point(4, 5), aggregationTemporality=temporality, isMonotonic=True)
+    client.delete("/api/telemetry")
+    begin = {"startTimeUnixNano": str(START_NS + (5 * 10**9 if temporality == 1 else 0))}
+    record("shop.errors", "sum", point(last, 9, **begin), aggregationTemporality=temporality, isMonotonic=True)
+
+    (found,) = series()
+    before, after = found["points"]
+    assert before["startTime"] == before["time"] == START_NS // 1_000 + 5_000_000
+    assert (before["value"], after["value"]) == (4, 9)
+
+
 def test_large_points_drop_least_recently_updated_series(record, stores):
     for number in range(10):
         record(f"shop.large-{number}", "gauge", point(asDouble=1, attributes={"text": "x" * 20_000}))

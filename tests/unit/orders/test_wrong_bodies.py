@@ -48,7 +48,7 @@ def test_what_is_not_json_is_refused(shop, refused, body):
 def test_json_that_is_no_object_is_refused(shop, refused, body):
     problem = refused(shop.post(body), 400)
 
-    assert "Expected `object`" in problem["detail"]
+    assert "the body must be an object" in problem["detail"]
     assert "field" not in problem
 
 

@@ -6,11 +6,10 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from confluent_kafka import Consumer, TopicPartition
 
-from stock_updater.consumer import OrderConsumer
+from stock_updater.consumer import OrderConsumer, StockMetrics
 from stock_updater.item import OrderOutcome, TablePosition
 from stock_updater.lag import ConsumerLag
 from stock_updater.membership import Membership
-from stock_updater.metrics import StockMetrics
 from stock_updater.positions import Positions
 from vshop.kit.kafka.processing import Processing
 from vshop.kit.kafka.sender import Sender

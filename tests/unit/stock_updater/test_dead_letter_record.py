@@ -1,6 +1,6 @@
 import pytest
 
-from stock_updater.dead_letter_record import original_record_id, replay_of
+from stock_updater.dead_letters import original_record_id, replay_of
 from vshop.kit.kafka.record import Record
 
 

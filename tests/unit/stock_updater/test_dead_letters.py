@@ -2,8 +2,7 @@ import pytest
 from opentelemetry import baggage, context, trace
 
 from stock_updater.app import create_app
-from stock_updater.dead_letter_record import record_id, replay_of
-from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters
+from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters, record_id, replay_of
 from stock_updater.item import RECENT, RecordPosition
 from vshop.kit.kafka.context import inject
 from vshop.kit.kafka.record import Record

@@ -1,6 +1,5 @@
 import pytest
 from botocore.exceptions import (
-    ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
@@ -10,9 +9,13 @@ from botocore.exceptions import (
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
-from stock_updater.retryable import CODES, ErrorClass, backoff_s, classify, is_retryable
+from stock_updater.retryable import CODES, ErrorClass, backoff_s, classify
 from stock_updater.stock import UnknownItemError
 from vshop.kit.order import InvalidRecordError
+
+
+def is_retryable(error):
+    return classify(error) is not ErrorClass.PERMANENT
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,7 @@ def test_an_error_of_the_service_itself_is_not_retryable(error):
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 509])
 def test_an_answer_without_a_code_is_classified_by_its_status(refusal, status):
-    assert classify(refusal(str(status), status)) == (ErrorClass.THROTTLING if status == 429 else ErrorClass.TRANSIENT)
+    assert classify(refusal(str(status), status)) == ErrorClass.TRANSIENT
 
 
 @pytest.mark.parametrize("code", ["RequestTimeout", "TransactionInProgressException", "TransactionConflictException"])
@@ -89,12 +92,12 @@ def test_an_incomplete_answer_is_transient(error):
 
 @pytest.mark.parametrize("code", ["Throttling", "ThrottlingException", "ProvisionedThroughputExceededException", "SlowDown"])
 def test_throttling_errors(refusal, code):
-    assert classify(refusal(code)) == ErrorClass.THROTTLING
+    assert classify(refusal(code)) == ErrorClass.TRANSIENT
 
 
 @pytest.mark.parametrize("code", ["InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed"])
 def test_clock_errors(refusal, code):
-    assert classify(refusal(code, 403)) == ErrorClass.CLOCK
+    assert classify(refusal(code, 403)) == ErrorClass.TRANSIENT
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "UnrecognizedClientException"])
@@ -107,24 +110,6 @@ def test_permanent_errors(refusal, code):
     assert classify(refusal(code)) == ErrorClass.PERMANENT
 
 
-@pytest.mark.parametrize(
-    ("reasons", "expected"),
-    [
-        ("TransactionConflict, None", ErrorClass.TRANSIENT),
-        ("None, ProvisionedThroughputExceeded", ErrorClass.THROTTLING),
-        ("ThrottlingError, TransactionConflict", ErrorClass.THROTTLING),
-        ("TransactionConflict, ConditionalCheckFailed", ErrorClass.PERMANENT),
-        ("ValidationError", ErrorClass.PERMANENT),
-        ("None", ErrorClass.PERMANENT),
-    ],
-)
-def test_a_cancelled_transaction_is_as_retryable_as_its_reasons(reasons, expected):
-    message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{reasons}]"
-    error = ClientError({"Error": {"Code": "TransactionCanceledException", "Message": message}}, "TransactWriteItems")
-
-    assert classify(error) == expected
-
-
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 407, 413])
 def test_a_refusal_by_a_proxy_waits_for_the_operator(refusal, status):
     """It has no code of DynamoDB, so that it says nothing about the record."""
@@ -135,7 +120,7 @@ def test_a_refusal_by_a_proxy_waits_for_the_operator(refusal, status):
 @pytest.mark.parametrize("status", [400, 429, 500, 503])
 @pytest.mark.parametrize("code", ["ThrottlingException", "Throttling", "ThrottlingError", "ProvisionedThroughputExceededException"])
 def test_throttling_has_any_status(refusal, code, status):
-    assert classify(refusal(code, status)) == ErrorClass.THROTTLING
+    assert classify(refusal(code, status)) == ErrorClass.TRANSIENT
 
 
 def test_every_code_that_botocore_retries_is_retryable(refusal):

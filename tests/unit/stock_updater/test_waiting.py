@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from stock_updater.waiting import WaitingRecords
+from stock_updater.retryable import WaitingRecords
 from vshop.kit.http.health import DegradedError
 
 AWAY = EndpointConnectionError(endpoint_url="http://dynamodb")

@@ -7,12 +7,12 @@ from vshop.incidents.incident import Incident
 from vshop.incidents.patterns import MetricMove
 from vshop.incidents.verify.metric_match import Reading, read_metrics, read_metrics_of_traces, wait_for_export
 from vshop.incidents.verify.observation import Observation, all_whole, observe, own_trace
-from vshop.incidents.verify.protocols import ShopApi, Traces
 from vshop.incidents.verify.verdict import Check, Completeness
 from vshop.kit.telemetry.modes import SDK
-from vshop.shop.client import Placed
+from vshop.shop.client import Placed, ShopClient
 from vshop.shop.clock import Clock
 from vshop.shop.flush import Flush
+from vshop.shop.traces import TraceReader
 
 CALM_S = 0.4
 """Where services cannot be flushed: a whole trace is complete after so long without a new span (export delay: 0.2 s)."""
@@ -35,7 +35,7 @@ _RECORD_POSITION = ("messaging.kafka.offset", "messaging.destination.partition.i
 class Observer:
     """Observes orders. ``completeness`` says how, ``complete`` whether all telemetry of the last orders had arrived."""
 
-    def __init__(self, shop: ShopApi, traces: Traces, clock: Clock) -> None:
+    def __init__(self, shop: ShopClient, traces: TraceReader, clock: Clock) -> None:
         self.shop = shop
         self.traces = traces
         self.clock = clock
@@ -149,7 +149,7 @@ class Observer:
 class Context(Observer):
     """An incident and the shop to verify it on."""
 
-    def __init__(self, incident: Incident, shop: ShopApi, traces: Traces, clock: Clock, *, alone: bool = True) -> None:
+    def __init__(self, incident: Incident, shop: ShopClient, traces: TraceReader, clock: Clock, *, alone: bool = True) -> None:
         super().__init__(shop, traces, clock)
         self.incident = incident
         self.alone = alone

@@ -8,10 +8,9 @@ import msgspec
 from vshop.kit.telemetry.variables import not_passed_on
 from vshop.runtime.kubernetes import forwards, image, overlay, rollout
 from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
-from vshop.runtime.local.probes import ReachableShop, probe_shop
 from vshop.runtime.model.errors import ClusterError, NotRunningError
-from vshop.runtime.model.mode import Ended, Started
-from vshop.runtime.model.progress import Event, Progress, silent
+from vshop.runtime.model.probes import ReachableShop, probe_shop
+from vshop.runtime.model.progress import Ended, Event, Progress, Started, silent
 
 _TIMEOUT_S = 180.0
 """Least seconds for a start, which creates volumes and pulls images, and for a deletion."""

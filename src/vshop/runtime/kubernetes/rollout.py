@@ -6,8 +6,7 @@ from typing import Any
 from vshop.runtime.kubernetes.image import how_to_load
 from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.runtime.model.errors import ClusterError
-from vshop.runtime.model.polling import poll
-from vshop.runtime.model.progress import Event, Progress
+from vshop.runtime.model.progress import Event, Progress, poll
 
 _POLL_S = 2.0
 _NAME_LABEL = "app.kubernetes.io/name"

@@ -18,14 +18,13 @@ import psutil
 
 from vshop.runtime.backends import java_servers
 from vshop.runtime.backends.jars import KAFKA
-from vshop.runtime.local import ports, processes
-from vshop.runtime.local.environment import RUN_VARIABLE
 from vshop.runtime.local.launch import LaunchPlan, launching
-from vshop.runtime.model import folders
+from vshop.runtime.model import folders, ports, processes
 from vshop.runtime.model.errors import PartFailedError, RuntimeProblem
 from vshop.runtime.model.folders import Home, LockedError, file_lock
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import select
+from vshop.runtime.model.processes import RUN_VARIABLE
 from vshop.runtime.model.progress import silent
 
 _READY_S, _WRITE_S, _GRACE_S = 120.0, 180.0, 10.0

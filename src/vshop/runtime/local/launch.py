@@ -14,14 +14,15 @@ from typing import NamedTuple
 from vshop.kit.telemetry.modes import ZERO_CODE, under_agent
 from vshop.runtime.backends import jaeger, java_servers
 from vshop.runtime.backends.jars import DYNAMODB, KAFKA
-from vshop.runtime.local import environment, otel_variables, processes, services_packages
-from vshop.runtime.local.probes import ProbeResult, probe
-from vshop.runtime.local.processes import Identity
+from vshop.runtime.local import environment, services_packages
 from vshop.runtime.local.watchdog import Watchdog
+from vshop.runtime.model import processes
 from vshop.runtime.model.errors import NotReadyError, PartDiedError
 from vshop.runtime.model.folders import Home
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import PARTS, Part, select
+from vshop.runtime.model.probes import ProbeResult, probe
+from vshop.runtime.model.processes import Identity
 from vshop.runtime.model.progress import Event, Progress
 
 _POLL_S = 0.05
@@ -51,7 +52,7 @@ class Child(NamedTuple):
 @contextmanager
 def launching(plan: LaunchPlan, watchdog: Watchdog | None = None) -> Iterator["tuple[Launcher, Watchdog]"]:
     """Provide a launcher, and the watchdog to keep or release. If the block fails, stop all parts that it started."""
-    active = watchdog or Watchdog.start(plan.run, environment.build_for_helpers(os.environ))
+    active = watchdog or Watchdog.start(plan.run, processes.build_for_helpers(os.environ))
     launcher = Launcher(plan, active)
     try:
         yield launcher, active
@@ -178,7 +179,7 @@ def prepare(
         return [*_python(part, ports), str(plan.home.stock)], env
     if part.name == "jaeger":
         return jaeger.command(plan.options.jaeger), env | jaeger.environment(plan.home.jaeger, ports)
-    env = env | otel_variables.for_service(env, part.name)
+    env = env | environment.for_service(env, part.name)
     return under_agent(part.name if part.may_have_agent else "", _python(part, ports), env, packages)
 
 

@@ -8,18 +8,17 @@ from types import TracebackType
 from typing import Self
 
 from vshop.runtime.backends import jaeger
-from vshop.runtime.local import aot, environment, ports, processes
+from vshop.runtime.local import aot, environment
 from vshop.runtime.local import state as states
 from vshop.runtime.local.launch import Child, LaunchPlan, Stopped, launching, stop_parts
 from vshop.runtime.local.state import ShopState, ShopStatus, read_status
 from vshop.runtime.local.watchdog import Watchdog
-from vshop.runtime.model import folders
+from vshop.runtime.model import folders, ports, processes
 from vshop.runtime.model.errors import NotRunningError, OtherOptionsError
 from vshop.runtime.model.folders import Home, home_lock
-from vshop.runtime.model.mode import Ended, Started
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import PUBLISHED, select
-from vshop.runtime.model.progress import Event, Progress, serialized, silent
+from vshop.runtime.model.progress import Ended, Event, Progress, Started, serialized, silent
 
 
 class Shop:

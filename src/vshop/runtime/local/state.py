@@ -9,11 +9,11 @@ import msgspec
 
 import vshop
 from vshop.runtime.backends.jars import KAFKA
-from vshop.runtime.local.probes import probe
-from vshop.runtime.local.processes import Identity, find, resident_bytes
 from vshop.runtime.model import folders
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import Part, select
+from vshop.runtime.model.probes import probe
+from vshop.runtime.model.processes import Identity, find, resident_bytes
 
 
 class ShopState(msgspec.Struct, kw_only=True):

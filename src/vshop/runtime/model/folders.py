@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from vshop.runtime.model.errors import HomeBusyError, NoLocksError, UnusableFolderError
-from vshop.runtime.model.polling import poll
+from vshop.runtime.model.progress import poll
 
 _HOME_TIMEOUT_S = 120.0
 

@@ -126,7 +126,10 @@ function difference({ a, b }) {
 /** Replace the elements of long lists, such as the ids of an item's orders, by their number. */
 function shortened(entries) {
   const counts = new Map();
-  const listOf = (path) => /^(.*?)\.\d+(\.|$)/.exec(path)?.[1] ?? null;
+  const listOf = (path) => { // '' for a value that is itself a list
+    const found = /^(?:(.*?)\.)?\d+(\.|$)/.exec(path);
+    return found && (found[1] ?? '');
+  };
   for (const [path] of entries) counts.set(listOf(path), (counts.get(listOf(path)) ?? 0) + 1);
   const long = (path) => listOf(path) !== null && counts.get(listOf(path)) > LONGEST_LIST;
   const lists = [...counts].filter(([list, count]) => list !== null && count > LONGEST_LIST).map(([list, count]) => [list, `${count} values`]);

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 
 from vshop.kit.settings import load
-from vshop.runtime.local.environment import RUN_VARIABLE
 from vshop.runtime.model.errors import PortInUseError, unknown_name
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import PARTS, Part
+from vshop.runtime.model.processes import RUN_VARIABLE
 
 LOOPBACK = "127.0.0.1"
 # Below the range for outgoing connections, which could take a chosen port.
