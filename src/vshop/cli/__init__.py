@@ -33,7 +33,7 @@ COMMANDS = {
     ),
     "dlq": ("orders:dlq", "List, show and replay dead letters."),
     "chaos": ("chaos:app", "Switch incidents on and off."),
-    "telemetry-faults": ("telemetry_faults:app", "Alter the telemetry of good orders: gaps, wrong clocks and sampling."),
+    "telemetry-faults": ("chaos:faults", "Alter the telemetry of good orders: gaps, wrong clocks and sampling."),
     "incidents": ("incidents:app", "Read the incident catalogue: symptoms, expected signals, and root causes."),
     "exercise": ("exercise:app", "Find a hidden fault: blind exercises with hints and a score."),
     "verify": ("verify:verify", "Verify incidents: clean run, switch on, check every expected signal, switch off, clean run."),
