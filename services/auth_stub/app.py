@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from auth_stub.tokens import InvalidTokenError, Tokens
 from auth_stub.users import USERS
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
-from vshop.kit.http import health, json_body, openapi, problems
+from vshop.kit.http import health, json_body, problems
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,7 @@ def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, response_delay_s: flo
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
     problems.install(app)
     checks = {"token": lambda: f"a token for {tokens.validate(tokens.issue('readiness'))}"}
-    app.register_blueprint(health.blueprint("auth-stub", checks))
-    app.register_blueprint(openapi.blueprint(__file__))
+    app.register_blueprint(health.blueprint("auth-stub", checks, __file__))
 
     @app.post("/oauth/token")
     def token() -> ResponseReturnValue:

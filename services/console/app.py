@@ -25,7 +25,7 @@ from console.page.upstream import Upstream, answer_shop_errors
 from vshop.incidents.incident import Incident
 from vshop.incidents.telemetry_fault import TelemetryFault
 from vshop.kit.chaos.switches import Switch
-from vshop.kit.http import health, openapi, problems, same_origin
+from vshop.kit.http import health, problems, same_origin
 from vshop.kit.settings import Settings
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient
@@ -67,8 +67,7 @@ def create_app(board: Board, journal: Journal, names: Iterable[str] = (), cors_o
     app.register_blueprint(chaos_api.blueprint(board))
     app.register_blueprint(chaos_api.journal_blueprint(board, journal))
     app.register_blueprint(ofrep_api.blueprint(board))
-    app.register_blueprint(openapi.blueprint(__file__))
-    app.register_blueprint(health.blueprint("console", {"board": lambda: _check(board), "journal": journal.check}))
+    app.register_blueprint(health.blueprint("console", {"board": lambda: _check(board), "journal": journal.check}, __file__))
     return app
 
 

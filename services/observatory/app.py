@@ -14,7 +14,7 @@ from observatory.jaeger import v1_api, v1_json, v3_api
 from observatory.query import outline_api, telemetry_api
 from observatory.receiver import Receiver
 from observatory.store import Stores, TraceStore
-from vshop.kit.http import flush, health, openapi, problems, same_origin
+from vshop.kit.http import flush, health, problems, same_origin
 
 
 def create_app(
@@ -45,9 +45,8 @@ def create_app(
     app.register_blueprint(telemetry_api.blueprint(stores, forwarding, now_ns))
     app.register_blueprint(v1_api.link_blueprint(console_url))
     app.register_blueprint(alerting.blueprint(stores, rules, now_ns))
-    app.register_blueprint(openapi.blueprint(__file__))
     flush.install(app, "observatory", lambda **_: 0, lambda _offsets, deadline: forwarding.wait_sent(deadline))
-    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}))
+    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}, __file__))
     return app
 
 

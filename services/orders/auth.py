@@ -9,7 +9,7 @@ from urllib.parse import quote
 import requests
 
 from orders.fault_mechanisms import UnreachableAddress
-from vshop.kit.chaos.carrier import outgoing_headers
+from vshop.kit.chaos.baggage import outgoing_headers
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
 from vshop.kit.http.problems import Problem
 from vshop.kit.http.session import ca_bundle

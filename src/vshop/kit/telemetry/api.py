@@ -16,7 +16,7 @@ from opentelemetry.metrics import get_meter_provider
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from vshop.kit.telemetry.dialects import spell
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.spans import Payloads
 
 log = logging.getLogger(__name__)
 

@@ -38,7 +38,7 @@ from vshop.kit.telemetry.exporting import (
     make_all_exporters,
 )
 from vshop.kit.telemetry.modes import SDK, set_defaults
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.spans import Payloads
 
 _EXEMPLARS = 64  # per series and export
 _INTERNAL_METRICS = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
