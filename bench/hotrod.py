@@ -15,7 +15,7 @@ import requests
 from bench.handling import Sustained
 from bench.shopper import quantile, run_threads
 from vshop.kit.http.session import http_session
-from vshop.runtime.local.ports import free
+from vshop.runtime.model.ports import free
 
 _PATIENCE_S = 60.0
 _EXPORTED_S = 6.0  # OpenTelemetry's Go SDK holds spans back for up to 5 s

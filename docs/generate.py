@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from bench.results import measured
-from vshop.incidents.docs_page import make_docs, make_telemetry_docs
 from vshop.incidents.loader import load_catalogue
 from vshop.incidents.telemetry_fault import load_telemetry_faults
+from vshop.incidents.wording import make_docs, make_telemetry_docs
 from vshop.kit import settings
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ import requests
 
 from loadtest.order_log import FileSource, PageSource
 from vshop.kit.http.session import failure_reason
-from vshop.runtime.local.processes import tail
+from vshop.runtime.model.processes import tail
 from vshop.shop.addresses import Addresses
 
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")

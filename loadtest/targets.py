@@ -9,9 +9,8 @@ import psutil
 
 from loadtest.proxy import Proxy
 from vshop.runtime import compose
-from vshop.runtime.local import ports
 from vshop.runtime.local.shop import Shop
-from vshop.runtime.model import folders
+from vshop.runtime.model import folders, ports
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import Addresses, find
 

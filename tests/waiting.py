@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from vshop.runtime.model.errors import ClusterError
-from vshop.runtime.model.polling import poll
+from vshop.runtime.model.progress import poll
 from vshop.shop.client import ShopError
 
 T = TypeVar("T")

@@ -3,8 +3,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from vshop.runtime.local.processes import terminate
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.processes import terminate
 from vshop.shop.addresses import Addresses, find
 from vshop.shop.client import ShopClient
 

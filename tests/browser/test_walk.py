@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from vshop.runtime.local.processes import terminate
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.processes import terminate
 from vshop.shop.addresses import Addresses, find
 from vshop.shop.client import Placed, ShopClient
 from vshop.shop.traces import TraceReader

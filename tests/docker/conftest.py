@@ -13,8 +13,8 @@ from testcontainers.core.container import DockerContainer
 
 from tests.docker.engine import problem as engine_problem
 from tests.waiting import wait_until
-from vshop.runtime.local import ports
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import ports
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import Addresses, find
 from vshop.shop.client import USERS, ShopClient, ShopError

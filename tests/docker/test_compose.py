@@ -12,7 +12,7 @@ import requests
 
 from vshop.incidents.loader import load_catalogue
 from vshop.incidents.verify import verify
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient
 from vshop.shop.traces import Trace, TraceReader, missing_hop

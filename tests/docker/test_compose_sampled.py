@@ -14,7 +14,7 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 from vshop.shop.addresses import Addresses
 from vshop.shop.traces import TraceReader
 

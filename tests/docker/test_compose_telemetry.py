@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient
 from vshop.shop.traces import TraceReader

@@ -27,7 +27,7 @@ import pytest
 import requests
 from testcontainers.core.container import DockerContainer
 
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 
 ROOT = Path(__file__).parents[2]
 CORPUS = json.loads((Path(__file__).parent / "observatory_corpus.json").read_text(encoding="utf-8"))

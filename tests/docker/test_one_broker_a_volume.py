@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.docker.conftest import KAFKA
 from tests.waiting import wait_until
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 
 BASE = Path(__file__).parents[2] / "deploy" / "k8s" / "base"
 VOLUME = "/var/lib/kafka/data"

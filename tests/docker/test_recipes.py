@@ -23,7 +23,7 @@ from observatory.forward import from_settings
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from tests.waiting import wait_until
 from vshop.kit.settings import Settings
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 
 pytestmark = pytest.mark.timeout(180)
 PAGE = (Path(__file__).parents[2] / "docs" / "backends.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.docker.conftest import Started, broker
 from tests.waiting import wait_until
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient, ShopError
 

@@ -16,7 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.waiting import wait_until
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -56,10 +56,11 @@ ID_CUT_OFF = re.compile(r"[0-9a-f]{4}-?[0-9a-f]*…|(?:queuing|retail|new_ord|Dy
 
 
 @pytest.mark.slow
-def test_the_attendees_guide_can_be_followed_in_a_terminal_of_80_columns(reader, monkeypatch):
+@pytest.mark.parametrize("page", ["README.md", "docs/workshop/attendee.md"])
+def test_a_page_can_be_followed_in_a_terminal_of_80_columns(reader, monkeypatch, page):
     """No id, name of a span or name of an incident that has to be copied is cut off."""
     monkeypatch.setattr(reader, "columns", 80)
-    for block in [one for one in RUN if one.language == "console" and str(one).startswith("docs/workshop/attendee.md")]:
+    for block in [one for one in RUN if one.language == "console" and str(one).startswith(page)]:
         steps = pages.steps(block)
         ran = reader.type(
             [*block.before.split("; "), *(step.command for step in steps)] if block.before else [s.command for s in steps]
@@ -112,7 +113,7 @@ def test_a_command_that_is_named_exists_with_its_options(page):
 
 
 def _exists(words):
-    from vshop.cli.app import app  # noqa: PLC0415
+    from vshop.cli import app  # noqa: PLC0415
 
     command = typer.main.get_command(app)
     options = set()

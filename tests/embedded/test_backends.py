@@ -11,8 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from vshop.runtime.local import aot, processes
+from vshop.runtime.local import aot
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import processes
 from vshop.runtime.model.errors import PartDiedError
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.progress import Event

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
-from vshop.runtime.local.environment import RUN_VARIABLE
 from vshop.runtime.model import folders
+from vshop.runtime.model.processes import RUN_VARIABLE
 
 Ran = subprocess.CompletedProcess[str]
 Vshop = Callable[..., Ran]

@@ -1,7 +1,7 @@
 import requests
 
-from vshop.runtime.local.processes import terminate
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.processes import terminate
 from vshop.shop.addresses import find
 
 

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 import requests
 
-from vshop.runtime.local import processes
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import processes
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import find
 from vshop.shop.client import USERS, ShopClient, ShopError

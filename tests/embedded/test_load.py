@@ -11,8 +11,8 @@ import boto3
 import pytest
 import requests
 
-from vshop.runtime.local import ports
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import ports
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
 

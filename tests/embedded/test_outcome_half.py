@@ -14,8 +14,7 @@ from vshop.fixture import NotPossibleError, ShopProcess, VirtualShop
 from vshop.incidents.loader import load_catalogue
 from vshop.incidents.telemetry_fault import load_telemetry_faults
 from vshop.incidents.verify import Check, Phase, Verdict
-from vshop.incidents.verify.batch import BatchVerifier
-from vshop.incidents.verify.hop_reports import with_hops
+from vshop.incidents.verify.batch import BatchVerifier, with_hops
 from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options

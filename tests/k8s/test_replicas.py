@@ -10,9 +10,9 @@ import pytest
 
 from tests.waiting import Eventually
 from vshop.runtime.kubernetes import image, overlay, rollout
-from vshop.runtime.kubernetes.forwarder import Forward
+from vshop.runtime.kubernetes.forwards import Forward
 from vshop.runtime.kubernetes.kubectl import Kubectl
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 from vshop.runtime.model.progress import silent
 from vshop.shop.client import ShopClient
 

@@ -2,7 +2,7 @@ from auth_stub.app import create_app
 from auth_stub.tokens import Tokens
 from vshop.kit.http.server import HttpServer
 from vshop.kit.settings import load
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import USERS, ShopClient
 

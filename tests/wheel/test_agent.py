@@ -8,8 +8,8 @@ import pytest
 
 from tests.waiting import wait_until
 from tests.wheel.conftest import uv
-from vshop.runtime.local import environment
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import processes
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
@@ -52,7 +52,7 @@ def shop(proxies, tmp_path_factory) -> Iterator[Shop]:
     uv(proxies, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(folder / "ddtrace"), *packages)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    path = environment.python_path({"PYTHONPATH": str(folder / "ddtrace")})
+    path = processes.python_path({"PYTHONPATH": str(folder / "ddtrace")})
     env = {
         "SHOP_TELEMETRY": f"env PYTHONPATH={path} {folder}/ddtrace/bin/ddtrace-run",
         "DD_TRACE_AGENT_URL": f"http://127.0.0.1:{server.server_port}",

@@ -8,8 +8,8 @@ from vshop.conformance.instrumentation import measure
 from vshop.fixture import ShopProcess
 from vshop.incidents import load_incident
 from vshop.incidents.verify import verify
-from vshop.runtime.local import environment
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import processes
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import find
 from vshop.shop.client import PASSWORD
@@ -28,7 +28,7 @@ def agent(request, proxies, tmp_path_factory):
     folder = tmp_path_factory.mktemp("agent")
     target = folder / "packages"
     uv(proxies, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", str(target), *packages)
-    path = environment.python_path({"PYTHONPATH": str(target)})
+    path = processes.python_path({"PYTHONPATH": str(target)})
     command = f"env PYTHONPATH={path} {target}/bin/{request.param}"
     options = Options(free_ports=True, home=str(folder / "home"), env=env | {"SHOP_TELEMETRY": command}, aot=False, timeout_s=100)
     with Shop.start(options) as running:

@@ -11,14 +11,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vshop.cli.completion import complete_incident
-from vshop.cli.output import AsJson, err, out, plural, print_json
+from vshop.cli.output import AsJson, Steps, command, err, out, plural, print_table
+from vshop.cli.references import complete_incident
 from vshop.incidents import Incident, load_incident, wording
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.operations import reset as reset_all
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Switch incidents on and off.")
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _POLL_S = 1.0
 
@@ -28,7 +28,7 @@ Id = Annotated[
 ]
 
 
-@app.command()
+@command(app)
 def on(
     incident: Id,
     *,
@@ -39,14 +39,11 @@ def on(
         float | None, typer.Option("--probability", min=0, max=1, help="Share of requests to affect, from 0 to 1")
     ] = None,
     item: Annotated[list[int] | None, typer.Option("--item", "-i", help="Affect only orders for this item (repeatable)")] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Switch an incident on for all requests, and wait until every affected service has acknowledged it."""
     known = load_incident(incident)
     answer = ShopClient(find()).switch_on(incident, probability=probability, duration=duration, items=item or [])
-    if as_json:
-        print_json(answer)
-        return
+    yield answer
     out.print(f"[red]on[/]  {incident}  [dim]{_acknowledged(answer)}[/]")
     out.print(f"See it:   {_command(known, item or [], probability)}\nEnd it:   vshop chaos off {incident}", soft_wrap=True)
 
@@ -60,55 +57,53 @@ def _command(incident: Incident, items: list[int], probability: float | None) ->
     return text
 
 
-@app.command()
-def off(incident: Id, *, as_json: AsJson = False) -> None:
+@command(app)
+def off(incident: Id) -> Steps:
     """Switch an incident off. It is off even if a service does not acknowledge."""
     load_incident(incident)
     answer = ShopClient(find()).switch_off(incident)
-    if as_json:
-        print_json(answer)
-    else:
-        out.print(f"[green]off[/] {incident}  [dim]{_acknowledged(answer)}[/]")
+    yield answer
+    out.print(f"[green]off[/] {incident}  [dim]{_acknowledged(answer)}[/]")
 
 
-@app.command()
-def reset(*, as_json: AsJson = False) -> None:
+@command(app)
+def reset() -> Steps:
     """Switch all incidents and telemetry faults off."""
     answer = ShopClient(find()).switch_all_off()
-    if as_json:
-        print_json(answer)
-    else:
-        out.print(f"[green]off[/] {', '.join(answer['off'])}" if answer["off"] else "Nothing was on.")
+    yield answer
+    out.print(f"[green]off[/] {', '.join(answer['off'])}" if answer["off"] else "Nothing was on.")
 
 
-@app.command()
+@command(app)
 def status(
     *,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Also show what is off")] = False,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show the switches during an exercise, too")] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Show which incidents are on, and which services have acknowledged them. An exercise hides them."""
     client = ShopClient(find())
     if not reveal and client.exercise()["running"]:
         raise ShopError("The switches are hidden during an exercise. Use --reveal to see the answer.", hop="console")
     switches = client.switches()
-    if as_json:
-        print_json(switches)
-        return
-    shown = [switch for switch in switches if switch["on"] or everything]
+    yield switches
     for fault in client.telemetry_faults_on():
         out.print(f"[red]on[/]  {escape(fault['id'])} [dim](telemetry fault, since {fault['since'][:19]}Z)[/]")
-    if not shown:
+    rows = [
+        (
+            switch["id"],
+            "[red]on[/]" if switch["on"] else "[dim]off[/]",
+            switch["until"] or "",
+            f"{switch['probability']:.0%}",
+            ", ".join(map(str, switch["items"])) or "all",
+            escape(", ".join(switch["acknowledgedBy"])),
+        )
+        for switch in switches
+        if switch["on"] or everything
+    ]
+    if rows:
+        print_table("id", "", "until", "share", "items", "acknowledged by", rows=rows)
+    else:
         out.print("No incident is on.")
-        return
-    table = Table("id", "", "until", "share", "items", "acknowledged by", box=None, header_style="dim")
-    for switch in shown:
-        state = "[red]on[/]" if switch["on"] else "[dim]off[/]"
-        items = ", ".join(map(str, switch["items"])) or "all"
-        acknowledged = ", ".join(switch["acknowledgedBy"])
-        table.add_row(switch["id"], state, switch["until"] or "", f"{switch['probability']:.0%}", items, escape(acknowledged))
-    out.print(table)
 
 
 def journal(
@@ -132,25 +127,21 @@ def journal(
         time.sleep(_POLL_S)
 
 
-def reset_shop(*, as_json: AsJson = False) -> None:
+@command()
+def reset_shop() -> Steps:
     """Reset the running shop: switches off, stock full, no dead letters or telemetry, a new journal.
 
     Waiting orders are handled first. The old journal is kept in a file beside the new one.
     """
     done = reset_all(ShopClient(find()))
-    if as_json:
-        print_json(done)
-        return
+    yield done
     out.print(f"[green]Clean[/] in {done.seconds:.2f} s, nothing was restarted.\n")
     table = Table.grid(padding=(0, 2))
     table.add_row("  switched off", ", ".join(done.switched_off) or "nothing was on")
     table.add_row("  stock", f"{plural(done.items, 'item')} filled up")
     table.add_row("  dead letters", f"{done.dead_letters} removed")
-    table.add_row(
-        "  observatory",
-        f"removed {plural(done.traces, 'trace')}, {plural(done.log_records, 'log record')}, "
-        f"{plural(done.metric_points, 'metric point')}",
-    )
+    removed = ((done.traces, "trace"), (done.log_records, "log record"), (done.metric_points, "metric point"))
+    table.add_row("  observatory", f"removed {', '.join(plural(count, noun) for count, noun in removed)}")
     table.add_row("  journal", f"new, {plural(done.journal_lines, 'old line')} kept")
     out.print(table)
     if done.jaeger_keeps_its_traces:

@@ -6,72 +6,65 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from vshop.cli.output import AsJson, out, print_json
+from vshop.cli.output import Steps, command, out
 from vshop.incidents.loader import EXERCISES
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Find a hidden fault: blind exercises with hints and a score.")
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _NAMES = {"service": "service", "component": "part", "errorType": "error"}
 
 
-@app.command()
+@command(app)
 def begin(
     number: Annotated[
         int | None, typer.Argument(min=1, max=max(EXERCISES), help="Number of a workshop exercise (default: a random one)")
     ] = None,
     *,
     level: Annotated[int | None, typer.Option(min=1, max=3, help="Pick a random exercise of this difficulty")] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Start an exercise: switch on a fault for all requests without naming it."""
     if number not in {None, *EXERCISES}:
         raise typer.BadParameter(f"Exercise {number} is described in docs/workshop/attendee.md, and not started by number.")
     chosen: dict[str, Any] = {name: value for name, value in (("number", number), ("level", level)) if value is not None}
     now = ShopClient(find()).exercise("POST", **chosen)
-    if as_json:
-        print_json(now)
-        return
+    yield now
     out.print(f"{f'Exercise {number}' if number else 'An exercise'} is on (level {now['level']}). Users complain. What is wrong?")
     if now.get("cleanTraceId"):
         out.print(f"A clean order from before: vshop trace {now['cleanTraceId']}", soft_wrap=True)
-    _print_next_steps()
+    out.print("\nPlace orders, look at the signals, then: vshop exercise answer --service … --part … --error …   or   --nothing")
+    out.print("Possible answers: vshop exercise status   A hint: vshop exercise hint   The solution: vshop exercise give-up")
 
 
-@app.command("status")
-def progress(*, as_json: AsJson = False) -> None:
+@command(app, "status")
+def progress() -> Steps:
     """Show the exercise's progress and the possible answers."""
     now = ShopClient(find()).exercise()
-    if as_json:
-        print_json(now)
-        return
+    yield now
     out.print(f"An exercise is under way, answers: {len(now['attempts'])}." if now["running"] else "No exercise is under way.")
     for name, choices in now["choices"].items():
         out.print(f"[dim]{_NAMES[name]:<8}[/] {escape(', '.join(choices))}", soft_wrap=True)
 
 
-@app.command()
-def hint(*, as_json: AsJson = False) -> None:
+@command(app)
+def hint() -> Steps:
     """Show one more hint."""
     now = ShopClient(find()).exercise("POST", "/hint")
-    if as_json:
-        print_json(now)
-        return
+    yield now
     for number, text in enumerate(now["hints"], 1):
         out.print(f"  {number}. {escape(text)}")
     out.print(f"[dim]{now['hintsLeft']} left[/]")
 
 
-@app.command()
+@command(app)
 def answer(
     *,
     service: Annotated[str, typer.Option("--service", "-s", help="Service that is at fault")] = "",
     part: Annotated[str, typer.Option("--part", "-p", help="Component of the service, e.g. dynamodb/item-stock")] = "",
     error: Annotated[str, typer.Option("--error", "-e", help="Its error.type, or `none` if there is no error")] = "",
     nothing: Annotated[bool, typer.Option("--nothing", help="Answer that nothing is wrong")] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Submit an answer. A correct answer ends the exercise and switches the fault off."""
     given = {"service": service, "component": part, "errorType": error}
     if any(given.values()) if nothing else not all(given.values()):
@@ -80,9 +73,8 @@ def answer(
     if not nothing:
         _check_words(given, client.exercise()["choices"])
     now = client.exercise("POST", "/answer", **given)
-    if as_json:
-        print_json(now)
-    elif now["running"]:
+    yield now
+    if now["running"]:
         _print_attempt(now["attempts"][-1])
     else:
         _print_solution(now["last"])
@@ -98,19 +90,12 @@ def _check_words(given: dict[str, str], choices: dict[str, list[str]]) -> None:
             raise typer.BadParameter(told, param_hint=f"--{_NAMES[name]}")
 
 
-@app.command("give-up")
-def give_up(*, as_json: AsJson = False) -> None:
+@command(app, "give-up")
+def give_up() -> Steps:
     """End the exercise and show the solution."""
     now = ShopClient(find()).exercise("DELETE")
-    if as_json:
-        print_json(now)
-    else:
-        _print_solution(now["last"])
-
-
-def _print_next_steps() -> None:
-    out.print("\nPlace orders, look at the signals, then: vshop exercise answer --service … --part … --error …   or   --nothing")
-    out.print("Possible answers: vshop exercise status   A hint: vshop exercise hint   The solution: vshop exercise give-up")
+    yield now
+    _print_solution(now["last"])
 
 
 def _print_attempt(attempt: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,63 +11,58 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vshop.cli.completion import complete_incident
-from vshop.cli.output import AsJson, err, out, print_json
+from vshop.cli.output import Result, Steps, command, err, out, print_table
+from vshop.cli.references import complete_incident
 from vshop.incidents import Incident, load_catalogue, load_incident, wording
-from vshop.incidents.docs_page import make_docs
 from vshop.incidents.exports import Telemetry, held, window, write_openrca, write_rcaeval
-from vshop.incidents.runs import IncidentRun, runs
 from vshop.incidents.schema import check_catalogue
+from vshop.incidents.scoring import CaseScore, IncidentRun, runs, truths
 from vshop.incidents.scoring import score as score_answers
-from vshop.incidents.scoring import truths
 from vshop.kit.http import json_body
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.traces import TraceReader
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Read the incident catalogue: symptoms, expected signals, and root causes."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _ANSWERS = ("fault", "pairOf", "story", "harmless", "rootCause", "expect", "recovery", "propagation", "rollback", "answer")
 
 
-@app.command("list")
+@command(app, "list")
 def list_incidents(
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Validate every incident file instead of listing; exit with status 1 on a problem")
     ] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """List all incidents with their symptom, difficulty and scope."""
     if check:
-        _check(as_json=as_json)
+        problems = check_catalogue()
+        yield Result({"problems": problems}, failed=bool(problems))
+        for problem in problems:
+            err.print(f"[red]✖[/] {escape(problem)}")
+        if not problems:
+            out.print("[green]✔[/] Every incident file is valid.")
         return
     catalogue = load_catalogue()
-    if as_json:
-        print_json([incident.to_builtins() for incident in catalogue.values()])
-        return
-    table = Table("id", "the complaint", "level", "switched on", box=None, header_style="dim")
+    yield [incident.to_builtins() for incident in catalogue.values()]
+    rows = []
     for incident in catalogue.values():
         scope = ", ".join(incident.switch.scope) if incident.switch else "by its trigger alone"
-        table.add_row(incident.id, escape(incident.title), "●" * incident.workshop.level, f"[dim]{scope}[/]")
-    out.print(table)
+        rows.append((incident.id, escape(incident.title), "●" * incident.workshop.level, f"[dim]{scope}[/]"))
+    print_table("id", "the complaint", "level", "switched on", rows=rows)
     out.print(f"\n{len(catalogue)} in all; some only look like faults. Next: vshop incidents show ID")
 
 
-@app.command()
+@command(app)
 def show(
     incident: Annotated[str, typer.Argument(metavar="ID", help="Id of the incident", autocompletion=complete_incident)],
     *,
     answer: Annotated[bool, typer.Option("--answer", help="Also show the root cause and the expected signals")] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Show an incident's symptom, the commands that reproduce it, and hints. Use --answer for the root cause."""
     known = load_incident(incident)
-    if as_json:
-        print_json({key: value for key, value in known.to_builtins().items() if answer or key not in _ANSWERS})
-        return
+    yield {key: value for key, value in known.to_builtins().items() if answer or key not in _ANSWERS}
     _show_question(known)
     if answer:
         _show_answer(known)
@@ -77,16 +73,15 @@ def show(
 @app.command()
 def docs() -> None:
     """Print docs/incidents.md, generated from the catalogue."""
-    sys.stdout.write(make_docs(load_catalogue()))
+    sys.stdout.write(wording.make_docs(load_catalogue()))
 
 
-@app.command()
+@command(app)
 def truth(
     *,
     shape: Annotated[Literal["rcaeval", "openrca"], typer.Option("--format", help="Benchmark whose format to write")],
     folder: Annotated[Path, typer.Option("--out", help="Folder to write to")],
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Export the journal's runs with their ground truth, as far back as the observatory holds metrics."""
     catalogue = load_catalogue()
     found = runs(ShopClient(find()).journal(), catalogue)
@@ -101,13 +96,12 @@ def truth(
         if len(kept) < len(found):
             err.print(f"{len(found) - len(kept)} of {len(found)} runs are older than the stored metrics and left out.")
         written = write_rcaeval(folder, kept, catalogue, telemetry, now)
-    if as_json:
-        print_json({"written": [str(path) for path in written]})
-        return
+    yield {"written": [str(path) for path in written]}
     for path in written:
         out.print(str(path), soft_wrap=True)
 
 
+@command()
 def score(
     answers: Annotated[
         Path,
@@ -126,8 +120,7 @@ def score(
     journal: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Output of `vshop journal --json`, which holds the runs")
     ] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Score diagnoses against the ground truth: AC@k and Avg@5.
 
     The scores are given by service, component, error type and culprit span.
@@ -137,52 +130,27 @@ def score(
     lines = [msgspec.json.decode(line) for line in journal.read_bytes().splitlines()] if journal else []
     seen = _read(verdicts, list[dict[str, Any]]) if verdicts else []
     result = score_answers(diagnoses, truths(catalogue, runs(lines, catalogue, twins=True), seen))
-    if as_json:
-        print_json(result)
-        return
-    ranks = Table("answer", "service", "component", "error type", "span", box=None, header_style="dim")
-    for case in result.cases:
-        if case.right is not None:
-            ranks.add_row(case.id, "[green]nothing is wrong ✔[/]" if case.right else "[red]it was no fault[/]")
-            continue
-        places = [
-            case.aspects[aspect].rank if aspect in case.aspects else 0 for aspect in ("service", "component", "errorType", "spanId")
-        ]
-        ranks.add_row(case.id, *(_format_rank(place) for place in places))
-    out.print(ranks)
-    totals = Table("", "cases", "AC@1", "AC@3", "Avg@5", "precision", box=None, header_style="dim")
-    for aspect, total in result.totals.items():
-        figures = (total.ac[1], total.ac[3], total.avg5, total.precision)
-        totals.add_row(aspect, str(total.cases), *(f"{figure:.2f}" for figure in figures))
+    yield result
+    print_table("answer", "service", "component", "error type", "span", rows=((case.id, *_ranks(case)) for case in result.cases))
     out.print()
-    out.print(totals)
-
-
-def _check(*, as_json: bool) -> None:
-    problems = check_catalogue()
-    if as_json:
-        print_json({"problems": problems})
-        sys.exit(bool(problems))
-    for problem in problems:
-        err.print(f"[red]✖[/] {escape(problem)}")
-    if problems:
-        sys.exit(1)
-    out.print("[green]✔[/] Every incident file is valid.")
+    rows = (
+        (aspect, str(total.cases), *(f"{figure:.2f}" for figure in (total.ac[1], total.ac[3], total.avg5, total.precision)))
+        for aspect, total in result.totals.items()
+    )
+    print_table("", "cases", "AC@1", "AC@3", "Avg@5", "precision", rows=rows)
 
 
 def _show_question(incident: Incident) -> None:
-
     out.print(f"[bold]{escape(incident.title)}[/]  [dim]{incident.id}, level {incident.workshop.level}[/]\n")
     out.print(f"The shopper sees: {escape(incident.symptom.shopper)}\n")
-    for command in wording.commands(incident):
-        out.print(f"  {escape(command)}", soft_wrap=True)
+    for line in wording.commands(incident):
+        out.print(f"  {escape(line)}", soft_wrap=True)
     out.print("\nHints")
     for number, hint in enumerate(incident.workshop.hints, 1):
         out.print(f"  {number}. {escape(hint)}")
 
 
 def _show_answer(incident: Incident) -> None:
-
     out.print(f"\n[bold]{'The answer' if incident.fault else 'Nothing is wrong'}[/]\n{escape(incident.story)}")
     if incident.harmless:
         out.print(escape(incident.harmless))
@@ -211,7 +179,6 @@ def _show_answer(incident: Incident) -> None:
 
 
 def _telemetry(found: list[IncidentRun], now: float) -> Telemetry:
-
     addresses = find()
     client, traces = ShopClient(addresses), TraceReader(addresses.traces)
     begin, end = window(found[0], now)[0], max(window(run, now)[1] for run in found)
@@ -235,9 +202,13 @@ def _telemetry(found: list[IncidentRun], now: float) -> Telemetry:
     return Telemetry(metrics=client.metrics(""), logs=logs, spans=spans)
 
 
-def _format_rank(rank: int | None) -> str:
-    """0 means that the aspect's true value is unknown."""
-    return "[red]none[/]" if rank is None else f"[green]{rank}[/]" if rank else "[dim]?[/]"
+def _ranks(case: CaseScore) -> Iterator[str]:
+    if case.right is not None:
+        yield "[green]nothing is wrong ✔[/]" if case.right else "[red]it was no fault[/]"
+        return
+    for name in ("service", "component", "errorType", "spanId"):
+        aspect = case.aspects.get(name)  # without one, the true value is unknown
+        yield "[dim]?[/]" if aspect is None else f"[green]{aspect.rank}[/]" if aspect.rank else "[red]none[/]"
 
 
 def _read(path: Path, kind: Any) -> Any:

@@ -12,38 +12,102 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from vshop.cli.completion import complete_part
-from vshop.cli.output import AsJson, ProgressPrinter, Watch, err, out, print_json, repeat
-from vshop.cli.up_options import (
-    DynamoDb,
-    Forward,
-    FreePorts,
-    Home,
-    Image,
-    ImageLoader,
-    Jaeger,
-    Keep,
-    Link,
-    ModeName,
-    Overlay,
-    Port,
-    TailSampling,
-    Telemetry,
-    VolumePermissions,
-)
+from vshop.cli.output import AsJson, ProgressPrinter, Steps, Watch, command, err, out, print_json, print_table, repeat
+from vshop.cli.references import complete_part
 from vshop.kit.settings import load
 from vshop.kit.telemetry.modes import VARIABLE
 from vshop.runtime.compose import TAIL_SAMPLING, ComposeMode
 from vshop.runtime.kubernetes.mode import ClusterMode, ClusterOptions
-from vshop.runtime.local.probes import probe_shop
 from vshop.runtime.local.shop import LocalMode, Shop
-from vshop.runtime.model.errors import NotRunningError
-from vshop.runtime.model.mode import Mode, Started
 from vshop.runtime.model.options import Options
+from vshop.runtime.model.probes import probe_shop
+from vshop.runtime.model.progress import Mode, Started
 from vshop.shop.addresses import Addresses, find
 from vshop.shop.client import ShopClient
 from vshop.shop.first_order import Followed, follow
 from vshop.shop.traces import TraceReader
+
+Home = Annotated[
+    str | None,
+    typer.Option(metavar="FOLDER", help="Folder for the shop's state, logs and data (default: VSHOP_HOME, else per user)"),
+]
+ModeName = Annotated[
+    Literal["embedded", "compose", "k8s"],
+    typer.Option(
+        help="Where the shop runs: processes on this machine (`embedded`), containers with real Jaeger, Kafka and DynamoDB Local "
+        "(`compose`), or a Kubernetes cluster (`k8s`)"
+    ),
+]
+Port = Annotated[
+    list[str] | None, typer.Option("--port", "-p", metavar="NAME=NUMBER", help="Use another port, e.g. orders=18080 (repeatable)")
+]
+FreePorts = Annotated[bool, typer.Option("--free-ports", help="Use free ports for all parts")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the orders and stock of the last run")]
+DynamoDb = Annotated[
+    Literal["moto", "local"], typer.Option(help="DynamoDB emulator: moto, or DynamoDB Local (under Amazon's licence)")
+]
+Jaeger = Annotated[
+    str, typer.Option(help="Jaeger to run beside the observatory: `auto` (found on PATH), `none`, a program, or an address")
+]
+Overlay = Annotated[
+    str, typer.Option(help="Kubernetes: overlay `local`, `scale`, `aws`, `tail-sampling`, or a folder with a kustomization")
+]
+Image = Annotated[str, typer.Option(help="Kubernetes: image that the cluster has or can pull (default: build one)")]
+ImageLoader = Annotated[
+    str,
+    typer.Option(
+        envvar="VSHOP_K8S_LOAD",
+        help="Kubernetes: command that loads an image from Docker into the cluster, e.g. `kind load docker-image`",
+    ),
+]
+VolumePermissions = Annotated[
+    bool,
+    typer.Option(
+        "--volume-permissions",
+        envvar="VSHOP_K8S_VOLUME_PERMISSIONS",
+        help="Kubernetes: make volumes writable in a root init container, for clusters that ignore fsGroup",
+    ),
+]
+Link = Annotated[
+    bool, typer.Option("--link", help="Process each order in a new trace linked to the order's (SHOP_KAFKA_TRACE=link)")
+]
+Forward = Annotated[
+    str,
+    typer.Option(
+        metavar="TARGETS",
+        help="Also send signals to these OTLP endpoints (SHOP_FORWARD), separated by commas: "
+        "`http://host:port` or `grpc://host:port`, each with options such as `;signals=traces,logs` and `;header=x-api-key=secret`",
+    ),
+]
+TailSampling = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=100,
+        metavar="PERCENT",
+        help="Compose: keep all traces with an error and this share of the rest, by a Collector (SHOP_TAIL_SAMPLING)",
+    ),
+]
+Telemetry = Annotated[
+    str,
+    typer.Option(
+        metavar="MODE",
+        envvar=VARIABLE,
+        help="Who instruments orders, auth-stub and stock-updater: `sdk` (themselves, the default), `none`, `zero-code` "
+        "(opentelemetry-instrument), or the command that starts your agent, e.g. `ddtrace-run`",
+    ),
+]
+_OF_PROCESSES = {
+    "link": "Set SHOP_KAFKA_TRACE=link instead.",
+    "forward": "Set SHOP_FORWARD instead; this machine is host.docker.internal.",
+    "foreground": "",
+}
+_REFUSED = {
+    "embedded": {"tail_sampling": "Add --mode compose."},
+    "compose": {"port": "Set VSHOP_ORDERS_PORT or the like instead.", "free_ports": "", "home": "", **_OF_PROCESSES},
+    "k8s": {"tail_sampling": "Use --overlay tail-sampling instead.", **_OF_PROCESSES},
+}
+"""Options that do not work in a mode, and what to do instead."""
 
 
 def up(
@@ -70,23 +134,21 @@ def up(
     """Start the shop, send one order through it, and print all addresses."""
     load()  # report a wrong SHOP_* value here, once, instead of in each service's log
     ports = _parse_ports(port or [])
+    given = {"port": port, "free_ports": free_ports, "link": link, "forward": forward, "home": home, "foreground": foreground}
+    _refuse(mode, given | {"tail_sampling": tail_sampling is not None})
     if telemetry:
         os.environ[VARIABLE] = telemetry  # read by every mode
+    if tail_sampling is not None:
+        os.environ[TAIL_SAMPLING] = f"{tail_sampling:g}"  # docker-compose.yml reads it
     chosen: Mode
-    if mode != "compose":
-        _refuse_in(mode, tail_sampling=tail_sampling is not None)
     if mode == "compose":
-        if tail_sampling is not None:
-            os.environ[TAIL_SAMPLING] = f"{tail_sampling:g}"  # docker-compose.yml reads it
-        _refuse_in(mode, port=port, free_ports=free_ports, link=link, forward=forward, home=home, foreground=foreground)
         chosen = ComposeMode(timeout)
     elif mode == "k8s":
-        _refuse_in(mode, link=link, forward=forward, foreground=foreground)
         cluster = ClusterOptions(overlay=overlay, image=image, image_loader=image_loader, volume_permissions=volume_permissions)
         chosen = ClusterMode(msgspec.structs.replace(cluster, ports=ports, free_ports=free_ports, home=home, timeout_s=timeout))
     else:
-        env = ({"SHOP_KAFKA_TRACE": "link"} if link else {}) | ({"SHOP_FORWARD": forward} if forward else {})
-        env |= {VARIABLE: telemetry} if telemetry else {}
+        settings = {"SHOP_KAFKA_TRACE": "link" if link else "", "SHOP_FORWARD": forward, VARIABLE: telemetry}
+        env = {name: value for name, value in settings.items() if value}
         options = Options(home=home, ports=ports, free_ports=free_ports, keep=keep, env=env, dynamodb=dynamodb, jaeger=jaeger)
         chosen = LocalMode(msgspec.structs.replace(options, detached=not foreground, timeout_s=timeout))
     _start(chosen, as_json=as_json)
@@ -107,15 +169,9 @@ def _parse_ports(values: list[str]) -> dict[str, int]:
     return ports
 
 
-def _refuse_in(mode: str, **given: object) -> None:
-    for name, value in given.items():
-        if value:
-            instead = {
-                "port": "Set VSHOP_ORDERS_PORT or the like instead.",
-                "link": "Set SHOP_KAFKA_TRACE=link instead.",
-                "tail_sampling": "Use --overlay tail-sampling instead." if mode == "k8s" else "Add --mode compose.",
-                "forward": "Set SHOP_FORWARD instead; this machine is host.docker.internal.",
-            }.get(name, "")
+def _refuse(mode: str, given: Mapping[str, object]) -> None:
+    for name, instead in _REFUSED[mode].items():
+        if given[name]:
             raise typer.BadParameter(
                 f"This option does not work with --mode {mode}. {instead}".rstrip(), param_hint=f"--{name.replace('_', '-')}"
             )
@@ -125,28 +181,20 @@ def _start(mode: Mode, *, as_json: bool) -> None:
     began = time.monotonic()
     started = mode.up(ProgressPrinter())
     addresses = Addresses(**mode.addresses())
-    if started.already:
-        _report_running(mode, started, as_json=as_json)
-        return
-    followed = follow(ShopClient(addresses), TraceReader(addresses.traces), timeout_s=mode.first_order_s)
-    seconds = time.monotonic() - began
+    result: dict[str, Any] = {"addresses": started.addresses, "traceId": None}
+    text, first_order = "The shop is up already[/].", {}
+    if not started.already:
+        followed = follow(ShopClient(addresses), TraceReader(addresses.traces), timeout_s=mode.first_order_s)
+        seconds = time.monotonic() - began
+        telemetry = {} if followed.telemetry == "sdk" else {"telemetry": followed.telemetry}
+        result |= {"seconds": seconds, "traceId": followed.placed.trace_id} | telemetry
+        text = f"The shop is up[/]: an order went end to end in {followed.seconds:.2f} s; {seconds:.1f} s in all."
+        first_order = _first_order(followed)
     if as_json:
-        fields = {"addresses": started.addresses, "seconds": seconds, "traceId": followed.placed.trace_id}
-        fields |= {} if followed.telemetry == "sdk" else {"telemetry": followed.telemetry}
-        print_json(fields | dict(started.details))
+        print_json(result | dict(started.details))
     else:
-        out.print(
-            f"\n[bold green]The shop is up[/]: an order went end to end in {followed.seconds:.2f} s; {seconds:.1f} s in all.\n"
-        )
-        _print_started(mode, started, _first_order(followed))
-
-
-def _report_running(mode: Mode, started: Started, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"addresses": started.addresses, "traceId": None} | dict(started.details))
-    else:
-        out.print("\n[bold green]The shop is up already[/].\n")
-        _print_started(mode, started, {})
+        out.print(f"\n[bold green]{text}\n")
+        _print_started(mode, started, first_order)
 
 
 def _print_started(mode: Mode, started: Started, first_order: Mapping[str, str]) -> None:
@@ -167,20 +215,17 @@ def _first_order(followed: Followed) -> dict[str, str]:
     return trace if followed.telemetry == "sdk" else {"telemetry": followed.telemetry, **trace}
 
 
+@command()
 def down(
     home: Home = None,
     *,
     mode: ModeName = "embedded",
     volumes: Annotated[bool, typer.Option("--volumes", "-v", help="Also remove the containers' stored data")] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Stop the shop and everything that belongs to it."""
-    chosen = _existing(mode, home, volumes=volumes)
-    ended = chosen.down(ProgressPrinter())
-    if as_json:
-        print_json({"stopped": ended.found, "text": ended.text})
-    else:
-        (out if ended.found else err).print(ended.text)
+    ended = _existing(mode, home, volumes=volumes).down(ProgressPrinter())
+    yield {"stopped": ended.found, "text": ended.text}
+    (out if ended.found else err).print(ended.text)
 
 
 def _existing(mode: str, home: str | None, *, volumes: bool = False) -> Mode:
@@ -189,20 +234,15 @@ def _existing(mode: str, home: str | None, *, volumes: bool = False) -> Mode:
     return ClusterMode(ClusterOptions(home=home)) if mode == "k8s" else LocalMode(Options(home=home))
 
 
+@command()
 def restart(
     part: Annotated[str, typer.Argument(help="Name of the part, e.g. stock-updater", autocompletion=complete_part)],
     home: Home = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Restart one part. Orders, stock and switches are kept; the observatory starts empty."""
-    shop = Shop.running(home)
-    if shop is None:
-        raise NotRunningError("No shop is running. Start one with `vshop up`.")
-    shop.restart(part, ProgressPrinter())
-    if as_json:
-        print_json({"restarted": part})
-    elif part == "observatory":
+    Shop.find(home).restart(part, ProgressPrinter())
+    yield {"restarted": part}
+    if part == "observatory":
         out.print("The observatory keeps traces, logs and metrics in memory; those from before the restart are gone.")
 
 
@@ -244,13 +284,12 @@ def status(
 
 def _print_status(seen: Mapping[str, Any]) -> None:
     processes = "run" in seen
-    table = Table("part", "state", *(("pid", "MB") if processes else ()), "address", "seen", box=None, header_style="dim")
+    rows = []
     for name, part in seen["parts"].items():
-        gone = "[red]dead[/]" if processes else "[red]unreachable[/]"
-        reached = part["alive"] if processes else part["reached"]
-        state = "[green]ready[/]" if part["ready"] else "[yellow]not ready[/]" if reached else gone
+        reached, gone = (part["alive"], "dead") if processes else (part["reached"], "unreachable")
+        state = "[green]ready[/]" if part["ready"] else "[yellow]not ready[/]" if reached else f"[red]{gone}[/]"
         process = (str(part["pid"]), f"{part['rss_bytes'] / 1e6:.0f}") if processes else ()
-        table.add_row(name, state, *process, part["url"], escape(part["seen"]))
-    out.print(table)
+        rows.append((name, state, *process, part["url"], escape(part["seen"])))
+    print_table("part", "state", *(("pid", "MB") if processes else ()), "address", "seen", rows=rows)
     if processes:
         out.print(f"\n{seen['rss_bytes'] / 1e6:.0f} MB resident in all. State and logs: {seen['home']}")

@@ -1,4 +1,4 @@
-"""``vshop order|stock|settings|dlq``."""
+"""``vshop order|stock|dlq``."""
 
 import re
 import sys
@@ -7,16 +7,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from vshop.cli.completion import complete_incident
-from vshop.cli.output import AsJson, err, is_narrow, out, plural, print_json
-from vshop.cli.references import Last, find_letter
+from vshop.cli.output import AsJson, Result, Steps, command, err, is_narrow, out, plural, print_json, print_table
+from vshop.cli.references import Last, complete_incident, find_letter
 from vshop.incidents import load_incident
 from vshop.incidents.verify.context import Observer
 from vshop.incidents.verify.observation import Observation, all_whole
 from vshop.kit.chaos.baggage import BAGGAGE_KEY
-from vshop.kit.settings import PREFIX, load, table
 from vshop.kit.telemetry.variables import SAMPLED_AWAY, TAIL_SAMPLED
 from vshop.shop.addresses import find
 from vshop.shop.client import USERS, Placed, ShopClient, ShopError
@@ -26,13 +23,11 @@ from vshop.shop.operations import replay as replay_letters
 from vshop.shop.traces import TraceError, TraceReader
 from vshop.shop.waterfall import MOST_ROWS, draw
 
-dlq = typer.Typer(no_args_is_help=True, add_completion=False, help="List, show and replay dead letters.")
+dlq = typer.Typer(no_args_is_help=True, add_completion=False)
 
 LetterId = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="Id of the dead letter, of its order, or the beginning of its trace id")
 ]
-
-
 _CHAOS = typer.Option(
     "--chaos", metavar="ID", help="Switch this incident on for this order and its login only", autocompletion=complete_incident
 )
@@ -158,58 +153,31 @@ def _for_one_order(incident: str) -> str:
     return incident
 
 
-def stock(
-    item: Annotated[int | None, typer.Argument(help="Number of the item (default: all items)")] = None, *, as_json: AsJson = False
-) -> None:
+@command()
+def stock(item: Annotated[int | None, typer.Argument(help="Number of the item (default: all items)")] = None) -> Steps:
     """Show the stock table."""
     client = ShopClient(find())
     items = client.stock() if item is None else [client.item(item)]
-    if as_json:
-        print_json(items if item is None else items[0])
-        return
-    table = Table("item", "name", "stock", "ordered", "version", box=None, header_style="dim")
-    for one in items:
-        table.add_row(*(str(one[field]) for field in ("id", "name", "stock", "ordered", "version")))
-    out.print(table)
+    yield items if item is None else items[0]
+    rows = ([str(one[field]) for field in ("id", "name", "stock", "ordered", "version")] for one in items)
+    print_table("item", "name", "stock", "ordered", "version", rows=rows)
 
 
-def settings(*, as_json: AsJson = False) -> None:
-    """List every SHOP_* setting with its description, default, and current value."""
-    rows = table()
-    values = {name: str(getattr(load(), name.removeprefix(PREFIX).lower())) for name, *_ in rows}
-    if as_json:
-        print_json(
-            [
-                {"name": name, "type": kind, "default": default, "value": values[name], "description": text}
-                for name, kind, default, text in rows
-            ]
-        )
-        return
-    shown = Table("variable", "value", "description", box=None, header_style="dim")
-    for name, _, default, text in rows:
-        shown.add_row(name, f"[bold]{escape(values[name])}[/]" if values[name] != default else escape(default), escape(text))
-    out.print(shown)
-
-
-@dlq.command("list")
-def list_letters(*, as_json: AsJson = False) -> None:
+@command(dlq, "list")
+def list_letters() -> Steps:
     """List all dead letters, oldest first."""
     letters = ShopClient(find()).dead_letters()
-    if as_json:
-        print_json(letters)
-        return
+    yield letters
     if not letters:
         out.print("No dead letters.")
         return
-    table = Table(*(("id", "trace", "handled") if is_narrow() else ("id", "error", "message", "trace", "handled")), box=None)
+    rows = []
     for letter in letters:
         message = (str(letter["errorMessage"]).splitlines() or [""])[0]
-        error, handled = escape(letter["errorType"]), "yes" if letter["handled"] else "no"
-        if is_narrow():
-            table.add_row(letter["id"], f"{letter['traceId']}\n{error}: {escape(message)}", handled)
-        else:
-            table.add_row(letter["id"], error, escape(message[:60]), letter["traceId"], handled)
-    out.print(table)
+        error, trace = escape(letter["errorType"]), letter["traceId"]
+        cells = (f"{trace}\n{error}: {escape(message)}",) if is_narrow() else (error, escape(message[:60]), trace)
+        rows.append((letter["id"], *cells, "yes" if letter["handled"] else "no"))
+    print_table("id", *(() if is_narrow() else ("error", "message")), "trace", "handled", rows=rows)
 
 
 @dlq.command()
@@ -224,15 +192,14 @@ def show(
     print_json(client.dead_letter(find_letter(client.dead_letters(), letter_id, last=last)))
 
 
-@dlq.command()
+@command(dlq)
 def replay(
     letter_id: LetterId = None,
     *,
     last: Last = False,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Replay all dead letters that are not handled yet")] = False,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait until the orders are in the stock")] = 15.0,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Put dead letters back on the topic, each in its own trace, and wait until they are in the stock.
 
     A replayed order is applied once, however often you replay it. Exits with status 1 when one did not reach the stock.
@@ -243,14 +210,11 @@ def replay(
     letters = client.dead_letters()
     ids = [one["id"] for one in letters if not one["handled"]] if everything else [find_letter(letters, letter_id, last=last)]
     replays = replay_letters(client, ids, timeout)
-    if as_json:
-        print_json(replays if everything else replays[0])
-    elif not replays:
+    yield Result(replays if everything else replays[0], failed=not all(one.handled for one in replays))
+    if not replays:
         out.print("Nothing to replay.")
-    else:
-        for one in replays:
-            _print_replay(one, timeout)
-    sys.exit(not all(one.handled for one in replays))
+    for one in replays:
+        _print_replay(one, timeout)
 
 
 def _print_replay(one: Replay, timeout_s: float) -> None:

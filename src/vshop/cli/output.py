@@ -1,15 +1,18 @@
 """Text for people, JSON for programs, progress and errors on stderr."""
 
 import contextlib
+import functools
+import inspect
 import sys
 import time
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from vshop.corpus.loader import CorpusError
 from vshop.incidents.loader import CatalogueError, UnknownIncidentError
@@ -41,10 +44,56 @@ KNOWN_FAILURES = (
 
 _STYLES = {"ready": "green", "failed": "red", "killed": "red", "note": "yellow", "stopped": "dim"}
 
+Steps = Iterator[Any]
+"""What the function of a command yields: once, the result that ``--json`` prints. Text is printed after that."""
+
+
+class Result(NamedTuple):
+    """A result with which a command may fail."""
+
+    value: Any
+    failed: bool
+
+
+def command(of: typer.Typer | None = None, name: str | None = None) -> Callable[[Callable[..., Steps]], Callable[..., None]]:
+    """Make a command with the option ``--json`` of a generator, which goes on after its result only to print text.
+
+    A ``Result`` that failed ends the command with status 1. ``of`` is the group to which the command belongs.
+    """
+
+    def decorate(function: Callable[..., Steps]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(*args: Any, as_json: bool = False, **given: Any) -> None:
+            steps = function(*args, **given)
+            first = next(steps)
+            result = first if isinstance(first, Result) else Result(first, failed=False)
+            if as_json:
+                print_json(result.value)
+            else:
+                next(steps, None)
+            if result.failed:
+                sys.exit(1)
+
+        option = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)
+        signature = inspect.signature(function)
+        run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+        run.__annotations__ = function.__annotations__ | {"as_json": AsJson}
+        return of.command(name)(run) if of else run
+
+    return decorate
+
 
 def print_json(value: Any) -> None:
     """Print one JSON document, indented, on stdout."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def print_table(*columns: str, rows: Iterable[Iterable[str]]) -> None:
+    """Print rows below dim names of columns."""
+    table = Table(*columns, box=None, header_style="dim")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
 
 
 def is_narrow() -> bool:

@@ -1,4 +1,4 @@
-"""Finds traces and dead letters by an id, the beginning of one, an order's id, or ``--last``."""
+"""Completes ids in the shell. Finds traces and dead letters by an id, the beginning of one, an order's id, or ``--last``."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vshop.incidents.loader import CATALOGUE
 from vshop.shop.traces import TraceError, TraceReader
 
 Last = Annotated[bool, typer.Option("--last", "-l", help="Take the newest one")]
@@ -60,3 +61,25 @@ def find_letter(letters: Iterable[Mapping[str, Any]], given: str | None, *, last
         several = f"Several dead letters fit {given}: {', '.join(found)}." if found else f"There is no dead letter {given}."
         raise typer.BadParameter(f"{several} `vshop dlq list` shows them.")
     return found[0]
+
+
+def complete_incident(incomplete: str) -> list[str]:
+    """Return the matching incidents. Reads only file names, so that completion is fast."""
+    return sorted(path.stem for path in CATALOGUE.glob(f"{incomplete}*.yaml"))
+
+
+def complete_telemetry_fault(incomplete: str) -> list[str]:
+    """Return the matching telemetry faults."""
+    return sorted(path.stem for path in CATALOGUE.with_name("telemetry_faults").glob(f"{incomplete}*.yaml"))
+
+
+def complete_verifiable(incomplete: str) -> list[str]:
+    """Return the matching incidents and telemetry faults."""
+    return [*complete_incident(incomplete), *complete_telemetry_fault(incomplete)]
+
+
+def complete_part(incomplete: str) -> list[str]:
+    """Return the matching parts."""
+    from vshop.runtime.model.parts import NAMES  # noqa: PLC0415 - only `vshop restart` needs it
+
+    return [name for name in NAMES if name.startswith(incomplete)]

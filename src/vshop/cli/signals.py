@@ -1,13 +1,14 @@
-"""``vshop trace|logs|metrics|alerts``: read the telemetry of the shop."""
+"""``vshop open|trace|logs|metrics|alerts``: read the telemetry of the shop."""
 
 import time
+import webbrowser
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vshop.cli.output import AsJson, Watch, is_narrow, out, print_json, repeat
+from vshop.cli.output import AsJson, Steps, Watch, command, err, is_narrow, out, print_table, repeat
 from vshop.cli.references import Last, find_trace
 from vshop.shop.addresses import find
 from vshop.shop.business_metrics import WINDOW_S, counts, lag
@@ -20,6 +21,33 @@ _ALERT_STATES = {"firing": "[red]firing[/]", "pending": "[yellow]pending[/]"}
 _SEVERITY_STYLES = {"WARN": "yellow", "ERROR": "red", "FATAL": "bold red"}
 
 
+@command()
+def open_page(
+    trace: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Id of a trace or order, or its beginning (default: the console)")
+    ] = None,
+    *,
+    last: Annotated[bool, typer.Option("--last", "-l", help="Open the trace of the newest order")] = False,
+) -> Steps:
+    """Open the console, or a trace, in the browser.
+
+    Prints the address, too, and only that where there is no browser.
+    """
+    addresses = find()
+    url = addresses.console
+    if trace or last:
+        url += f"/traces/{find_trace(TraceReader(addresses.traces), trace, last=last)}"
+    try:
+        opened = webbrowser.get().open(url)
+    except webbrowser.Error:
+        opened = False
+    yield {"url": url, "opened": opened}
+    out.print(url, soft_wrap=True)
+    if not opened:
+        err.print("No browser was found. Open this address yourself.")
+
+
+@command()
 def trace(
     trace_id: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Id of the trace or of its order, or the beginning of one")
@@ -27,20 +55,18 @@ def trace(
     *,
     last: Last = False,
     all_spans: Annotated[bool, typer.Option("--all", help=f"Draw all spans of a trace with more than {MOST_ROWS:,}")] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Draw a trace in its current state."""
     reader = TraceReader(find().traces)
     wanted = find_trace(reader, trace_id, last=last)
     found = reader.get(wanted)
-    if as_json and found.spans:
-        print_json({"traceId": wanted, "missing": missing_hop(found), "notes": found.notes, "spans": found.spans})
-    elif found.spans:
-        out.print(draw(found, out.width, None if all_spans else MOST_ROWS))
-    else:
+    if not found.spans:
         raise TraceError(f"There is no trace {wanted}.")
+    yield {"traceId": wanted, "missing": missing_hop(found), "notes": found.notes, "spans": found.spans}
+    out.print(draw(found, out.width, None if all_spans else MOST_ROWS))
 
 
+@command()
 def logs(
     *,
     trace_id: Annotated[
@@ -51,16 +77,13 @@ def logs(
     severity: Annotated[str | None, typer.Option(help="Show only this severity and above, e.g. WARN")] = None,
     search: Annotated[str | None, typer.Option(help="Show only records whose text contains this")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show this many of the newest records")] = 50,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Show the services' log records, each with its trace id and exception."""
     addresses = find()
     wanted = find_trace(TraceReader(addresses.traces), trace_id, last=last) if trace_id or last else None
     query = {"traceId": wanted, "service": service, "severity": severity, "search": search, "limit": limit}
     records = ShopClient(addresses).logs(**{name: value for name, value in query.items() if value is not None})
-    if as_json:
-        print_json(records)
-        return
+    yield records
     for record in records:
         style = _SEVERITY_STYLES.get(record["severity"], "")
         when = record["time"][11:23] if record["timestamp"] else "no time".ljust(12)
@@ -78,12 +101,11 @@ def metrics(*, watch: Watch = False, as_json: AsJson = False) -> None:
     repeat(lambda: _show_metrics(as_json=as_json), watch=watch)
 
 
-def _show_metrics(*, as_json: bool) -> None:
+@command()
+def _show_metrics() -> Steps:
     client = ShopClient(find())
     found, waiting = counts(client.metrics, time.time()), lag(client.metrics, time.time())
-    if as_json:
-        print_json({"windowSeconds": WINDOW_S, "lag": waiting, "counters": {name: one._asdict() for name, one in found.items()}})
-        return
+    yield {"windowSeconds": WINDOW_S, "lag": waiting, "counters": {name: one._asdict() for name, one in found.items()}}
     table = Table("", "in all", f"last {WINDOW_S} s", box=None, header_style="dim")
     for name, one in found.items():
         style = "red" if name.startswith("error ") and one.recent else ""
@@ -97,18 +119,14 @@ def alerts(*, watch: Watch = False, as_json: AsJson = False) -> None:
     repeat(lambda: _show_alerts(as_json=as_json), watch=watch)
 
 
-def _show_alerts(*, as_json: bool) -> None:
+@command()
+def _show_alerts() -> Steps:
     found = ShopClient(find()).alerts()
-    if as_json:
-        print_json(found)
-        return
-    headers = ("alert", "", "value", "a trace of it") if is_narrow() else ("alert", "", "value", "of", "a trace of it")
-    table = Table(*headers, box=None, header_style="dim")
+    yield found
+    rows = []
     for one in found:
         labels = escape(", ".join(map(str, one["labels"].values())))
         state, trace_id = _ALERT_STATES.get(one["state"], f"[dim]{one['state']}[/]"), (one["traceIds"] or [""])[-1]
-        if is_narrow():
-            table.add_row(one["rule"], state, f"{one['value'] or 0:.3g}", f"{trace_id}\n{labels}" if labels else trace_id)
-        else:
-            table.add_row(one["rule"], state, f"{one['value'] or 0:.3g}", labels, trace_id)
-    out.print(table)
+        of = (f"{trace_id}\n{labels}" if labels else trace_id,) if is_narrow() else (labels, trace_id)
+        rows.append((one["rule"], state, f"{one['value'] or 0:.3g}", *of))
+    print_table("alert", "", "value", *(() if is_narrow() else ("of",)), "a trace of it", rows=rows)

@@ -1,17 +1,16 @@
 """``vshop export|conformance|instrumentation-report``."""
 
 import sys
-from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from vshop.cli.completion import complete_verifiable
-from vshop.cli.output import AsJson, err, out, plural, print_json
-from vshop.conformance import ConformanceFinding, check
+from vshop.cli.output import AsJson, Steps, command, err, out, plural, print_json, print_table
+from vshop.cli.references import complete_verifiable
+from vshop.conformance import ConformanceReport, check
 from vshop.conformance.instrumentation import measure
 from vshop.conformance.sources import from_files, from_new_shop
 from vshop.corpus.exporter import as_zip
@@ -27,6 +26,7 @@ from vshop.shop.traces import TraceReader
 _GOOD = {"intact", "linked", "yes"}
 
 
+@command()
 def export(
     incidents: Annotated[
         list[str] | None,
@@ -37,12 +37,8 @@ def export(
     telemetry_faults: Annotated[
         bool, typer.Option("--telemetry-faults", help="Record all telemetry faults, besides the incidents that are named")
     ] = False,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Make ids and times reproducible: the same seed gives the same bytes"),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+    seed: Annotated[int | None, typer.Option(help="Make ids and times reproducible: the same seed gives the same bytes")] = None,
+) -> Steps:
     """Record incidents on a temporary shop: OTLP, Jaeger JSON, and the ground truth."""
     known = load_telemetry_faults()
     names = list(dict.fromkeys(incidents or ([] if telemetry_faults else load_catalogue())))
@@ -53,15 +49,10 @@ def export(
     def print_progress(number: int, incident: Incident | TelemetryFault) -> None:
         err.print(f"{number + 1:>3} of {len(ids)}  {incident.id}")
 
-    if to.suffix == ".zip":
-        with as_zip(to) as folder:
-            export_corpus(chosen, folder, seed, print_progress, faults)
-    else:
-        export_corpus(chosen, to, seed, print_progress, faults)
-    if as_json:
-        print_json({"written": str(to), "cases": ids})
-    else:
-        out.print(f"Wrote {plural(len(ids), 'case')} to {to}.", soft_wrap=True)
+    with as_zip(to) if to.suffix == ".zip" else nullcontext(to) as folder:
+        export_corpus(chosen, folder, seed, print_progress, faults)
+    yield {"written": str(to), "cases": ids}
+    out.print(f"Wrote {plural(len(ids), 'case')} to {to}.", soft_wrap=True)
 
 
 def conformance(
@@ -85,35 +76,31 @@ def conformance(
     if as_json:
         print_json(report)
     else:
-        checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
-        out.print(f"Semantic conventions {report.schema}: {checked}.\n")
-        _print_violations(report.violations)
-        for by, reason in dict.fromkeys((one.deviation.by, one.deviation.reason) for one in report.deviations if one.deviation):
-            names = sorted({one.attribute for one in report.deviations if one.deviation and one.deviation.reason == reason})
-            out.print(f"[yellow]known[/]  {escape(by)}: {', '.join(names)}. {escape(reason)}", soft_wrap=True)
-        style = "red" if report.violations else "green"
-        out.print(
-            f"\n[{style}]{plural(len(report.violations), 'violation')}[/], {plural(len(report.deviations), 'known deviation')}."
-        )
+        _print_report(report)
     if report.violations:
         err.print("Fix each violation, or list it with a reason in src/vshop/conformance/deviations.yaml.")
         sys.exit(1)
 
 
-def _print_violations(violations: "Iterable[ConformanceFinding]") -> None:
-    table = Table("rule", "group", "service", "item", "attribute", "seen", "times", box=None, header_style="dim")
-    for one in violations:
-        cells = (one.rule, one.group, one.service, one.item, one.attribute, one.seen, str(one.count))
-        table.add_row(*(escape(cell) for cell in cells))
-    if table.row_count:
-        out.print(table)
+def _print_report(report: ConformanceReport) -> None:
+    checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
+    out.print(f"Semantic conventions {report.schema}: {checked}.\n")
+    columns = ("rule", "group", "service", "item", "attribute", "seen")
+    if report.violations:
+        rows = ((*(escape(getattr(one, column)) for column in columns), str(one.count)) for one in report.violations)
+        print_table(*columns, "times", rows=rows)
+    for by, reason in dict.fromkeys((one.deviation.by, one.deviation.reason) for one in report.deviations if one.deviation):
+        names = sorted({one.attribute for one in report.deviations if one.deviation and one.deviation.reason == reason})
+        out.print(f"[yellow]known[/]  {escape(by)}: {', '.join(names)}. {escape(reason)}", soft_wrap=True)
+    style = "red" if report.violations else "green"
+    out.print(f"\n[{style}]{plural(len(report.violations), 'violation')}[/], {plural(len(report.deviations), 'known deviation')}.")
 
 
+@command()
 def instrumentation_report(
     *,
     calm: Annotated[float, typer.Option(min=0.0, help="Seconds without a new span before the spans are judged")] = 6.0,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Report, hop by hop, which spans the shop's instrumentation or your agent records.
 
     Places one good order and four that fail, then compares the received spans with the hops that an order passes. Place no other
@@ -121,13 +108,8 @@ def instrumentation_report(
     """
     addresses = find()
     result = measure(ShopClient(addresses), TraceReader(addresses.traces), lambda step: err.print(f"[dim]{step}[/]"), calm)
-    if as_json:
-        print_json(result)
-        return
-    table = Table("service", "hop", "span", "parent", "kind", "attributes", "payload", "error", box=None, header_style="dim")
-    for hop in result.hops:
-        table.add_row(*_cells(hop))
-    out.print(table)
+    yield result
+    print_table("service", "hop", "span", "parent", "kind", "attributes", "payload", "error", rows=map(_cells, result.hops))
     found = sum(bool(hop.span) for hop in result.hops)
     out.print(f"\n{found} of {len(result.hops)} hops have a span, in {plural(result.traces, 'trace')}.")
     if result.other_services:
@@ -136,19 +118,11 @@ def instrumentation_report(
 
 def _cells(hop: HopReport) -> list[str]:
     if not hop.span:
-        return [hop.service, hop.hop, "[red]missing[/]", "", "", "", "", ""]
+        return [hop.service, hop.hop, "[red]missing[/]"]
     kind = hop.kind if hop.kind == hop.expected_kind else f"[red]{hop.kind}[/], not {hop.expected_kind}"
     attributes = f"[red]without[/] {', '.join(hop.missing_attributes)}" if hop.missing_attributes else "[green]all[/]"
-    return [
-        hop.service,
-        hop.hop,
-        escape(hop.span),
-        _coloured(hop.parent),
-        kind,
-        attributes,
-        _coloured("yes" if hop.payload else "no"),
-        _coloured(hop.error),
-    ]
+    payload = _coloured("yes" if hop.payload else "no")
+    return [hop.service, hop.hop, escape(hop.span), _coloured(hop.parent), kind, attributes, payload, _coloured(hop.error)]
 
 
 def _coloured(text: str) -> str:

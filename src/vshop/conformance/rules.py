@@ -1,24 +1,23 @@
 """Loads rules, known deviations, and the names of all attributes."""
 
 import ast
+from collections.abc import Iterator
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from opentelemetry import semconv
 
-_PACKAGE = "opentelemetry.semconv"
+from vshop.incidents.loader import read_yaml
+
 _OWN = "shop."  # described in docs/contract.md
-
-Need = Literal["required", "error", "success", "optional"]
-Kind = Literal["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]
 
 
 class Attribute(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """``need``: ``required``, ``error`` (in error spans), ``success`` (in others) or ``optional``."""
 
-    need: Need
+    need: Literal["required", "error", "success", "optional"]
     type: Literal["string", "int", "double", "boolean", "string[]"]
     one_of: list[Any] = []
     matches: str = ""
@@ -27,7 +26,7 @@ class Attribute(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All given fields must match."""
 
-    kind: Kind | None = None
+    kind: Literal["INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"] | None = None
     has: str | None = None
     name: str | None = None
 
@@ -70,42 +69,29 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 @cache
 def load_rules() -> Rules:
     """Load the rules."""
-    return msgspec.convert(_yaml("rules.yaml"), Rules)
+    return msgspec.convert(read_yaml(Path(__file__).with_name("rules.yaml")), Rules)
 
 
 @cache
 def load_deviations() -> list[Deviation]:
     """Load the known deviations."""
-    return msgspec.convert(_yaml("deviations.yaml"), list[Deviation])
-
-
-def _yaml(name: str) -> Any:
-    import yaml  # noqa: PLC0415 - slow to import, and needed only to load files
-
-    return yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return msgspec.convert(read_yaml(Path(__file__).with_name("deviations.yaml")), list[Deviation])
 
 
 @cache
 def _attribute_names() -> dict[str, str | None]:
-    spec = find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"{_PACKAGE} is not installed: pip install opentelemetry-semantic-conventions.")
-    found: dict[str, str | None] = {}
-    for file in sorted(Path(spec.origin).parent.glob("**/attributes/*_attributes.py")):
-        found |= _read(file)
-    return found
+    files = sorted(Path(semconv.__file__).parent.glob("**/attributes/*_attributes.py"))
+    return {name: reason for file in files for name, reason in _read(file)}
 
 
-def _read(file: Path) -> dict[str, str | None]:
+def _read(file: Path) -> Iterator[tuple[str, str | None]]:
     # The deprecation is in the docstring after each name, which is not available at run time.
     body = ast.parse(file.read_text(encoding="utf-8")).body
-    found: dict[str, str | None] = {}
     for node, below in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             said = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else ""
             text = str(said).strip()
-            found[node.value.value] = text.partition("\n")[0] if text.startswith("Deprecated:") else None
-    return found
+            yield node.value.value, text.partition("\n")[0] if text.startswith("Deprecated:") else None
 
 
 def is_known(name: str) -> bool:

@@ -49,9 +49,9 @@ class _CaseBuilder:
         end = self._lay_out()
         names = self._rewriter.names
         for trace_id in self._trace_start:
-            names.hexadecimal(trace_id)
+            names.replacement(trace_id)
         for row in self._timeline.order:
-            names.hexadecimal(row.item["spanId"])
+            names.replacement(row.item["spanId"])
         spans = sorted((self._span(row) for row in self._timeline.order), key=lambda row: _SERVICES.get(row.service, 9))
         named = {move.name for move in self._incident.expect.metrics}
         window = (self._begin - _SECOND_NS, end + _SECOND_NS)
@@ -82,7 +82,7 @@ class _CaseBuilder:
         item, rewriter, timeline = row.item, self._rewriter, self._timeline
         rewriter.moment_ns = self._trace_start[item["traceId"]]
         start, end = timeline.start[item["spanId"]], timeline.end[item["spanId"]]
-        ids = {name: rewriter.names.hexadecimal(item[name]) for name in ("traceId", "spanId", "parentSpanId") if item.get(name)}
+        ids = {name: rewriter.names.replacement(item[name]) for name in ("traceId", "spanId", "parentSpanId") if item.get(name)}
         made = rewriter.owner(item) | ids | {"startTimeUnixNano": str(start), "endTimeUnixNano": str(end)}
         if "events" in item:
             count = len(item["events"])
@@ -92,7 +92,7 @@ class _CaseBuilder:
             ]
         if "links" in item:
             made["links"] = [
-                rewriter.owner(link) | {name: rewriter.names.hexadecimal(link[name]) for name in ("traceId", "spanId")}
+                rewriter.owner(link) | {name: rewriter.names.replacement(link[name]) for name in ("traceId", "spanId")}
                 for link in item["links"]
             ]
         if "status" in item and "message" in item["status"]:
@@ -116,7 +116,7 @@ class _CaseBuilder:
     def _log(self, row: Row, time_ns: int) -> Row:
         item, rewriter = row.item, self._rewriter
         rewriter.moment_ns = self._trace_start[item["traceId"]]
-        ids = {name: rewriter.names.hexadecimal(item[name]) for name in ("traceId", "spanId")}
+        ids = {name: rewriter.names.replacement(item[name]) for name in ("traceId", "spanId")}
         body = {"body": rewriter.attributes([{"key": "", "value": item["body"]}])[0]["value"]} if "body" in item else {}
         times = {"timeUnixNano": str(time_ns), "observedTimeUnixNano": str(time_ns + 1000)}
         return Row(rewriter.owner(row.resource), row.scope, row.schema_url, rewriter.owner(item) | ids | body | times)

@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import msgspec
@@ -18,8 +17,7 @@ from vshop import __version__
 from vshop.corpus.canonical import canonical
 from vshop.corpus.loader import CaseFiles, CorpusError, ExportFailedError
 from vshop.corpus.otlp import SIGNALS, Json, point_value, points, rows
-from vshop.corpus.recorder import Recorder, case_files
-from vshop.corpus.telemetry_recorder import TelemetryRecorder
+from vshop.corpus.recorder import Recorder
 from vshop.incidents import Incident, load_catalogue
 from vshop.incidents.patterns import MetricMove
 from vshop.incidents.telemetry_fault import TelemetryFault
@@ -27,7 +25,6 @@ from vshop.incidents.verify.expect_match import forbidden_checks, present_checks
 from vshop.incidents.verify.metric_match import Reading, metric_checks
 from vshop.incidents.verify.observation import observe
 from vshop.incidents.verify.outcome_match import answer_checks
-from vshop.incidents.verify.protocols import ShopApi, Traces
 from vshop.incidents.verify.value_match import mismatches
 from vshop.incidents.verify.verdict import Check
 from vshop.kit.http.session import http_session
@@ -63,39 +60,27 @@ class Replayer:
         self._client, self._traces = ShopClient(where), _AllTimesReader(where.traces)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._shop.stop()
 
     def completed(self, case: CaseFiles) -> CaseFiles:
-        """Send a case, verify it as it is read back, and add its traces as Jaeger's JSON."""
-        failed = [check for check in self.verify(case) if not check.ok]
+        """Send a case, verify an incident's as it is read back, and add its traces as Jaeger's JSON."""
+        failed = [str(check) for check in self.verify(case) if not check.ok]
         if failed:
-            details = "; ".join(map(str, failed))
-            raise ExportFailedError(f"{case.id} was recorded, but does not verify when it is replayed. {details}")
-        found = [self._jaeger(one) for one in dict.fromkeys(trace["traceId"] for trace in case.truth["traces"])]
+            raise ExportFailedError(f"{case.id} was recorded, but does not verify when it is replayed. {'; '.join(failed)}")
+        found = []
+        for trace_id in dict.fromkeys(trace["traceId"] for trace in case.truth["traces"]):
+            answer = self._session.get(f"{self._query}/api/traces/{trace_id}", timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+            found.append(answer.json()["data"][0])
         return msgspec.structs.replace(case, jaeger={"data": found, "total": len(found), "limit": 0, "offset": 0, "errors": None})
 
-    def altered(self, case: CaseFiles) -> CaseFiles:
-        """Send a telemetry fault's case, and add its traces as Jaeger's JSON."""
+    def verify(self, case: CaseFiles) -> list[Check]:
+        """Send a case, read it back, and return an incident's checks."""
         for signal in SIGNALS:
-            self._send(signal, case.signals[signal])
-        found = [self._jaeger(trace["traceId"]) for trace in case.truth["traces"]]
-        return msgspec.structs.replace(case, jaeger={"data": found, "total": len(found), "limit": 0, "offset": 0, "errors": None})
-
-    def verify(self, case: CaseFiles) -> list[Any]:
-        """Send a case, read it back, and return its checks."""
-        for signal in SIGNALS:
-            self._send(signal, case.signals[signal])
-        return check_case(case.truth, case.signals["metrics"], self._client, self._traces)
-
-    def _send(self, signal: str, content: Json) -> None:
-        answer = self._session.post(f"{self._otlp}/v1/{signal}", json=content, timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-
-    def _jaeger(self, trace_id: str) -> Json:
-        answer = self._session.get(f"{self._query}/api/traces/{trace_id}", timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        return dict(answer.json()["data"][0])
+            answer = self._session.post(f"{self._otlp}/v1/{signal}", json=case.signals[signal], timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+        return _check_case(case, self._client, self._traces) if "incident" in case.truth else []
 
 
 Watch = Callable[[int, Incident | TelemetryFault], None]
@@ -115,13 +100,14 @@ def export(
     """
     if seed is not None and telemetry_faults:
         raise CorpusError("Telemetry faults cannot be recorded with a seed. Leave out --seed.")
-    writer = _Writer(out, seed)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CorpusError(f"{out} is not empty. Name an empty or new folder.")
+    out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vshop-export-", ignore_cleanup_errors=True) as folder:
         recorded = _record(incidents, Path(folder), seed, watch, telemetry_faults)
         with Replayer(Path(folder) / "replay") as replay:
-            for case in recorded:
-                writer.write(replay.completed(case) if "incident" in case.truth else replay.altered(case))
-    writer.finish()
+            entries = [_write_case(out, replay.completed(case)) for case in recorded]
+    _write(out / "index.json", {"schemaVersion": "1", "shopVersion": __version__, "seed": seed, "cases": entries})
 
 
 def _record(
@@ -136,46 +122,30 @@ def _record(
         hours = {name: number for number, name in enumerate(load_catalogue())}
         for number, incident in enumerate(incidents):
             watch(number, incident)
-            case = case_files(recorder.record(incident))
+            case = recorder.record(incident)
             found.append(case if seed is None else canonical(case, seed, hours[incident.id], shop.state.ports))
-        if faults:
-            altered = TelemetryRecorder(ShopClient(where), signals)
-            for number, fault in enumerate(faults, len(incidents)):
-                watch(number, fault)
-                found.append(altered.record(fault))
+        for number, fault in enumerate(faults, len(incidents)):
+            watch(number, fault)
+            found.append(recorder.record_altered(fault))
     return found
 
 
-class _Writer:
-    def __init__(self, out: Path, seed: int | None) -> None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise CorpusError(f"{out} is not empty. Name an empty or new folder.")
-        out.mkdir(parents=True, exist_ok=True)
-        self._out, self._seed = out, seed
-        self._cases: list[dict[str, Any]] = []
-
-    def write(self, case: CaseFiles) -> None:
-        folder = self._out / case.id
-        folder.mkdir()
-        for name, content in (*case.signals.items(), ("jaeger", case.jaeger), ("truth", case.truth)):
-            _write(folder / f"{name}.json", content)
-        incident = case.truth.get("incident") or {"fault": True, **case.truth["telemetryFault"]}
-        self._cases.append(
-            {
-                "id": case.id,
-                **({"kind": "telemetry"} if "telemetryFault" in case.truth else {}),
-                "fault": incident["fault"],
-                "pairOf": incident.get("pairOf"),
-                "title": incident["title"],
-                "scope": case.truth["scope"],
-                "traceIds": list(dict.fromkeys(one["traceId"] for one in case.truth["traces"])),
-                "culprits": case.truth["culprits"],
-            }
-        )
-
-    def finish(self) -> None:
-        index = {"schemaVersion": "1", "shopVersion": __version__, "seed": self._seed, "cases": self._cases}
-        _write(self._out / "index.json", index)
+def _write_case(out: Path, case: CaseFiles) -> Json:
+    """Write the files of a case; return its entry in the index."""
+    (out / case.id).mkdir()
+    for name, content in (*case.signals.items(), ("jaeger", case.jaeger), ("truth", case.truth)):
+        _write(out / case.id / f"{name}.json", content)
+    incident = case.truth.get("incident") or {"fault": True, **case.truth["telemetryFault"]}
+    return {
+        "id": case.id,
+        **({"kind": "telemetry"} if "telemetryFault" in case.truth else {}),
+        "fault": incident["fault"],
+        "pairOf": incident.get("pairOf"),
+        "title": incident["title"],
+        "scope": case.truth["scope"],
+        "traceIds": list(dict.fromkeys(one["traceId"] for one in case.truth["traces"])),
+        "culprits": case.truth["culprits"],
+    }
 
 
 @contextmanager
@@ -197,12 +167,11 @@ def _write(path: Path, content: Any) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
 
 
-def check_case(truth: Json, metrics: Json, shop: ShopApi, traces: Traces) -> list[Check]:
-    """Compare a case with its incident's file."""
-    incident = msgspec.convert(truth["incident"], Incident)
-    orders = [_placed(order) for order in truth["orders"] if order["judged"]]
+def _check_case(case: CaseFiles, shop: ShopClient, traces: TraceReader) -> list[Check]:
+    incident = msgspec.convert(case.truth["incident"], Incident)
+    orders = [msgspec.convert(order, Placed) for order in case.truth["orders"] if order["judged"]]
     observations = [observe(order, traces, shop) for order in orders]
-    moves = incident.expect.metrics
+    moves, metrics = incident.expect.metrics, case.signals["metrics"]
     return [
         *answer_checks(incident.symptom, orders),
         *present_checks(incident.expect, observations),
@@ -211,24 +180,16 @@ def check_case(truth: Json, metrics: Json, shop: ShopApi, traces: Traces) -> lis
     ]
 
 
-def _placed(order: Json) -> Placed:
-    return Placed(
-        status=order["status"], trace_id=order["traceId"], order_id=order["orderId"], headers=order["headers"], body=order["body"]
-    )
-
-
 def _readings(moves: Sequence[MetricMove], metrics: Json, index: int) -> list[Reading]:
     """At the first points (index 0) or the last (-1)."""
-    series: list[tuple[str, str, dict[str, Any], float]] = []
-    for row in rows(metrics, "metrics"):
-        _, found = points(row.item)
-        labels = attributes(found[index].get("attributes", []))
-        series.append((row.item["name"], row.service, labels, point_value(found[index])))
+    found = [(row, points(row.item)[1][index]) for row in rows(metrics, "metrics")]
     values = [
         sum(
-            value
-            for name, service, labels, value in series
-            if name == move.name and move.service in {None, service} and not mismatches(move.attributes, labels)
+            point_value(point)
+            for row, point in found
+            if row.item["name"] == move.name
+            and move.service in {None, row.service}
+            and not mismatches(move.attributes, attributes(point.get("attributes")))
         )
         for move in moves
     ]

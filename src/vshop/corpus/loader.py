@@ -11,7 +11,7 @@ import msgspec
 from vshop.corpus.otlp import Json, Signal, nanoseconds, rows
 from vshop.incidents.incident import Incident
 from vshop.incidents.telemetry_fault import TelemetryFault
-from vshop.shop.spans import Span, attributes, read_spans
+from vshop.shop.spans import Span, any_value, attributes, read_spans
 from vshop.shop.traces import Trace
 
 
@@ -120,8 +120,8 @@ class Case:
                 time_ns=nanoseconds(row.item),
                 severity=int(row.item.get("severityNumber", 0)),
                 severity_text=row.item.get("severityText", ""),
-                body=attributes([{"key": "body", "value": row.item["body"]}])["body"] if row.item.get("body") else None,
-                attributes=attributes(row.item.get("attributes", [])),
+                body=any_value(row.item["body"]) if row.item.get("body") else None,
+                attributes=attributes(row.item.get("attributes")),
                 trace_id=row.item.get("traceId", ""),
                 span_id=row.item.get("spanId", ""),
             )
@@ -180,21 +180,15 @@ class Corpus(Mapping[str, Case]):
 def load_corpus(path: Path | str | None = None) -> Corpus:
     """Load a folder or zip that ``vshop export`` wrote, or the golden corpus."""
     where = GOLDEN if path is None else Path(path)
-    read = _from_folder(where) if where.is_dir() else _from_zip(where)
+
+    def read(name: str) -> bytes:
+        if where.is_dir():
+            return (where / name).read_bytes()
+        with zipfile.ZipFile(where) as archive:
+            return archive.read(name)
+
     try:
         return Corpus(msgspec.json.decode(read("index.json")), read)
     except (OSError, KeyError, ValueError) as error:
         message = f"{where} holds no corpus ({type(error).__name__}: {error}). Record one with `vshop export --out DIR --seed 1`."
         raise CorpusError(message) from error
-
-
-def _from_folder(folder: Path) -> Callable[[str], bytes]:
-    return lambda name: (folder / name).read_bytes()
-
-
-def _from_zip(file: Path) -> Callable[[str], bytes]:
-    def read(name: str) -> bytes:
-        with zipfile.ZipFile(file) as archive:
-            return archive.read(name)
-
-    return read

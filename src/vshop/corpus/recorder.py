@@ -1,19 +1,21 @@
-"""Records incidents: switches one on, sends its trigger, and collects its telemetry."""
+"""Records incidents and telemetry faults: switches one on, sends its orders, and collects their telemetry."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from vshop.corpus.loader import CaseFiles, ExportFailedError
-from vshop.corpus.otlp import Json, Row, Signal, document, nanoseconds, point_value, points, rows
+from vshop.corpus.otlp import SIGNALS, Json, Row, Signal, document, nanoseconds, point_value, points, rows
 from vshop.incidents.incident import Incident
+from vshop.incidents.telemetry_fault import TelemetryFault
 from vshop.incidents.verify.context import Context
 from vshop.incidents.verify.expect_match import bind_spans, culprits
 from vshop.incidents.verify.observation import Observation
-from vshop.incidents.verify.run_broken import BrokenRun, read_baseline, run_broken, run_recovery
+from vshop.incidents.verify.phases import BrokenRun, TakenScope, read_baseline, run_broken, run_recovery
+from vshop.incidents.verify.telemetry_fault import AUTO_OFF_S, TelemetryFaultVerifier, short_id
 from vshop.incidents.verify.trigger_orders import judged_orders
+from vshop.incidents.verify.verdict import Check
 from vshop.shop.client import Placed, ShopClient
 from vshop.shop.clock import Clock
 from vshop.shop.first_order import follow
@@ -22,50 +24,14 @@ from vshop.shop.traces import TraceReader
 _EXPORT_TIMEOUT_S = 15.0
 _KEPT_HEADERS = {"content-type", "www-authenticate", "retry-after", "location", "idempotency-replayed"}
 """The others depend on the server and the time."""
+_KEPT_METRICS = ("shop.", "http.", "messaging.")
+"""Prefixes; the SDK's metrics about itself depend on how long the recording waited."""
 
 Key = tuple[bytes, bytes, str, bytes]
 """Resource, scope, metric and attributes of a series."""
 
-KEPT = ("shop.", "http.", "messaging.")
-"""Prefixes; the SDK's metrics about itself depend on how long the recording waited."""
 
-
-class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """One incident's telemetry while it was on."""
-
-    incident: Incident
-    scope: str
-    orders: list[Placed]
-    judged: list[Placed]
-    observations: list[Observation]
-    """Only those of judged orders must show what the file expects."""
-    traces: list[Row]
-    logs: list[Row]
-    metrics: list[Row]
-
-
-class ExportFile:
-    """Follows a file of ``SHOP_EXPORT_DIR``, by whole lines."""
-
-    def __init__(self, folder: Path, signal: Signal) -> None:
-        self._file = folder / f"{signal}.jsonl"
-        self._signal: Signal = signal
-        self._read = 0
-
-    def new(self) -> Iterator[Row]:
-        """Yield the rows written since the last call."""
-        if not self._file.exists():
-            return
-        with self._file.open("rb") as file:
-            file.seek(self._read)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._read += len(line)
-                yield from rows(msgspec.json.decode(line), self._signal)
-
-
-class Series(msgspec.Struct, frozen=True):
+class _Series(msgspec.Struct, frozen=True):
     """The latest point of a series, and the metric it belongs to."""
 
     row: Row
@@ -73,49 +39,58 @@ class Series(msgspec.Struct, frozen=True):
     point: Json
 
 
-class LatestPoints:
-    """Keeps the latest point of every series."""
+class _Exports:
+    """Follows the files of ``SHOP_EXPORT_DIR``, by whole lines, and keeps the latest point of every series."""
 
-    def __init__(self) -> None:
-        self._latest: dict[Key, Series] = {}
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read = dict.fromkeys(SIGNALS, 0)
+        self._latest: dict[Key, _Series] = {}
 
-    def add(self, metrics: Iterable[Row]) -> None:
-        """Keep each series' latest point."""
-        for row in metrics:
-            if not row.item["name"].startswith(KEPT):
-                continue
+    def new(self, signal: Signal) -> Iterator[Row]:
+        """Yield the rows written since the last call."""
+        path = self._folder / f"{signal}.jsonl"
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(self._read[signal])
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._read[signal] += len(line)
+                yield from rows(msgspec.json.decode(line), signal)
+
+    def skip(self) -> dict[Key, _Series]:
+        """Skip everything so far; return the latest point of every series."""
+        for _ in (*self.new("traces"), *self.new("logs")):
+            pass
+        return self.latest()
+
+    def latest(self) -> dict[Key, _Series]:
+        """Return the latest point of every series."""
+        encode = msgspec.json.encode
+        for row in self.new("metrics"):
             kind, found = points(row.item)
-            for point in found:
-                key = _key(row, point)
+            for point in found if row.item["name"].startswith(_KEPT_METRICS) else ():
+                key = (encode(row.resource), encode(row.scope), row.item["name"], encode(point.get("attributes", [])))
                 held = self._latest.get(key)
                 if held is None or nanoseconds(point) >= nanoseconds(held.point):
-                    self._latest[key] = Series(row, kind, point)
-
-    def snapshot(self) -> dict[Key, Series]:
-        """Return the latest point of every series."""
+                    self._latest[key] = _Series(row, kind, point)
         return dict(self._latest)
 
 
-def moved_series(before: dict[Key, Series], after: dict[Key, Series]) -> list[Row]:
-    """Return the series that moved, as metrics with two points; a new one began at zero."""
-    metrics: list[Row] = []
+def _moved_series(before: dict[Key, _Series], after: dict[Key, _Series]) -> Iterator[Row]:
+    """Yield the series that moved, as metrics with two points; a new one began at zero."""
     for key, series in after.items():
-        old = before.get(key)
-        if old is not None and point_value(old.point) == point_value(series.point):
-            continue
-        first = old.point if old is not None else _zero_point(series)
-        metric = {name: value for name, value in series.row.item.items() if name != series.kind}
-        metric[series.kind] = series.row.item[series.kind] | {"dataPoints": [first, series.point]}
-        metrics.append(Row(series.row.resource, series.row.scope, series.row.schema_url, metric))
-    return metrics
+        first = before[key].point if key in before else _zero_point(series)
+        if key not in before or point_value(first) != point_value(series.point):
+            row, kind = series.row, series.kind
+            metric = {name: value for name, value in row.item.items() if name != kind}
+            metric[kind] = row.item[kind] | {"dataPoints": [first, series.point]}
+            yield Row(row.resource, row.scope, row.schema_url, metric)
 
 
-def _key(row: Row, point: Json) -> Key:
-    encode = msgspec.json.encode
-    return (encode(row.resource), encode(row.scope), row.item["name"], encode(point.get("attributes", [])))
-
-
-def _zero_point(series: Series) -> Json:
+def _zero_point(series: _Series) -> Json:
     start = str(nanoseconds(series.point, "startTimeUnixNano") or nanoseconds(series.point) - 1_000_000_000)
     zero: Json = {"startTimeUnixNano": start, "timeUnixNano": start}
     if "attributes" in series.point:
@@ -133,102 +108,114 @@ class Recorder:
         self._client = client
         self._traces = traces
         self._clock = Clock()
-        self._spans, self._logs, self._metrics = (ExportFile(folder, signal) for signal in ("traces", "logs", "metrics"))
-        self._latest_points = LatestPoints()
+        self._exports = _Exports(folder)
 
-    def record(self, incident: Incident) -> Recording:
-        """Record one incident, and switch it off."""
+    def record(self, incident: Incident) -> CaseFiles:
+        """Record one incident, and switch it off. Raises ExportFailedError."""
         follow(self._client, self._traces, 30.0)  # the consumer has processed the previous incident's orders
         context = Context(incident, self._client, self._traces, self._clock)
         baseline = read_baseline(context)
-        self._skip()
-        scope = "none" if incident.switch is None else "global" if "global" in incident.switch.scope else "request"
+        before = self._exports.skip()
+        scope: TakenScope = "none" if incident.switch is None else "global" if "global" in incident.switch.scope else "request"
+        failure = f"{incident.id} did not show what its file expects, so it was not recorded."
         try:
-            if scope == "global":
-                self._client.switch_on(incident.id, duration="300s")
-            run = run_broken(context, baseline, lambda: None, incident.id if scope == "request" else None)
-            _require(incident, run.checks)
-            recording = self._collect(context, run, scope)
+            run = run_broken(context, baseline, scope)
+            _require(failure, run.checks)
+            case = self._collect(context, run, scope, before)
         finally:
             if scope == "global":
                 self._client.switch_off(incident.id)
         if incident.recovery is not None:
-            _require(incident, run_recovery(context, baseline, run))
-        return recording
+            _require(failure, run_recovery(context, baseline, run))
+        return case
 
-    def _collect(self, context: Context, run: BrokenRun, scope: str) -> Recording:
-        before = self._latest_points.snapshot()
+    def record_altered(self, fault: TelemetryFault) -> CaseFiles:
+        """Record one telemetry fault, and switch it off: the altered telemetry of good orders. Raises ExportFailedError."""
+        self._flush()
+        before = self._exports.skip()
+        self._client.telemetry_fault_on(fault.id, fault.alter, seconds=AUTO_OFF_S)
+        try:
+            orders = [self._client.place_order(fault.order.item_id, fault.order.quantity) for _ in range(fault.orders)]
+            self._flush()
+            verifier = TelemetryFaultVerifier(self._client, self._clock)
+            checks = [check for placed in orders for check in verifier.marks(fault, placed)]
+        finally:
+            self._client.telemetry_fault_off(fault.id)
+        _require(f"{fault.id} was not recorded.", checks)
+        held_ms = max(one.ms if one.action in {"delay", "sampleErrors"} else 0 for one in fault.alter)
+        self._clock.sleep(held_ms / 1000)  # held telemetry belongs to the case
+        self._flush()
+        ids = {one for placed in orders for one in (placed.trace_id, short_id(placed.trace_id))}
+        names = [str(placed.order_id) for placed in orders]
+        spans = [row for row in self._exports.new("traces") if row.item.get("traceId") in ids]
+        logs = [
+            row
+            for row in self._exports.new("logs")
+            if row.item.get("traceId") in ids or any(name in str(row.item.get("body")) for name in names)
+        ]
+        return self._case(fault.id, spans, logs, before, _altered_truth(fault, orders, {row.item["traceId"] for row in spans}))
+
+    def _flush(self) -> None:
+        self._client.flush()
+        self._client.flush_forwarding()
+
+    def _collect(self, context: Context, run: BrokenRun, scope: str, before: dict[Key, _Series]) -> CaseFiles:
         observations = context.observe(run.orders)
         context.wait_for_metrics()
         self._client.flush_forwarding()
-        spans = self._exported_spans({one.span.span_id for observation in observations for one in observation.spans})
-        logs = self._exported_logs({trace_id for observation in observations for trace_id in observation.trace_ids})
-        self._latest_points.add(self._metrics.new())
-        return Recording(
-            incident=context.incident,
-            scope=scope,
-            orders=run.orders,
-            judged=judged_orders(context.incident.trigger, run.orders),
-            observations=observations,
-            traces=spans,
-            logs=logs,
-            metrics=moved_series(before, self._latest_points.snapshot()),
-        )
-
-    def _exported_spans(self, wanted: set[str]) -> list[Row]:
-        found: dict[str, Row] = {}
+        wanted = {one.span.span_id for observation in observations for one in observation.spans}
+        spans: dict[str, Row] = {}
 
         def all_there() -> bool:
-            found.update({row.item["spanId"]: row for row in self._spans.new() if row.item["spanId"] in wanted})
-            return wanted <= found.keys()
+            spans.update({row.item["spanId"]: row for row in self._exports.new("traces") if row.item["spanId"] in wanted})
+            return wanted <= spans.keys()
 
         if not self._clock.poll(all_there, _EXPORT_TIMEOUT_S):
-            raise ExportFailedError(f"{len(wanted - found.keys())} observed spans are missing in the exported files.")
-        return list(found.values())
+            raise ExportFailedError(f"{len(wanted - spans.keys())} observed spans are missing in the exported files.")
+        trace_ids = {trace_id for observation in observations for trace_id in observation.trace_ids}
+        logs = [row for row in self._exports.new("logs") if row.item.get("traceId") in trace_ids]
+        incident = context.incident
+        return self._case(incident.id, spans.values(), logs, before, _truth(incident, scope, run, observations))
 
-    def _exported_logs(self, trace_ids: set[str]) -> list[Row]:
-        return [row for row in self._logs.new() if row.item.get("traceId") in trace_ids]
+    def _case(self, case_id: str, spans: Iterable[Row], logs: Iterable[Row], before: dict[Key, _Series], truth: Json) -> CaseFiles:
+        found: dict[Signal, Iterable[Row]] = {
+            "traces": spans,
+            "logs": logs,
+            "metrics": _moved_series(before, self._exports.latest()),
+        }
+        signals = {signal: document(content, signal) for signal, content in found.items()}
+        return CaseFiles(id=case_id, signals=signals, truth={"schemaVersion": "1", **truth})
 
-    def _skip(self) -> None:
-        for _ in (*self._spans.new(), *self._logs.new()):
-            pass
-        self._latest_points.add(self._metrics.new())
 
-
-def _require(incident: Incident, checks: Iterable[Any]) -> None:
-    failed = [check for check in checks if not check.ok]
+def _require(failure: str, checks: Iterable[Check]) -> None:
+    failed = [str(check) for check in checks if not check.ok]
     if failed:
-        details = "; ".join(map(str, failed))
-        raise ExportFailedError(f"{incident.id} did not show what its file expects, so it was not recorded. {details}")
+        raise ExportFailedError(f"{failure} {'; '.join(failed)}")
 
 
-def case_files(recording: Recording) -> CaseFiles:
-    """Convert a recording to documents."""
-    return CaseFiles(
-        id=recording.incident.id,
-        signals={
-            "traces": document(recording.traces, "traces"),
-            "logs": document(recording.logs, "logs"),
-            "metrics": document(recording.metrics, "metrics"),
-        },
-        truth=_truth(recording),
-    )
-
-
-def _truth(recording: Recording) -> Json:
-    incident = recording.incident
-    judged = [observation for observation in recording.observations if observation.placed in recording.judged]
+def _truth(incident: Incident, scope: str, run: BrokenRun, observations: Sequence[Observation]) -> Json:
+    orders = judged_orders(incident.trigger, run.orders)
+    judged = [observation for observation in observations if observation.placed in orders]
     return {
-        "schemaVersion": "1",
-        "incident": incident.to_builtins(),
-        "scope": recording.scope,
-        "orders": [_order(placed, judged=placed in recording.judged) for placed in recording.orders],
+        "incident": msgspec.to_builtins(incident),
+        "scope": scope,
+        "orders": [
+            {
+                "traceId": placed.trace_id,
+                "orderId": placed.order_id,
+                "status": placed.status,
+                "headers": {name: value for name, value in sorted(placed.headers.items()) if name.lower() in _KEPT_HEADERS},
+                "body": placed.body,
+                "judged": placed in orders,
+            }
+            for placed in run.orders
+        ],
         "traces": [
             {"traceId": trace_id, "order": number, "where": where}
-            for number, observation in enumerate(recording.observations)
+            for number, observation in enumerate(observations)
             for trace_id, where in dict.fromkeys((one.span.trace_id, one.where) for one in observation.spans)
         ],
-        "culprits": [msgspec.to_builtins(one) for one in culprits(incident.expect, judged)],
+        "culprits": msgspec.to_builtins(culprits(incident.expect, judged)),
         "spans": [
             {
                 label: {"traceId": seen.span.trace_id, "spanId": seen.span.span_id}
@@ -239,12 +226,25 @@ def _truth(recording: Recording) -> Json:
     }
 
 
-def _order(placed: Placed, *, judged: bool) -> Mapping[str, Any]:
+def _altered_truth(fault: TelemetryFault, orders: Sequence[Placed], stored: set[str]) -> Json:
+    samplers = [(", ".join(one.services) or "all", one) for one in fault.alter if one.action == "sample"]
     return {
-        "traceId": placed.trace_id,
-        "orderId": placed.order_id,
-        "status": placed.status,
-        "headers": {name: value for name, value in sorted(placed.headers.items()) if name.lower() in _KEPT_HEADERS},
-        "body": placed.body,
-        "judged": judged,
+        "telemetryFault": msgspec.to_builtins(fault),
+        "scope": "telemetry",
+        "orders": [
+            {
+                "traceId": placed.trace_id,
+                "orderId": placed.order_id,
+                "status": placed.status,
+                "sampled": {services: one.samples(placed.trace_id) for services, one in samplers},
+            }
+            for placed in orders
+        ],
+        "traces": [
+            {"traceId": trace_id, "order": number}
+            for number, placed in enumerate(orders)
+            for trace_id in (placed.trace_id, short_id(placed.trace_id))
+            if trace_id in stored
+        ],
+        "culprits": [],
     }

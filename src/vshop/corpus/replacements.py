@@ -14,7 +14,7 @@ from typing import Any
 from vshop.corpus.otlp import Json, Row
 from vshop.incidents.patterns import Expect, ExpectedSpan, Test
 from vshop.kit.settings import Settings
-from vshop.shop.spans import attributes
+from vshop.shop.spans import attributes, kind_name
 
 _DEFAULT_PORTS = {
     "orders": 8080, "auth": 8081, "stock": 8082, "console": 8090, "otlp": 4318, "query": 16686, "kafka": 9092, "dynamodb": 8000,
@@ -25,8 +25,7 @@ _OTHER_PORT = 50000
 _PORT_KEYS = {"server.port", "client.port", "network.peer.port", "network.local.port"}
 _FIXED = {"host.name": "virtual-shop", "aws.request_id": "REQUEST"}
 
-_UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
-_ID = re.compile(r"\b(?:[0-9a-f]{32}|[0-9a-f]{16})\b")
+_ID = re.compile(r"\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{16})\b")
 _PORT = re.compile(r"(?:(?<=127\.0\.0\.1:)|(?<=localhost:)|(?<=port=))\d+\b")
 _MOMENT = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _HTTP_DATE = re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT")
@@ -48,24 +47,14 @@ class Names:
     def __init__(self, seed: int, case: str) -> None:
         self._root = f"{seed}/{case}"
         self._given: dict[str, str] = {}
-        self._count = 0
 
-    def hexadecimal(self, original: str) -> str:
-        """Return the replacement of a trace or span id."""
+    def replacement(self, original: str) -> str:
+        """Return the replacement of a trace id, span id or UUID."""
         if original not in self._given:
-            self._given[original] = self._next()[: len(original)]
+            text = hashlib.sha256(f"{self._root}/{len(self._given) + 1}".encode()).hexdigest()
+            uuid = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:32]}"
+            self._given[original] = uuid if "-" in original else text[: len(original)]
         return self._given[original]
-
-    def uuid(self, original: str) -> str:
-        """Return the replacement of a UUID."""
-        if original not in self._given:
-            text = self._next()
-            self._given[original] = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:32]}"
-        return self._given[original]
-
-    def _next(self) -> str:
-        self._count += 1
-        return hashlib.sha256(f"{self._root}/{self._count}".encode()).hexdigest()
 
 
 class Rewriter:
@@ -95,8 +84,7 @@ class Rewriter:
 
     def text(self, text: str) -> str:
         """Rewrite one text."""
-        text = _UUID.sub(lambda found: self.names.uuid(found[0]), text)
-        text = _ID.sub(lambda found: self.names.hexadecimal(found[0]), text)
+        text = _ID.sub(lambda found: self.names.replacement(found[0]), text)
         text = _PORT.sub(lambda found: str(self._ports.get(int(found[0]), _OTHER_PORT)), text)
         text = _MOMENT.sub(self._moment, text)
         text = _HTTP_DATE.sub(lambda _: format_datetime(self._now(), usegmt=True), text)
@@ -136,7 +124,7 @@ OWN_NS = 1 * MS
 """Of a span beside its children."""
 GAP_NS = MS // 5
 """Before a span's first child, and between two."""
-_PRODUCER, _CONSUMER = 4, 5
+_CLIENT, _PRODUCER, _CONSUMER = 3, 4, 5
 _QUEUE_TIME = "shop.kafka.queue_time_ms"
 
 
@@ -195,7 +183,8 @@ class Timeline:
                 continue
             self._lay(child, cursor + GAP_NS)
             cursor = self.end[child.item["spanId"]]
-        timeout = self._timeouts.get(_error(row.item)) if row.item.get("kind") == 3 else None
+        error = attributes(row.item.get("attributes")).get("error.type", "")
+        timeout = self._timeouts.get(error) if row.item.get("kind") == _CLIENT else None
         self.end[span_id] = start + timeout if timeout else max(cursor + OWN_NS, start + self._least_ns(row))
         taken = self.end[span_id] + max(OWN_NS, self._queued_ns)
         for child in later:  # the consumer starts after the producer has sent the record
@@ -214,11 +203,6 @@ def _least(value: object) -> int | None:
 
 
 def _alike(pattern: ExpectedSpan, row: Row) -> bool:
-    kinds = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-    actual: Mapping[str, object] = {"service": row.service, "name": row.item["name"], "kind": kinds[row.item.get("kind", 0)]}
-    wanted = {"service": pattern.service, "name": pattern.name, "kind": pattern.kind}
-    return all(value is None or actual[name] == value for name, value in wanted.items())
-
-
-def _error(item: Json) -> str:
-    return str(attributes(item.get("attributes", [])).get("error.type", ""))
+    wanted = (pattern.service, pattern.name, pattern.kind)
+    actual = (row.service, row.item["name"], kind_name(row.item.get("kind")))
+    return all(value is None or value == one for value, one in zip(wanted, actual, strict=True))

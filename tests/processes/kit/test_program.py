@@ -11,7 +11,7 @@ import requests
 from opentelemetry.instrumentation import auto_instrumentation
 
 from tests.waiting import wait_until
-from vshop.runtime.local.ports import free
+from vshop.runtime.model.ports import free
 
 SERVICES = Path(__file__).parents[3] / "services"
 

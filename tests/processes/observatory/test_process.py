@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from observatory.ingest import MAX_BODY_BYTES
-from vshop.runtime.local import ports
+from observatory.ingest.http_api import MAX_BODY_BYTES
+from vshop.runtime.model import ports
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = Path(__file__).parents[3] / "services"

@@ -7,8 +7,9 @@ import pytest
 
 from tests.waiting import Eventually
 from vshop.runtime.backends.jars import KAFKA
-from vshop.runtime.local import aot, processes
+from vshop.runtime.local import aot
 from vshop.runtime.local.shop import LocalMode, Shop
+from vshop.runtime.model import processes
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.progress import Event, silent
 

@@ -2,7 +2,7 @@ import pytest
 
 from vshop.runtime.local import doctor
 from vshop.runtime.local.doctor import Host
-from vshop.runtime.local.ports import free
+from vshop.runtime.model.ports import free
 
 
 def test_facts_about_this_machine(tmp_path):

@@ -1,6 +1,6 @@
-from vshop.runtime.local import ports
-from vshop.runtime.local.probes import probe_urls
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import ports
+from vshop.runtime.model.probes import probe_urls
 
 
 def test_ready_and_unreachable_addresses(shop: Shop) -> None:

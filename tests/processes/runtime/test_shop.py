@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vshop.runtime.local import ports, processes
 from vshop.runtime.local.shop import Shop
+from vshop.runtime.model import ports, processes
 from vshop.runtime.model.errors import NotReadyError, NotRunningError, PartDiedError, PortInUseError
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.progress import Event

@@ -2,7 +2,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from vshop.cli.app import COMMANDS, app
+from vshop.cli import COMMANDS, app
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from vshop.cli import lifecycle
-from vshop.runtime.model.mode import Ended, Started
+from vshop.runtime.model.progress import Ended, Started
 
 URLS = {"orders": "http://127.0.0.1:1", "traces": "http://127.0.0.1:2"}
 

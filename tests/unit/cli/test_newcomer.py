@@ -7,8 +7,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import vshop.cli
-from vshop.cli import chaos, exercise, orders, output, references, verify
-from vshop.cli.app import app
+from vshop.cli import app, chaos, exercise, orders, output, references, verify
 from vshop.incidents import load_incident
 from vshop.shop.client import Placed, ShopError
 from vshop.shop.spans import Span

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 import vshop
-from vshop.cli.app import app
+from vshop.cli import app
 from vshop.conformance import check
 from vshop.conformance.rules import load_deviations, load_rules
 from vshop.corpus.loader import GOLDEN

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from vshop.cli import doctor as command
+from vshop.cli import machine as command
 from vshop.runtime.local import doctor
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from vshop.runtime.local.otel_variables import for_service, settle
+from vshop.runtime.local.environment import for_service, settle
 
 STORE = "http://127.0.0.1:4318"
 MINE = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://mine.example", "OTEL_EXPORTER_OTLP_HEADERS": "key=secret"}

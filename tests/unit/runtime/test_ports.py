@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from vshop.kit.settings import Settings
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 from vshop.runtime.model.errors import PortInUseError, UnknownNameError
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import PARTS, select

@@ -3,7 +3,7 @@ import os
 import psutil
 import pytest
 
-from vshop.runtime.local import processes
+from vshop.runtime.model import processes
 
 
 @pytest.mark.parametrize("step", [5, -3600])

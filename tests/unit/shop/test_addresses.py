@@ -1,7 +1,7 @@
 import pytest
 
 from vshop.fixture import Wanted, open_shop
-from vshop.runtime.local import probes
+from vshop.runtime.model import probes
 from vshop.runtime.model.errors import NotRunningError
 from vshop.shop.addresses import Addresses, with_observatory
 

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from vshop.incidents import load_catalogue
-from vshop.incidents.verify.hop_reports import hop_of, with_hops
+from vshop.incidents.verify.batch import hop_of, with_hops
 from vshop.incidents.verify.verdict import Verdict
 from vshop.shop.traces import Trace
 

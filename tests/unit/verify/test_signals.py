@@ -3,8 +3,7 @@ import pytest
 
 from vshop.incidents.incident import ExpectedOutcome
 from vshop.incidents.patterns import AlertPattern, Alerts, LogPattern, MetricMove
-from vshop.incidents.verify.alert_match import firing_checks, silent_checks
-from vshop.incidents.verify.expect_match import log_checks
+from vshop.incidents.verify.expect_match import firing_checks, log_checks, silent_checks
 from vshop.incidents.verify.metric_match import Reading, metric_checks, read_metrics, wait_for_export
 from vshop.incidents.verify.observation import Observation, ObservedSpan
 from vshop.incidents.verify.outcome_match import answer_checks

@@ -1,17 +1,23 @@
 """Verifies several incidents."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol
 
 import msgspec
 
 from vshop.incidents.incident import Incident, Scope
-from vshop.incidents.patterns import Test
-from vshop.incidents.verify.protocols import ShopApi, Traces
-from vshop.incidents.verify.run import CleanRunCache, Phase, verify
+from vshop.incidents.patterns import ExpectedSpan, Test
+from vshop.incidents.verify.phases import CleanRun
+from vshop.incidents.verify.run import Phase, verify
 from vshop.incidents.verify.verdict import Check, Verdict
+from vshop.kit.telemetry.modes import NONE
+from vshop.shop.client import ShopClient
+from vshop.shop.clock import Clock
+from vshop.shop.hops import HOPS, Hop, HopReport, report_hops, spans_when_calm
+from vshop.shop.spans import Span
+from vshop.shop.traces import TraceReader
 
 _MAX_THREADS = 12
 
@@ -35,17 +41,19 @@ class BatchVerifier(msgspec.Struct, frozen=True, kw_only=True):
     ``scope`` is for incidents in sequence. ``fail_fast`` stops at the first that is not verified.
     """
 
-    shop: ShopApi
-    traces: Traces
+    shop: ShopClient
+    traces: TraceReader
     progress: Progress
     scope: Scope = "global"
     fail_fast: bool = False
+    lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
+    """Held while ``progress`` is called."""
 
     def in_sequence(self, incidents: Sequence[Incident]) -> Iterator[Verdict]:
         """Verify incidents one after the other; nobody else may order meanwhile."""
-        clean_runs = CleanRunCache()
+        clean_runs: list[CleanRun] = []
         for incident in incidents:
-            verdict = self._verify(incident, self.progress, self.scope, alone=True, clean_runs=clean_runs)
+            verdict = self._verify(incident, self.scope, clean_runs, alone=True)
             yield verdict
             if self.fail_fast and not verdict.verified:
                 return
@@ -57,15 +65,15 @@ class BatchVerifier(msgspec.Struct, frozen=True, kw_only=True):
         """
         per_request = [one for one in incidents if one.switch is None or "request" in one.switch.scope]
         stop = threading.Event()
-        progress = _LockedProgress(self.progress)
         too_slow: list[Incident] = []
 
         def verify_chain(chain: Sequence[Incident]) -> list[Verdict]:
-            clean_runs, verdicts = CleanRunCache(), []
+            clean_runs: list[CleanRun] = []
+            verdicts = []
             for incident in chain:
                 if stop.is_set():
                     break
-                verdict = self._verify(incident, progress, "request", alone=False, clean_runs=clean_runs)
+                verdict = self._verify(incident, "request", clean_runs, alone=False)
                 if not verdict.verified and _limits_a_duration(incident):
                     too_slow.append(incident)
                     continue
@@ -84,43 +92,22 @@ class BatchVerifier(msgspec.Struct, frozen=True, kw_only=True):
         if self.fail_fast and any(not verdict.verified for chain in chains for verdict in chain.result()):
             return
         for incident in too_slow:
-            yield (verdict := self._verify(incident, self.progress, "request", alone=True, clean_runs=CleanRunCache()))
+            yield (verdict := self._verify(incident, "request", [], alone=True))
             if self.fail_fast and not verdict.verified:
                 return
         yield from self.in_sequence([one for one in incidents if one not in per_request])
 
-    def _verify(self, incident: Incident, progress: Progress, scope: Scope, *, alone: bool, clean_runs: CleanRunCache) -> Verdict:
-        progress.begin(incident.id)
-        verdict = verify(
-            incident,
-            self.shop,
-            self.traces,
-            scope=scope,
-            on_phase=lambda phase, checks: progress.phase(incident.id, phase, checks),
-            alone=alone,
-            clean_runs=clean_runs,
-        )
-        progress.end(verdict)
+    def _verify(self, incident: Incident, scope: Scope, clean_runs: list[CleanRun], *, alone: bool) -> Verdict:
+        def on_phase(phase: Phase, checks: list[Check]) -> None:
+            with self.lock:
+                self.progress.phase(incident.id, phase, checks)
+
+        with self.lock:
+            self.progress.begin(incident.id)
+        verdict = verify(incident, self.shop, self.traces, scope=scope, on_phase=on_phase, alone=alone, clean_runs=clean_runs)
+        with self.lock:
+            self.progress.end(verdict)
         return verdict
-
-
-class _LockedProgress:
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._lock = threading.Lock()
-
-    def begin(self, incident: str) -> None:
-        self._locked(lambda: self._progress.begin(incident))
-
-    def phase(self, incident: str, phase: Phase, checks: list[Check]) -> None:
-        self._locked(lambda: self._progress.phase(incident, phase, checks))
-
-    def end(self, verdict: Verdict) -> None:
-        self._locked(lambda: self._progress.end(verdict))
-
-    def _locked(self, call: Callable[[], None]) -> None:
-        with self._lock:
-            call()
 
 
 def _chains_by_items(incidents: Sequence[Incident]) -> list[list[Incident]]:
@@ -135,11 +122,49 @@ def _chains_by_items(incidents: Sequence[Incident]) -> list[list[Incident]]:
 
 
 def _limits_a_duration(incident: Incident) -> bool:
-    durations = (span.duration_ms for span in incident.expect.spans)
-    limited = any(isinstance(one, Test) and one.at_most is not None for one in durations)
+    limited = any(one.at_most is not None for one in _duration_tests(incident))
     return limited or any(pattern.rule == "order-slow" for pattern in incident.expect.alerts.silent)
 
 
 def _minimum_ms(incident: Incident) -> float:
-    durations = (span.duration_ms for span in incident.expect.spans)
-    return max((one.at_least for one in durations if isinstance(one, Test) and one.at_least is not None), default=0.0)
+    return max((one.at_least for one in _duration_tests(incident) if one.at_least is not None), default=0.0)
+
+
+def _duration_tests(incident: Incident) -> list[Test]:
+    return [span.duration_ms for span in incident.expect.spans if isinstance(span.duration_ms, Test)]
+
+
+def with_hops(
+    verdicts: Sequence[Verdict], incidents: Mapping[str, Incident], reader: TraceReader, clock: Clock, calm_s: float = 6.0
+) -> list[Verdict]:
+    """Return the verdicts with a report of each hop passed while the incident was on: what an agent recorded. Raises TraceError.
+
+    Verdicts whose telemetry was judged stay as they are. Nobody else may have ordered. ``calm_s``: seconds without a new span
+    before the spans are read.
+    """
+    windows = {
+        verdict.incident: (verdict.on_at, verdict.off_at)
+        for verdict in verdicts
+        if not verdict.telemetry_judged and verdict.telemetry != NONE and verdict.on_at is not None and verdict.off_at is not None
+    }
+    spans = dict(zip(windows, spans_when_calm(reader, clock, list(windows.values()), calm_s), strict=True))
+    return [
+        msgspec.structs.replace(verdict, hops=_report(verdict, incidents[verdict.incident], spans[verdict.incident]))
+        if verdict.incident in spans
+        else verdict
+        for verdict in verdicts
+    ]
+
+
+def _report(verdict: Verdict, incident: Incident, spans: Sequence[Span]) -> list[HopReport]:
+    expected = [(hop, pattern) for pattern in incident.expect.spans if (hop := hop_of(pattern)) is not None]
+    failing = {hop.id: spans for hop, pattern in expected if pattern.status == "ERROR"}
+    passed = {hop.id for hop, _ in expected}
+    return report_hops(spans, verdict.trace_ids, failing, [hop for hop in HOPS if hop.id in passed])
+
+
+def hop_of(pattern: ExpectedSpan) -> Hop | None:
+    """Return the hop that an expected span records."""
+    hops = [hop for hop in HOPS if (hop.service, hop.kind) == (pattern.service, pattern.kind)]
+    named = [hop for hop in hops if any(word in str(pattern.name).lower() for word in hop.words)]
+    return next(iter(named or (hops if len(hops) == 1 else [])), None)

@@ -1,18 +1,18 @@
 """Observes a shop's orders, and knows when their telemetry is complete."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from vshop.incidents.incident import Incident
 from vshop.incidents.patterns import MetricMove
 from vshop.incidents.verify.metric_match import Reading, read_metrics, read_metrics_of_traces, wait_for_export
 from vshop.incidents.verify.observation import Observation, all_whole, observe, own_trace
-from vshop.incidents.verify.protocols import ShopApi, Traces
-from vshop.incidents.verify.verdict import Check, Completeness
+from vshop.incidents.verify.verdict import Check, Completeness, all_ok
 from vshop.kit.telemetry.modes import SDK
-from vshop.shop.client import Placed
+from vshop.shop.client import Placed, ShopClient
 from vshop.shop.clock import Clock
 from vshop.shop.flush import Flush
+from vshop.shop.traces import TraceReader
 
 CALM_S = 0.4
 """Where services cannot be flushed: a whole trace is complete after so long without a new span (export delay: 0.2 s)."""
@@ -31,11 +31,13 @@ _POLL_EVERY_S = 0.1
 _RECORD_POSITION = ("messaging.kafka.offset", "messaging.destination.partition.id")
 """A span may lack them: attributes can be limited."""
 
+T = TypeVar("T")
+
 
 class Observer:
     """Observes orders. ``completeness`` says how, ``complete`` whether all telemetry of the last orders had arrived."""
 
-    def __init__(self, shop: ShopApi, traces: Traces, clock: Clock) -> None:
+    def __init__(self, shop: ShopClient, traces: TraceReader, clock: Clock) -> None:
         self.shop = shop
         self.traces = traces
         self.clock = clock
@@ -149,7 +151,7 @@ class Observer:
 class Context(Observer):
     """An incident and the shop to verify it on."""
 
-    def __init__(self, incident: Incident, shop: ShopApi, traces: Traces, clock: Clock, *, alone: bool = True) -> None:
+    def __init__(self, incident: Incident, shop: ShopClient, traces: TraceReader, clock: Clock, *, alone: bool = True) -> None:
         super().__init__(shop, traces, clock)
         self.incident = incident
         self.alone = alone
@@ -168,14 +170,19 @@ class Context(Observer):
 
     def poll_checks(self, check: Callable[[], list[Check]], timeout_s: float) -> list[Check]:
         """Repeat checks until all pass or the time is over; return the latest."""
-        latest: list[Check] = []
+        return read_until(self.clock, check, all_ok, timeout_s)
 
-        def all_pass() -> bool:
-            latest[:] = check()
-            return all(one.ok for one in latest)
 
-        self.clock.poll(all_pass, timeout_s)
-        return latest
+def read_until(clock: Clock, read: Callable[[], T], enough: Callable[[T], bool], timeout_s: float) -> T:
+    """Read at least once, until it is enough or the time is over; return the latest."""
+    latest: list[T] = []
+
+    def is_enough() -> bool:
+        latest[:] = [read()]
+        return enough(latest[0])
+
+    clock.poll(is_enough, timeout_s)
+    return latest[0]
 
 
 def all_trace_ids(orders: Sequence[Placed], observations: Sequence[Observation]) -> list[str]:

@@ -1,13 +1,19 @@
-"""Compares orders' telemetry with ``expect``'s spans and logs."""
+"""Compares orders' telemetry with ``expect``'s spans, logs and alerts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from vshop.incidents.patterns import Expect, LogPattern, Severity
+from vshop.incidents.patterns import AlertPattern, Alerts, Expect, LogPattern, Severity
 from vshop.incidents.verify.observation import Observation
 from vshop.incidents.verify.span_match import Bound, absent_checks, search_spans, span_checks
 from vshop.incidents.verify.value_match import exception_mismatch, mismatch, mismatches, shown
 from vshop.incidents.verify.verdict import Check, Culprit
+from vshop.incidents.wording import members
+
+
+def telemetry_checks(expect: Expect, observations: Sequence[Observation]) -> list[Check]:
+    """Check spans and logs; the traces must be complete."""
+    return [*present_checks(expect, observations), *forbidden_checks(expect, observations)]
 
 
 def present_checks(expect: Expect, observations: Sequence[Observation]) -> list[Check]:
@@ -51,26 +57,30 @@ def log_checks(patterns: Sequence[LogPattern], observation: Observation, bound: 
 
 
 def _check(pattern: LogPattern, observation: Observation, bound: Bound) -> Check:
-    fitting = [record for record in observation.logs if not _differences(record, pattern, bound)]
-    reason = mismatch(pattern.count, len(fitting)) if pattern.count is not None else (None if fitting else "there is none")
-    expected = _described(pattern)
+    differences = [(_differences(record, pattern, bound), record) for record in observation.logs]
+    fitting = [record for differing, record in differences if not differing]
+    reason = "there is none" if pattern.count is None and not fitting else mismatch(pattern.count, len(fitting))
     if reason is None:
-        evidence = _evidence(fitting[0]) if fitting else {}
-        return Check(what="log", ok=True, expected=expected, seen=f"{len(fitting)} such", evidence=evidence)
+        seen = f"{len(fitting)} such"
+    elif fitting:
+        seen = f"number of such records: {reason}"
+    elif differences:
+        differing, record = min(differences, key=lambda pair: len(pair[0]))
+        seen = f"closest is {record['service']} {record['severity']} {shown(record['body'])}: {', '.join(differing)}"
+    else:
+        seen = "there is no log record in its traces"
+    evidence = {}
     if fitting:
-        return Check(
-            what="log", ok=False, expected=expected, seen=f"number of such records: {reason}", evidence=_evidence(fitting[0])
-        )
-    return Check(what="log", ok=False, expected=expected, seen=_closest(pattern, observation.logs, bound))
+        first = fitting[0]
+        evidence = {name: first[name] for name in ("time", "body", "traceId", "spanId")} | {"body": str(first["body"])[:300]}
+    return Check(what="log", ok=reason is None, expected=_described(pattern), seen=seen, evidence=evidence)
 
 
 def _differences(record: dict[str, Any], pattern: LogPattern, bound: Bound) -> list[str]:
-    found = [
-        f"{what} {reason}"
-        for what, expected, actual in (("service.name", pattern.service, record["service"]), ("body", pattern.body, record["body"]))
-        if (reason := mismatch(expected, actual)) is not None
-    ]
-    if pattern.severity is not None and _rank(record) < _SEVERITIES.index(pattern.severity):
+    wanted = {"service.name": pattern.service, "body": pattern.body}
+    found = mismatches(wanted, {"service.name": record["service"], "body": record["body"]})
+    rank = max(0, (int(record["severityNumber"]) - 1) // 4)
+    if pattern.severity is not None and rank < _SEVERITIES.index(pattern.severity):
         found.append(f"severity {record['severity']} is below {pattern.severity}")
     found += mismatches(pattern.attributes, record["attributes"])
     if pattern.exception is not None:
@@ -84,18 +94,6 @@ def _differences(record: dict[str, Any], pattern: LogPattern, bound: Bound) -> l
     return found
 
 
-def _rank(record: dict[str, Any]) -> int:
-    return max(0, (int(record["severityNumber"]) - 1) // 4)
-
-
-def _closest(pattern: LogPattern, logs: Sequence[dict[str, Any]], bound: Bound) -> str:
-    if not logs:
-        return "there is no log record in its traces"
-    record = min(logs, key=lambda one: len(_differences(one, pattern, bound)))
-    differences = ", ".join(_differences(record, pattern, bound))
-    return f"closest is {record['service']} {record['severity']} {shown(record['body'])}: {differences}"
-
-
 def _described(pattern: LogPattern) -> str:
     words = [pattern.service, pattern.severity, pattern.body]
     said = " ".join(str(word) for word in words if word is not None)
@@ -103,5 +101,24 @@ def _described(pattern: LogPattern) -> str:
     return f"{said or 'a record'}{f' in {pattern.correlated}' if pattern.correlated else ''}{number}"
 
 
-def _evidence(record: dict[str, Any]) -> dict[str, Any]:
-    return {"time": record["time"], "body": str(record["body"])[:300], "traceId": record["traceId"], "spanId": record["spanId"]}
+def firing_checks(patterns: Sequence[AlertPattern], alerts: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Check that the expected alerts fire."""
+    return [_alert_check(pattern, alerts, wanted=True) for pattern in patterns]
+
+
+def silent_checks(expected: Alerts, alerts: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Check that alerts that must not fire do not."""
+    return [_alert_check(pattern, alerts, wanted=False) for pattern in expected.silent]
+
+
+def _alert_check(pattern: AlertPattern, alerts: Sequence[Mapping[str, Any]], *, wanted: bool) -> Check:
+    of_rule = [alert for alert in alerts if alert["rule"] == pattern.rule]
+    firing = [alert for alert in of_rule if alert["state"] == "firing" and not mismatches(pattern.labels, alert.get("labels", {}))]
+    return Check(
+        what="alert",
+        ok=bool(firing) == wanted,
+        expected=" ".join([pattern.rule, *members(pattern.labels), "fires" if wanted else "does not fire"]),
+        seen=", ".join(" ".join([alert["state"], *members(alert.get("labels", {}))]) for alert in of_rule)
+        or "the observatory does not know this rule",
+        evidence={"alert": firing[0]} if firing else {},
+    )

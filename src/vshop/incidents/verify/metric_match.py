@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from vshop.incidents.patterns import By, MetricMove
-from vshop.incidents.verify.protocols import ShopApi
 from vshop.incidents.verify.value_match import mismatches
 from vshop.incidents.verify.verdict import Check
+from vshop.incidents.wording import direction, members
 from vshop.kit.telemetry import SHOP_SERVICES
+from vshop.shop.client import ShopClient
 from vshop.shop.clock import Clock
 
 HEARTBEAT = "http.server.active_requests"
@@ -32,7 +33,7 @@ class Reading(msgspec.Struct, frozen=True):
     untraced: float = 0.0
 
 
-def wait_for_export(shop: ShopApi, clock: Clock, moments: float | Mapping[str, float]) -> bool:
+def wait_for_export(shop: ShopClient, clock: Clock, moments: float | Mapping[str, float]) -> bool:
     """Wait until services have exported after a moment (s since the epoch), one for all or by service; return whether they did."""
 
     def all_exported() -> bool:
@@ -48,16 +49,16 @@ def wait_for_export(shop: ShopApi, clock: Clock, moments: float | Mapping[str, f
     return clock.poll(all_exported, EXPORT_TIMEOUT_S)
 
 
-def read_metrics(shop: ShopApi, moves: Sequence[MetricMove], since: float = 0.0) -> list[Reading]:
+def read_metrics(shop: ShopClient, moves: Sequence[MetricMove], since: float = 0.0) -> list[Reading]:
     """Read totals, and their peaks since a time."""
-    series = _series(shop, moves, points=None if since else 1)
-    return [_total(_matching(move, series[move.name]), since) for move in moves]
+    return [_total(series, since) for series in _read_series(shop, moves, points=None if since else 1)]
 
 
-def read_metrics_of_traces(shop: ShopApi, moves: Sequence[MetricMove], since: float, trace_ids: Collection[str]) -> list[Reading]:
+def read_metrics_of_traces(
+    shop: ShopClient, moves: Sequence[MetricMove], since: float, trace_ids: Collection[str]
+) -> list[Reading]:
     """Read the measurements of some traces, which began after a time."""
-    series = _series(shop, moves)
-    return [_measured(_matching(move, series[move.name]), since, trace_ids) for move in moves]
+    return [_measured(series, since, trace_ids) for series in _read_series(shop, moves)]
 
 
 def metric_checks(moves: Sequence[MetricMove], before: Sequence[Reading], after: Sequence[Reading]) -> list[Check]:
@@ -69,40 +70,35 @@ def _check(move: MetricMove, before: Reading, after: Reading) -> Check:
     moved = after.value - before.value
     match move.moves:
         case By(by=None, at_least=least):
-            ok, wanted = moved >= (least or 0), f"by {least:g} or more"
+            ok = moved >= (least or 0)
         case By(by=by):
-            ok, wanted = moved == by, f"by {by:g}"
+            ok = moved == by
         case "up":
-            ok, wanted = moved > 0, "up"
-        case "none":
-            ok, wanted = moved == 0, "not at all"
+            ok = moved > 0
         case _:
-            ok, wanted = after.peak > before.value and moved == 0, "up, and back"
-    named = "".join(f" {name}={value}" for name, value in move.attributes.items())
-    seen = f"by {moved:g}, from {before.value:g} to {after.value:g}" + (
-        f", at most {after.peak:g}" if move.moves == "upAndBack" else ""
-    )
+            ok = moved == 0 and (move.moves == "none" or after.peak > before.value)
+    seen = f"by {moved:g}, from {before.value:g} to {after.value:g}"
+    seen += f", at most {after.peak:g}" if move.moves == "upAndBack" else ""
     if after.untraced:
-        ok, seen = (
-            False,
-            f"{seen}; {after.untraced:g} measurements name no trace, so they cannot be distinguished from other orders'",
-        )
+        ok = False
+        seen += f"; {after.untraced:g} measurements name no trace, so they cannot be distinguished from other orders'"
+    expected = " ".join([move.name, *members(move.attributes), "moves", direction(move)])
     evidence = {"before": before.value, "after": after.value, "peak": after.peak}
-    return Check(what="metric", ok=ok, expected=f"{move.name}{named} moves {wanted}", seen=seen, evidence=evidence)
+    return Check(what="metric", ok=ok, expected=expected, seen=seen, evidence=evidence)
 
 
-def _series(shop: ShopApi, moves: Sequence[MetricMove], points: int | None = None) -> dict[str, list[dict[str, Any]]]:
-    return {name: shop.metrics(name, points=points) for name in {move.name for move in moves}}
-
-
-def _matching(move: MetricMove, series: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _read_series(shop: ShopClient, moves: Sequence[MetricMove], points: int | None = None) -> list[list[Mapping[str, Any]]]:
+    read = {name: shop.metrics(name, points=points) for name in {move.name for move in moves}}
     return [
-        one
-        for one in series
-        if one["points"]
-        and one["service"] in SHOP_SERVICES
-        and move.service in {None, one["service"]}
-        and not mismatches(move.attributes, one["attributes"])
+        [
+            one
+            for one in read[move.name]
+            if one["points"]
+            and one["service"] in SHOP_SERVICES
+            and move.service in {None, one["service"]}
+            and not mismatches(move.attributes, one["attributes"])
+        ]
+        for move in moves
     ]
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import msgspec
 
 from vshop.incidents.patterns import Where
-from vshop.incidents.verify.protocols import ShopApi, Traces
 from vshop.kit.telemetry.dialects import SPELLINGS
-from vshop.shop.client import Placed
+from vshop.shop.client import Placed, ShopClient
 from vshop.shop.spans import Span
-from vshop.shop.traces import Trace, missing_hop
+from vshop.shop.traces import Trace, TraceReader, missing_hop
 
 MOST_LOGS = 1000
 _PLACE: tuple[str, ...] = ("messaging.destination.name", "messaging.destination.partition.id", "messaging.kafka.offset")
@@ -28,7 +27,7 @@ class ObservedSpan(msgspec.Struct, frozen=True):
 class Observation:
     """The telemetry of one order at one time."""
 
-    def __init__(self, placed: Placed, spans: list[ObservedSpan], shop: ShopApi, foreign: Collection[str] = ()) -> None:
+    def __init__(self, placed: Placed, spans: list[ObservedSpan], shop: ShopClient, foreign: Collection[str] = ()) -> None:
         self.placed = placed
         self.spans = spans
         self._shop = shop
@@ -83,7 +82,7 @@ def all_whole(observations: Sequence[Observation]) -> bool:
     return all(observation.missing is None for observation in observations)
 
 
-def observe(placed: Placed, traces: Traces, shop: ShopApi) -> Observation:
+def observe(placed: Placed, traces: TraceReader, shop: ShopClient) -> Observation:
     """Observe an order as it is now."""
     whole = traces.get(placed.trace_id)
     own = _own_part(placed, whole)
@@ -97,7 +96,7 @@ def observe(placed: Placed, traces: Traces, shop: ShopApi) -> Observation:
     return Observation(placed, sorted(spans, key=lambda seen: seen.span.start_ns), shop, foreign)
 
 
-def own_trace(placed: Placed, traces: Traces) -> Trace:
+def own_trace(placed: Placed, traces: TraceReader) -> Trace:
     """Return an order's trace without the caller's spans and other requests."""
     return _own_part(placed, traces.get(placed.trace_id))
 
@@ -106,7 +105,7 @@ def _own_part(placed: Placed, trace: Trace) -> Trace:
     return trace if placed.span_id is None else trace.branch(placed.span_id)
 
 
-def _elsewhere(placed: Placed, own: Trace, traces: Traces) -> list[str]:
+def _elsewhere(placed: Placed, own: Trace, traces: TraceReader) -> list[str]:
     taken = {span.parent_id for span in own.find(kind="CONSUMER")}
     sent = [span for span in own.find(kind="PRODUCER") if span.span_id not in taken and not _is_dead_letter(span)]
     if not sent:

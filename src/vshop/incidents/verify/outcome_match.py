@@ -3,57 +3,53 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from requests.structures import CaseInsensitiveDict
+
 from vshop.incidents.incident import ExpectedOutcome, StockChange
-from vshop.incidents.verify.protocols import ShopApi
 from vshop.incidents.verify.value_match import mismatch, mismatches
 from vshop.incidents.verify.verdict import Check
-from vshop.shop.client import Placed
+from vshop.shop.client import Placed, ShopClient
 
 Stocks = Mapping[int, int]
 
 
 def answer_checks(outcome: ExpectedOutcome, orders: Sequence[Placed]) -> list[Check]:
     """Check the answer to each order."""
+    wanted = [outcome.status if outcome.status is not None else "an answer"]
+    wanted += [f"{name} {value}" for name, value in [*outcome.headers.items(), *outcome.body.items()]]
+    expected = ", ".join(map(str, wanted))
     checks = []
     for placed in orders:
-        reasons = mismatches(outcome.headers, _CaseInsensitive(placed.headers)) + mismatches(outcome.body, placed.body)
+        headers = CaseInsensitiveDict(placed.headers)
+        reasons = mismatches(outcome.headers, headers) + mismatches(outcome.body, placed.body)
         status = mismatch(outcome.status, placed.status)
         if status is not None:
             said = placed.body.get("detail")
             reasons.insert(0, f"status {status}" + (f" ({said})" if said else ""))
-        expected = f"{outcome.status if outcome.status is not None else 'an answer'}" + "".join(
-            f", {name} {value}" for name, value in [*outcome.headers.items(), *outcome.body.items()]
-        )
         evidence = {"traceId": placed.trace_id, "status": placed.status}
         seen = "; ".join(reasons) or str(placed.status)
         checks.append(Check(what="answer", ok=not reasons, expected=expected, seen=seen, evidence=evidence))
     return checks
 
 
-def read_stocks(changes: Sequence[StockChange], shop: ShopApi) -> dict[int, int]:
+def read_stocks(changes: Sequence[StockChange], shop: ShopClient) -> dict[int, int]:
     """Read the stock of every item in the expected changes."""
     return {change.item_id: int(shop.item(change.item_id)["stock"]) for change in changes}
 
 
-def stock_checks(changes: Sequence[StockChange], before: Stocks, shop: ShopApi) -> list[Check]:
+def stock_checks(changes: Sequence[StockChange], before: Stocks, shop: ShopClient) -> list[Check]:
     """Check by how much the stock has changed so far."""
     checks = []
+    after = read_stocks(changes, shop)
     for change in changes:
-        now = int(shop.item(change.item_id)["stock"])
-        old = before[change.item_id]
-        checks.append(
-            Check(
-                what="stock",
-                ok=now - old == change.change,
-                expected=f"item {change.item_id} changes by {change.change}",
-                seen=f"by {now - old}, from {old} to {now}",
-                evidence={"itemId": change.item_id, "before": old, "after": now},
-            )
-        )
+        old, new = before[change.item_id], after[change.item_id]
+        expected, seen = f"item {change.item_id} changes by {change.change}", f"by {new - old}, from {old} to {new}"
+        evidence = {"itemId": change.item_id, "before": old, "after": new}
+        checks.append(Check(what="stock", ok=new - old == change.change, expected=expected, seen=seen, evidence=evidence))
     return checks
 
 
-def own_dead_letters(orders: Sequence[Placed], trace_ids: Collection[str], shop: ShopApi) -> list[dict[str, Any]]:
+def own_dead_letters(orders: Sequence[Placed], trace_ids: Collection[str], shop: ShopClient) -> list[dict[str, Any]]:
     """Return the dead letters with an order id or a trace id of the orders."""
     order_ids = [placed.order_id for placed in orders if placed.order_id]
     return [
@@ -64,24 +60,17 @@ def own_dead_letters(orders: Sequence[Placed], trace_ids: Collection[str], shop:
 
 
 def dead_letter_checks(
-    outcome: ExpectedOutcome, orders: Sequence[Placed], trace_ids: Collection[str], shop: ShopApi
+    outcome: ExpectedOutcome, orders: Sequence[Placed], trace_ids: Collection[str], shop: ShopClient
 ) -> list[Check]:
     """Check how many dead letters the trigger's orders have become."""
     if outcome.dead_letters is None:
         return []
-    letters = own_dead_letters(orders, trace_ids, shop)
-    return [
-        Check(
-            what="dead letters",
-            ok=len(letters) == outcome.dead_letters,
-            expected=str(outcome.dead_letters),
-            seen=str(len(letters)),
-            evidence={"ids": [letter["id"] for letter in letters]} if letters else {},
-        )
-    ]
+    expected, ids = outcome.dead_letters, [letter["id"] for letter in own_dead_letters(orders, trace_ids, shop)]
+    evidence = {"ids": ids} if ids else {}
+    return [Check(what="dead letters", ok=len(ids) == expected, expected=str(expected), seen=str(len(ids)), evidence=evidence)]
 
 
-def applied_checks(outcome: ExpectedOutcome, placed: Placed, shop: ShopApi) -> list[Check]:
+def applied_checks(outcome: ExpectedOutcome, placed: Placed, shop: ShopClient) -> list[Check]:
     """Check whether the stock includes an order, without an earlier stock."""
     if not outcome.stocks or not placed.accepted:
         return []
@@ -91,15 +80,7 @@ def applied_checks(outcome: ExpectedOutcome, placed: Placed, shop: ShopApi) -> l
     return [Check(what="stock", ok=applied == wanted, expected=words[wanted], seen=words[applied])]
 
 
-def journal_check(incident: str, shop: ShopApi) -> Check:
+def journal_check(incident: str, shop: ShopClient) -> Check:
     """Check that the journal ends with an incident's ``on`` and ``off``."""
     states = [str(line["state"]) for line in shop.journal() if line["incident"] == incident][-2:]
     return Check(what="journal", ok=states == ["on", "off"], expected="on, off", seen=", ".join(states) or "no line")
-
-
-class _CaseInsensitive(dict[str, str]):
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        super().__init__({name.lower(): value for name, value in headers.items()})
-
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
-        return super().get(name.lower(), default)

@@ -1,11 +1,13 @@
 """Finds one span for each pattern, related as the file says."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from vshop.incidents.patterns import AbsentSpan, ExpectedSpan, SpanPattern
+from vshop.incidents.patterns import AbsentSpan, ExceptionPattern, ExpectedSpan, SpanPattern
 from vshop.incidents.verify.observation import Observation, ObservedSpan
 from vshop.incidents.verify.value_match import exception_mismatch, mismatch, mismatches
 from vshop.incidents.verify.verdict import Check
+from vshop.incidents.wording import span_words
 from vshop.shop.spans import Span
 
 Bound = Mapping[str, ObservedSpan]
@@ -18,35 +20,22 @@ _WEIGHTS = {"service.name": 8, "kind": 4, "name": 4, "under": 2}
 def differences(seen: ObservedSpan, pattern: SpanPattern, observation: Observation, bound: Bound) -> dict[str, str]:
     """Return the differences between a span and a pattern, by field."""
     span = seen.span
-    plain = {
-        "service.name": (pattern.service, span.service),
-        "kind": (pattern.kind, span.kind),
-        "name": (pattern.name, span.name),
-        "status": (pattern.status, span.status),
-        "statusMessage": (pattern.status_message, span.status_message),
-        "durationMs": (pattern.duration_ms, round(span.duration_ms, 1)),
-        "links": (pattern.links, len(span.links)),
+    attributes = observation.attributes(span) if pattern.attributes else {}
+    reasons = {
+        "service.name": mismatch(pattern.service, span.service),
+        "kind": mismatch(pattern.kind, span.kind),
+        "name": mismatch(pattern.name, span.name),
+        "status": mismatch(pattern.status, span.status),
+        "statusMessage": mismatch(pattern.status_message, span.status_message),
+        "durationMs": mismatch(pattern.duration_ms, round(span.duration_ms, 1)),
+        "links": mismatch(pattern.links, len(span.links)),
+        "attributes": "; ".join(mismatches(pattern.attributes, attributes)),
+        "where": _misplaced(seen, pattern),
+        "under": _unrelated(span, pattern, bound),
     }
-    found = {what: reason for what, (expected, actual) in plain.items() if (reason := mismatch(expected, actual)) is not None}
-    reasons = mismatches(pattern.attributes, observation.attributes(span) if pattern.attributes else {})
-    if reasons:
-        found["attributes"] = "; ".join(reasons)
-    place = _misplaced(seen, pattern)
-    if place is not None:
-        found["where"] = place
-    relation = _unrelated(span, pattern, bound)
-    if relation is not None:
-        found["under"] = relation
-    if pattern.exception is not None and not found:  # reads logs, so it comes last
-        reason = _other_exception(span, pattern, observation)
-        if reason is not None:
-            found["exception"] = reason
-    return found
-
-
-def distance(differing: Mapping[str, str]) -> int:
-    """Return how far a span is from the pattern."""
-    return sum(_WEIGHTS.get(what, 1) for what in differing)
+    if pattern.exception is not None and not any(reasons.values()):  # reads logs, so it comes last
+        reasons["exception"] = _other_exception(span, pattern.exception, observation)
+    return {what: reason for what, reason in reasons.items() if reason}
 
 
 def span_title(span: Span) -> str:
@@ -72,62 +61,51 @@ def _unrelated(span: Span, pattern: SpanPattern, bound: Bound) -> str | None:
     return None if wanted else f"it is no {pattern.relation or 'child or link'} of {pattern.under} ({span_title(target)})"
 
 
-def _other_exception(span: Span, pattern: SpanPattern, observation: Observation) -> str | None:
-    if pattern.exception is None:
-        return None
+def _other_exception(span: Span, pattern: ExceptionPattern, observation: Observation) -> str | None:
     reasons = []
     for kind, message in observation.exceptions(span):
-        reason = exception_mismatch(pattern.exception, kind, message)
+        reason = exception_mismatch(pattern, kind, message)
         if reason is None:
             return None
         reasons.append(reason)
     return "; ".join(dict.fromkeys(reasons)) or "none was recorded, neither on it nor in its logs"
 
 
-class SearchResult:
+class SearchResult(NamedTuple):
     """The spans found, and why the search stopped."""
 
-    def __init__(self, bound: Bound, stuck: str | None) -> None:
-        self.bound = bound
-        self.stuck = stuck
+    bound: Bound
+    stuck: str | None
 
 
 def search_spans(patterns: Sequence[ExpectedSpan], observation: Observation, start: Bound | None = None) -> SearchResult:
-    """Find spans for all patterns by backtracking."""
-    best = SearchResult(dict(start or {}), None)
-    reached = -1
+    """Find spans for all patterns by backtracking; if that fails, return the attempt that found most."""
+    attempts: dict[int, SearchResult] = {}
 
     def extend(index: int, bound: Bound) -> Bound | None:
-        nonlocal best, reached
         if index == len(patterns):
             return bound
         pattern = patterns[index]
         fitting = [seen for seen in observation.spans if not differences(seen, pattern, observation, bound)]
         chosen, problem = _choose(pattern, fitting)
-        if index > reached and not chosen:
-            reached = index
-            best = SearchResult(bound, problem or closest(pattern, observation, bound))
-        for seen in chosen:
-            done = extend(index + 1, {**bound, pattern.label: seen})
-            if done is not None:
-                return done
-        return None
+        if not chosen and index not in attempts:
+            attempts[index] = SearchResult(bound, problem or _closest(pattern, observation, bound))
+        done = (extend(index + 1, {**bound, pattern.label: seen}) for seen in chosen)
+        return next((one for one in done if one is not None), None)
 
-    found = extend(0, dict(start or {}))
-    return best if found is None else SearchResult(found, None)
+    found = extend(0, start or {})
+    return attempts[max(attempts)] if found is None else SearchResult(found, None)
 
 
 def span_checks(patterns: Sequence[ExpectedSpan], found: SearchResult) -> list[Check]:
     """Return a check for each pattern, up to the first without a span."""
-    checks = []
+    checks: list[Check] = []
     for pattern in patterns:
-        seen = found.bound.get(pattern.label)
-        what = f"span {pattern.label}"
+        seen, what, expected = found.bound.get(pattern.label), f"span {pattern.label}", span_words(pattern)
         if seen is None:
-            checks.append(Check(what=what, ok=False, expected=described(pattern), seen=found.stuck))
-            break
+            return [*checks, Check(what=what, ok=False, expected=expected, seen=found.stuck)]
         evidence = {"traceId": seen.span.trace_id, "spanId": seen.span.span_id}
-        checks.append(Check(what=what, ok=True, expected=described(pattern), seen=span_title(seen.span), evidence=evidence))
+        checks.append(Check(what=what, ok=True, expected=expected, seen=span_title(seen.span), evidence=evidence))
     return checks
 
 
@@ -138,24 +116,16 @@ def absent_checks(patterns: Sequence[AbsentSpan], observation: Observation, boun
         there = [seen.span for seen in observation.spans if not differences(seen, pattern, observation, bound)]
         evidence = {"traceId": there[0].trace_id, "spanId": there[0].span_id} if there else {"traceId": observation.placed.trace_id}
         text = f"{len(there)}, the first is {span_title(there[0])}" if there else "none"
-        checks.append(Check(what="no such span", ok=not there, expected=f"no {described(pattern)}", seen=text, evidence=evidence))
+        checks.append(Check(what="no such span", ok=not there, expected=f"no {span_words(pattern)}", seen=text, evidence=evidence))
     return checks
 
 
-def closest(pattern: SpanPattern, observation: Observation, bound: Bound) -> str:
-    """Describe the closest span and its differences."""
+def _closest(pattern: SpanPattern, observation: Observation, bound: Bound) -> str:
     if not observation.spans:
         return "there is no span at all"
     differing = [(differences(seen, pattern, observation, bound), seen.span) for seen in observation.spans]
-    reasons, span = min(differing, key=lambda pair: distance(pair[0]))
-    listed = ", ".join(f"{what} {reason}" for what, reason in reasons.items())
-    return f"closest is {span_title(span)}: {listed}"
-
-
-def described(pattern: SpanPattern) -> str:
-    """Describe a pattern in a few words."""
-    words = [pattern.service, pattern.kind, pattern.name, pattern.status]
-    return " ".join(str(word) for word in words if word is not None) or "span"
+    reasons, span = min(differing, key=lambda pair: sum(_WEIGHTS.get(what, 1) for what in pair[0]))
+    return f"closest is {span_title(span)}: {', '.join(f'{what} {reason}' for what, reason in reasons.items())}"
 
 
 def _choose(pattern: ExpectedSpan, fitting: list[ObservedSpan]) -> tuple[list[ObservedSpan], str | None]:

@@ -4,13 +4,12 @@ import uuid
 from collections.abc import Iterator
 
 from vshop.incidents.incident import Step, Trigger
-from vshop.incidents.verify.protocols import ShopApi
 from vshop.kit.chaos.baggage import BAGGAGE_KEY
-from vshop.shop.client import USERS, Placed
+from vshop.shop.client import USERS, Placed, ShopClient
 from vshop.shop.clock import Clock
 
 
-def send_trigger(trigger: Trigger, shop: ShopApi, clock: Clock, incident: str | None = None) -> list[Placed]:
+def send_trigger(trigger: Trigger, shop: ShopClient, clock: Clock, incident: str | None = None) -> list[Placed]:
     """Run a trigger's steps, with ``incident`` on for them by baggage; return the answers."""
     key = str(uuid.uuid4())
     baggage = {"baggage": f"{BAGGAGE_KEY}={incident}"} if incident else {}
@@ -27,7 +26,7 @@ def judged_orders(trigger: Trigger, placed: list[Placed]) -> list[Placed]:
     return placed[-1:] if trigger.judge == "last" else placed
 
 
-def _send_step(step: Step, shop: ShopApi, key: str, baggage: dict[str, str]) -> Iterator[Placed]:
+def _send_step(step: Step, shop: ShopClient, key: str, baggage: dict[str, str]) -> Iterator[Placed]:
     if step.order is None:
         return
     order, shopper = step.order, USERS[step.order.user]

@@ -23,7 +23,7 @@ def mismatch(expected: Value | None, actual: Any) -> str | None:
     return None if same else f"{shown(actual)} ≠ {shown(expected)}"
 
 
-def mismatches(expected: Mapping[str, Value], actual: Mapping[str, Any]) -> list[str]:
+def mismatches(expected: Mapping[str, Value | None], actual: Mapping[str, Any]) -> list[str]:
     """Return the mismatches of the expected members."""
     found = ((name, mismatch(value, actual.get(name))) for name, value in expected.items())
     return [f"{name} {reason}" for name, reason in found if reason is not None]

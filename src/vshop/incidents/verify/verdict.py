@@ -1,5 +1,6 @@
 """The result of a verification."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -24,6 +25,11 @@ class Check(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     def __str__(self) -> str:
         text = f"{self.what}: expected {self.expected}, seen {self.seen}"
         return f"{self.phase}: {text}" if self.phase else text
+
+
+def all_ok(checks: Iterable[Check]) -> bool:
+    """Return whether every check passed."""
+    return all(check.ok for check in checks)
 
 
 class Culprit(msgspec.Struct, frozen=True, rename="camel"):

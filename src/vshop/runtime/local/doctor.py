@@ -16,8 +16,8 @@ import psutil
 from vshop.kit.settings import Settings
 from vshop.runtime.backends import java_servers
 from vshop.runtime.backends.jars import KAFKA
-from vshop.runtime.local import aot, ports
-from vshop.runtime.model import folders
+from vshop.runtime.local import aot
+from vshop.runtime.model import folders, ports
 from vshop.runtime.model.parts import NAMES, select
 
 FindingState = Literal["ok", "note", "bad"]

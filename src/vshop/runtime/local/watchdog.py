@@ -64,7 +64,7 @@ def main() -> int:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
     # The launcher may have died before it reported a child.
-    from vshop.runtime.local.processes import kill_run  # noqa: PLC0415 - the watchdog stays small while it waits
+    from vshop.runtime.model.processes import kill_run  # noqa: PLC0415 - the watchdog stays small while it waits
 
     kill_run(sys.argv[1])
     return 0

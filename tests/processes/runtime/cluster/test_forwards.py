@@ -8,7 +8,7 @@ import pytest
 
 from vshop.runtime.kubernetes import forwards
 from vshop.runtime.kubernetes.kubectl import Kubectl
-from vshop.runtime.local import ports
+from vshop.runtime.model import ports
 from vshop.runtime.model.errors import ClusterError, PortInUseError, UnknownNameError
 from vshop.runtime.model.parts import PUBLISHED
 from vshop.shop.addresses import find

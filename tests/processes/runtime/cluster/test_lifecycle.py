@@ -8,7 +8,7 @@ import pytest
 from tests.processes.runtime.cluster.objects import CONTEXT
 from vshop.runtime.kubernetes import forwards, overlay
 from vshop.runtime.kubernetes.mode import ClusterMode, ClusterOptions
-from vshop.runtime.local import processes
+from vshop.runtime.model import processes
 from vshop.runtime.model.errors import ClusterError
 
 

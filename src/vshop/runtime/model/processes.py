@@ -1,4 +1,4 @@
-"""Starts, finds, measures and terminates processes."""
+"""Starts, finds, measures and terminates processes of this machine."""
 
 import contextlib
 import os
@@ -11,7 +11,11 @@ from typing import NamedTuple
 
 import psutil
 
-from vshop.runtime.local.environment import RUN_VARIABLE
+from vshop.kit.telemetry.modes import without_agents
+from vshop.runtime.model import folders
+
+RUN_VARIABLE = "VSHOP_RUN"
+"""Holds the run's id in every process of a run, so that orphans can be found."""
 
 _POLL_S = 0.05
 _SAME_S = 2.0  # Linux rounds the time of the boot to seconds
@@ -23,6 +27,19 @@ class Identity(NamedTuple):
     pid: int
     created: float
     """Seconds from the boot to its creation; on macOS, seconds since the epoch."""
+
+
+def build_for_helpers(environ: Mapping[str, str]) -> dict[str, str]:
+    """Build the environment of the runtime's background programs, which belong to no run."""
+    return {key: value for key, value in environ.items() if key != RUN_VARIABLE} | {"PYTHONPATH": python_path(environ)}
+
+
+def python_path(environ: Mapping[str, str]) -> str:
+    """Return a ``PYTHONPATH`` that finds the services and ``vshop``."""
+    source = Path(__file__).resolve().parents[3]
+    # Only for a checkout that is not installed: site-packages is on the path already, and must not come first.
+    own = [str(source)] if source.name == "src" else []
+    return os.pathsep.join(filter(None, [str(folders.services()), *own, without_agents(environ.get("PYTHONPATH", ""))]))
 
 
 def spawn(command: list[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 
 from vshop.kit.settings import load
-from vshop.runtime.local.environment import RUN_VARIABLE
 from vshop.runtime.model.errors import PortInUseError, unknown_name
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.parts import PARTS, Part
+from vshop.runtime.model.processes import RUN_VARIABLE
 
 LOOPBACK = "127.0.0.1"
 # Below the range for outgoing connections, which could take a chosen port.
@@ -41,15 +41,12 @@ def assign(options: Options, parts: list[Part], environ: Mapping[str, str]) -> d
 
 
 def named(options: Options) -> dict[str, int]:
-    """Return the explicit ports of the options."""
-    return {_port_name(name): number for name, number in options.ports.items()}
-
-
-def _port_name(given: str) -> str:
+    """Return the explicit ports of the options. Raises UnknownNameError."""
     known = {name: name for part in PARTS for name in part.ports}
     known |= {part.name: next(iter(part.ports)) for part in PARTS if len(part.ports) == 1}
-    if given not in known:
+    for given in options.ports.keys() - known:
         raise unknown_name(given, known, "port")
+    return {known[given]: number for given, number in options.ports.items()}
     return known[given]
 
 
