@@ -19,7 +19,7 @@ from vshop.kit.http import health, problems, same_origin
 from vshop.kit.http.problems import Problem
 from vshop.kit.kafka.sender import DeliveryError
 from vshop.kit.order import InvalidRecordError
-from vshop.kit.telemetry.spans import count_error
+from vshop.kit.telemetry.errors import count_error
 
 RESET_TIMEOUT_S = 10.0
 """For unprocessed orders."""

@@ -23,7 +23,7 @@ from vshop.kit.kafka.processing import Processing
 from vshop.kit.kafka.record import Record, to_record
 from vshop.kit.order import InvalidRecordError, decode_record
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.spans import error_attributes, record_error
+from vshop.kit.telemetry.errors import error_attributes, record_error
 
 log = logging.getLogger(__name__)
 

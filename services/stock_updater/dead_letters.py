@@ -18,7 +18,7 @@ from vshop.kit.kafka.record import Headers, Record, extract_span_context, is_con
 from vshop.kit.kafka.sender import DeliveryError, Sender
 from vshop.kit.order import InvalidRecordError, decode_record
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.spans import error_type
+from vshop.kit.telemetry.errors import error_type
 
 REPLAY_OF = "dlq.replay-of"
 _PREFIX = "dlq."

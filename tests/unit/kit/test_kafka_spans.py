@@ -12,7 +12,7 @@ from vshop.kit.kafka.processing import Processing
 from vshop.kit.kafka.record import Record, inject
 from vshop.kit.kafka.sender import DeliveryError, Sender
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.spans import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 TOPIC = "queuing.retail_site.new_orders"
 

@@ -9,7 +9,7 @@ from flask import Flask, Response, g
 from opentelemetry import trace
 from werkzeug.exceptions import HTTPException
 
-from vshop.kit.telemetry.spans import count_error, error_type, record_error
+from vshop.kit.telemetry.errors import count_error, error_type, record_error
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from vshop.kit.chaos.baggage import use_incidents
 from vshop.kit.kafka.connection import broker_address
 from vshop.kit.kafka.record import Record, describe, extract, histogram_of_seconds, operation
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.spans import Payloads, error_type, record_error
+from vshop.kit.telemetry.api import Payloads
+from vshop.kit.telemetry.errors import error_type, record_error
 
 tracer = trace.get_tracer("vshop.kafka")
 

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from vshop.kit.kafka.connection import broker_address, client_properties
 from vshop.kit.kafka.record import MAX_RECORD_BYTES, Headers, Record, describe, histogram_of_seconds, inject, operation, to_record
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.spans import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 tracer = trace.get_tracer("vshop.kafka")
 

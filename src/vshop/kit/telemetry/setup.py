@@ -10,10 +10,9 @@ from opentelemetry.propagators.composite import CompositePropagator
 
 from vshop.kit.settings import Settings, SettingsError
 from vshop.kit.telemetry import logs
-from vshop.kit.telemetry.api import Telemetry
+from vshop.kit.telemetry.api import Payloads, Telemetry
 from vshop.kit.telemetry.dialects import exceptions
 from vshop.kit.telemetry.modes import NONE, SDK, VARIABLE, telemetry_mode
-from vshop.kit.telemetry.spans import Payloads
 
 log = logging.getLogger(__name__)
 
