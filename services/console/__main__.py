@@ -11,8 +11,7 @@ from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts, repeating
 from vshop.incidents.loader import load_catalogue
 from vshop.kit.http.same_origin import host_names
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 from vshop.kit.settings import load
 from vshop.kit.telemetry import logs
 

@@ -16,7 +16,7 @@ from console.page.shop_api import Customers
 from console.page.traces import Traces
 from vshop.incidents.incident import Incident
 from vshop.incidents.telemetry_fault import TelemetryFault
-from vshop.kit.http import health, openapi, problems, same_origin
+from vshop.kit.http import health, problems, same_origin
 from vshop.kit.settings import Settings
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient, ShopError
@@ -56,8 +56,7 @@ def create_app(board: Board, journal: Journal, names: Iterable[str] = (), cors_o
     same_origin.refuse_cross_origin(app, names, same_origin.SharedPaths(("/ofrep/",), cors_origins))
     app.register_blueprint(chaos_api.blueprint(board, journal))
     app.register_blueprint(ofrep_api.blueprint(board))
-    app.register_blueprint(openapi.blueprint(__file__))
-    app.register_blueprint(health.blueprint("console", {"board": lambda: _describe(board), "journal": journal.check}))
+    app.register_blueprint(health.blueprint("console", {"board": lambda: _describe(board), "journal": journal.check}, __file__))
     return app
 
 

@@ -12,7 +12,7 @@ from observatory.forward import Forwarding
 from observatory.ingest import Receiver, faults_api, http_api
 from observatory.jaeger import outlines, v1_api, v1_json, v3_api
 from observatory.store import Stores, TraceStore
-from vshop.kit.http import flush, health, openapi, problems, same_origin
+from vshop.kit.http import flush, health, problems, same_origin
 
 
 def create_app(
@@ -44,9 +44,8 @@ def create_app(
     app.register_blueprint(query.blueprint(stores, forwarding.counts, now_ns))
     app.register_blueprint(v1_api.link_blueprint(console_url))
     app.register_blueprint(alerting.blueprint(stores, rules, now_ns))
-    app.register_blueprint(openapi.blueprint(__file__))
     flush.install(app, "observatory", lambda **_: 0, lambda _offsets, deadline: forwarding.wait_sent(deadline))
-    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}))
+    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}, __file__))
     return app
 
 
