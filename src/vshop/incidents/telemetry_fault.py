@@ -12,7 +12,7 @@ from vshop.incidents.patterns import MetricMove, Value
 from vshop.kit.telemetry.alterations import Alteration
 
 TELEMETRY_FAULTS = Path(__file__).parent / "telemetry_faults"
-CODE = "services/observatory/faults/actions.py"
+CODE = "services/observatory/ingest/faults.py"
 
 
 class LogEvidence(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
