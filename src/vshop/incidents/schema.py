@@ -58,11 +58,11 @@ def schema_text() -> str:
     return json.dumps(make_schema(), indent=2) + "\n"
 
 
-def check_catalogue(folder: Path | str | None = None) -> list[str]:
+def check_catalogue(folder: Path = CATALOGUE) -> list[str]:
     """List all problems of a catalogue, each as ``file: path: problem``."""
     found: list[str] = []
     known: dict[str, Incident] = {}
-    for path in sorted(Path(folder or CATALOGUE).glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml")):
         try:
             known[path.stem] = load_incident(path.stem, path.parent)
         except CatalogueError as error:
