@@ -11,7 +11,7 @@ from vshop.corpus.otlp import SIGNALS, document, point_value, points, rows
 from vshop.incidents import load_catalogue
 from vshop.incidents.exports import Telemetry, write_rcaeval
 from vshop.incidents.patterns import ExceptionPattern
-from vshop.incidents.runs import IncidentRun
+from vshop.incidents.scoring import IncidentRun
 from vshop.incidents.verify.expect_match import culprits, forbidden_checks, present_checks
 from vshop.incidents.verify.observation import observe
 from vshop.incidents.verify.value_match import exception_mismatch
