@@ -169,11 +169,7 @@ class Exercise:
         self._current = None
 
     def _candidates(self, level: int | None) -> list[str]:
-        fitting = [
-            name
-            for name, incident in self._catalogue.items()
-            if name in self._board.switchable and level in {None, incident.workshop.level}
-        ]
+        fitting = [name for name in self._board.switchable if level in {None, self._catalogue[name].workshop.level}]
         previous = self._last["id"] if self._last else None
         return [name for name in fitting if name != previous] or fitting
 
