@@ -10,7 +10,7 @@ from loadtest.order_log import Accepted
 from loadtest.stock_check import ItemBalance
 from loadtest.trace_check import BrokenTrace
 from vshop.incidents.loader import load_catalogue
-from vshop.incidents.runs import runs
+from vshop.incidents.scoring import runs
 from vshop.shop.client import ShopClient
 
 _BEFORE_S, _AFTER_S = 15.0, 3.0

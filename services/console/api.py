@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from console.board.journal import Journal
 from vshop.incidents.incident import Incident, Scope
 from vshop.incidents.loader import UnknownIncidentError
-from vshop.incidents.runs import runs as runs_of
+from vshop.incidents.scoring import runs as runs_of
 from vshop.incidents.scoring import score, truths
 from vshop.incidents.verify import Check, Phase, Verdict
 from vshop.incidents.verify.batch import BatchVerifier

@@ -5,14 +5,13 @@ adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/
 tags: https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/
 """
 
-import ipaddress
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
+from observatory.jaeger import LIBRARY_KEYS, make_ips_readable
 from observatory.store import otlp
 from observatory.store.origins import Resource, Scope
 from observatory.store.trace_store import KIND_NAMES, STATUS_ERROR, STATUS_NAMES, Span, Trace
@@ -27,24 +26,17 @@ _TYPES = ("string", "bool", "int64", "float64", "binary")
 _TYPE_OF = {"string_value": 0, "bool_value": 1, "int_value": 2, "double_value": 3, "bytes_value": 4}
 
 _JS_MAX_SAFE_INTEGER = 2**53 - 1
-_IP_KEYS = frozenset({"ip", "peer.ipv4"})
-
-LIBRARY_KEYS = frozenset(
-    {"telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version", "telemetry.distro.name", "telemetry.distro.version"}
-)
-"""They describe the process, even on a span."""
 
 _CHILD_OF, _FOLLOWS_FROM = "CHILD_OF", "FOLLOWS_FROM"
 _NO_TRACE = bytes(16)
 
 
 def trace(stored: Trace, *, raw: bool = False) -> dict[str, Any]:
-    """Convert a trace. ``raw`` keeps repeated spans and invalid references, and sorts nothing."""
-    spans = list(stored.spans) if raw else without_repeats(stored.spans)
+    """Convert a trace. ``raw`` keeps invalid references, and sorts nothing."""
     processes = _Processes(raw=raw)
     return {
         "traceID": trace_id_text(stored.id),
-        "spans": [_span(span, processes) for span in spans],
+        "spans": [_span(span, processes) for span in list(stored.spans)],  # the trace may grow meanwhile
         "processes": processes.as_json(),
         "warnings": None,
     }
@@ -55,22 +47,16 @@ def trace_id_text(trace_id: bytes) -> str:
     return trace_id[8:].hex() if trace_id.startswith(_NO_TRACE[:8]) and trace_id != b"" else trace_id.hex()
 
 
-def without_repeats(spans: Iterable[Span]) -> list[Span]:
-    """Drop spans that an exporter sent twice."""
-    first: dict[tuple[bytes, int], Span] = {}
-    for span in spans:
-        first.setdefault((span.raw, id(span.scope)), span)
-    return list(first.values())
-
-
 def _span(span: Span, processes: "_Processes") -> dict[str, Any]:
     message = span.message()
+    if not processes.raw:
+        make_ips_readable(message.attributes)
     tags = _span_tags(message, processes.scope(span.scope))
     references = _references(message, span.trace_id, span.parent_id)
     moved: list[Tag] = []
     if not processes.raw:
         moved = [tag for tag in tags if tag[0] in LIBRARY_KEYS]
-        tags = sorted(readable_ip(tag) for tag in tags if tag[0] not in LIBRARY_KEYS)
+        tags = sorted(tag for tag in tags if tag[0] not in LIBRARY_KEYS)
         references = _parent_first([item for item in references if item.trace_id not in {b"", _NO_TRACE}], span.trace_id)
     return {
         "traceID": trace_id_text(span.trace_id),
@@ -143,11 +129,13 @@ class _Processes:
 
     def key(self, resource: Resource, moved: Sequence[Tag]) -> str:
         if id(resource) not in self._tags:
-            found = _tags(resource.message().attributes)
-            self._tags[id(resource)] = [tag for tag in found if tag[0] != "service.name"]
+            attributes = resource.message().attributes
+            if not self.raw:
+                make_ips_readable(attributes)
+            self._tags[id(resource)] = [tag for tag in _tags(attributes) if tag[0] != "service.name"]
         tags = [*self._tags[id(resource)], *moved]
         if not self.raw:
-            tags = sorted(readable_ip(tag) for tag in tags)
+            tags.sort()
         return self._keys.setdefault((resource.service, tuple(tags)), f"p{len(self._keys) + 1}")
 
     def as_json(self) -> dict[str, Any]:
@@ -163,14 +151,6 @@ def _tags(items: Iterable[KeyValue]) -> list[Tag]:
         number = _TYPE_OF.get(kind)
         found.append((item.key, 0, otlp.text(item.value)) if number is None else (item.key, number, getattr(item.value, kind)))
     return found
-
-
-def readable_ip(item: Tag) -> Tag:
-    """Convert an IPv4 address that was sent as a number to dotted text."""
-    key, kind, value = item
-    if key not in _IP_KEYS or _TYPES[kind] not in {"int64", "float64"} or not math.isfinite(value):
-        return item
-    return (key, 0, str(ipaddress.IPv4Address(int(value) % 2**32)))
 
 
 def _span_tags(message: SpanMessage, scope: InstrumentationScope) -> list[Tag]:

@@ -17,11 +17,14 @@ class CatalogueError(Exception):
 class UnknownIncidentError(LookupError):
     """No incident has this id; ``near`` has similar ones, most similar first."""
 
+    kind = "incident"
+
     def __init__(self, incident: str, known: Iterable[str]) -> None:
         self.incident = incident
         self.near = difflib.get_close_matches(incident, list(known), n=3, cutoff=0.4)
         hint = f" Did you mean {' or '.join(self.near)}?" if self.near else ""
-        super().__init__(f"There is no incident {incident!r}.{hint} `vshop incidents list` shows them all.")
+        command = f"vshop {self.kind.replace(' ', '-')}s list"
+        super().__init__(f"There is no {self.kind} {incident!r}.{hint} `{command}` shows them all.")
 
 
 CATALOGUE = Path(__file__).parent / "catalogue"

@@ -4,8 +4,8 @@ from unittest.mock import Mock
 import pytest
 
 from console.page.traces import Traces
+from observatory import jaeger
 from observatory.app import create_app
-from observatory.query import outline_api
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.kit.http import json_body
 from vshop.shop.spans import read_spans
@@ -83,7 +83,7 @@ def test_a_small_trace_is_read_in_full(outlines: Traces) -> None:
 
 
 def test_columns_and_summary_of_a_large_trace_are_those_of_the_whole(outlines: Traces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outline_api, "MOST_WHOLE", 12)
+    monkeypatch.setattr(jaeger.outlines, "MOST_WHOLE", 12)
 
     view, whole = _view(outlines), _whole(outlines)
 
@@ -97,7 +97,7 @@ def test_columns_and_summary_of_a_large_trace_are_those_of_the_whole(outlines: T
 
 
 def test_the_spans_of_a_summary_are_few(outlines: Traces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outline_api, "MOST_WHOLE", 12)
+    monkeypatch.setattr(jaeger.outlines, "MOST_WHOLE", 12)
     found = outlines.read(TRACE, outline=True)
 
     assert found is not None

@@ -27,11 +27,11 @@ def resolve(options: Options, progress: Progress) -> Options:
     problem = _problem(found)
     if problem and wanted != "auto":
         raise JaegerError(f"{found} cannot be started as Jaeger: {problem}. Give the path of a Jaeger 2 program, or an address.")
-    if problem:
-        progress(Event("jaeger", "note", f"{found} is not used: {problem}"))
-        return msgspec.structs.replace(options, jaeger="none")
     if wanted == "auto":
-        progress(Event("jaeger", "note", f"found {found}; it stores the traces (`--jaeger none` turns it off)"))
+        use = f"found {found}; it stores the traces (`--jaeger none` turns it off)"
+        progress(Event("jaeger", "note", f"{found} is not used: {problem}" if problem else use))
+    if problem:
+        return msgspec.structs.replace(options, jaeger="none")
     return msgspec.structs.replace(options, jaeger=str(Path(found).absolute()), parts=(*options.parts, "jaeger"))
 
 

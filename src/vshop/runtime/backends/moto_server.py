@@ -25,18 +25,13 @@ from vshop.kit.http.service_main import run_service
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
+    from werkzeug.test import TestResponse
 
 # moto reads the service and the region from this header and does not check the signature.
-_HEADERS = {
-    "Content-Type": "application/x-amz-json-1.0",
-    "Authorization": (
-        "AWS4-HMAC-SHA256 Credential=embedded/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=none"
-    ),
-}
+_CREDENTIAL = "embedded/20260101/us-east-1/dynamodb/aws4_request"
+_AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential={_CREDENTIAL}, SignedHeaders=host, Signature=none"
 _BATCH = 25  # the limit of BatchWriteItem
 _DEFINITION = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
-
-
 _READS = ("Get", "Query", "Scan", "Describe", "List", "BatchGet", "TransactGet")
 _MAX_LOG_BYTES = 4_000_000  # replayed in about a second
 _NOT_LOGGED = b'{"__type": "com.amazon.coral.service#InternalServerError", "message": "the write-ahead log cannot be written"}'
@@ -81,17 +76,16 @@ class Tables:
                 puts = [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH]]
                 self._call("BatchWriteItem", RequestItems={name: puts})
 
-    def replay(self, operation: str, body: bytes) -> None:
+    def replay(self, operation: str, body: bytes) -> "TestResponse":
         """Repeat a logged write. One that was refused is refused again."""
-        self._client.post("/", data=body, headers=_HEADERS | {"X-Amz-Target": f"DynamoDB_20120810.{operation}"})
+        headers = {"Authorization": _AUTHORIZATION, "X-Amz-Target": f"DynamoDB_20120810.{operation}"}
+        return self._client.post("/", data=body, headers=headers, content_type="application/x-amz-json-1.0")
 
-    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        headers = _HEADERS | {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
-        answer = self._client.post("/", data=json.dumps(request), headers=headers)
+    def _call(self, operation: str, **request: Any) -> Any:
+        answer = self.replay(operation, json.dumps(request).encode())
         if answer.status_code != http.HTTPStatus.OK:
             raise TablesError(f"{operation} returned HTTP {answer.status_code}: {answer.get_data(as_text=True)[:500]}")
-        answered: dict[str, Any] = json.loads(answer.get_data())
-        return answered
+        return json.loads(answer.get_data())
 
 
 class DurableTables:
@@ -110,7 +104,7 @@ class DurableTables:
         if file.exists():
             try:
                 self._restore(log)
-            except (OSError, ValueError, LookupError) as error:
+            except (OSError, ValueError, LookupError, TypeError) as error:
                 raise TablesError(
                     f"Cannot read the saved stock in {file} and {log}: {error}. Remove the files, or start without --keep."
                 ) from error
@@ -119,8 +113,6 @@ class DurableTables:
 
     def _restore(self, log: Path) -> None:
         saved = json.loads(self._file.read_text())
-        if isinstance(saved, list):  # of a version without a log
-            saved = {"log": 0, "tables": saved}
         self._tables.restore(saved["tables"])
         self._number = saved["log"]
         head, *entries = log.read_bytes().split(b"\n") if log.exists() else [b""]  # the last is empty unless torn
@@ -154,10 +146,10 @@ class DurableTables:
             self._save()
         if not self._size:
             entry = b"%d\n" % self._number + entry
+        rest = entry
         try:
-            written = 0
-            while written < len(entry):
-                written += os.write(self._log, entry[written:])
+            while rest:
+                rest = rest[os.write(self._log, rest) :]
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._log, self._size)  # a part of an entry may be written

@@ -1,11 +1,12 @@
 """``/api/telemetry-faults``: the faults that are on."""
 
+import math
 from typing import Annotated, Any
 
 import msgspec
 from flask import Blueprint, Response, request
 
-from observatory.faults.filter import Fault, TelemetryFaults
+from observatory.ingest.faults import Fault, TelemetryFaults
 from observatory.query import json_response
 from vshop.kit import times
 from vshop.kit.http import json_body
@@ -38,7 +39,7 @@ def blueprint(faults: TelemetryFaults) -> Blueprint:
             raise Problem(400, f"The body is not valid: {error}.") from error
         if len(faults.on()) >= _MAX_ON:
             raise Problem(409, f"{_MAX_ON} telemetry faults are on. Switch some off first.")
-        return json_response(_view(faults.turn_on(fault_id[:100], wanted.alter, wanted.seconds)))
+        return json_response(_view(faults.turn_on(fault_id[:100], wanted.alter, wanted.seconds or math.inf)))
 
     @api.delete("/api/telemetry-faults")
     def delete_all() -> Response:
@@ -55,6 +56,6 @@ def _view(fault: Fault) -> dict[str, Any]:
     return {
         "id": fault.id,
         "since": times.rfc3339(fault.since_ns),
-        "until": None if fault.until_ns is None else times.rfc3339(fault.until_ns),
+        "until": times.rfc3339(int(fault.until_ns)) if fault.until_ns < math.inf else None,
         "alter": msgspec.to_builtins(list(fault.alterations)),
     }

@@ -7,16 +7,14 @@ import importlib
 import importlib.util
 import secrets
 import zlib
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from observatory import zipkin
-from observatory.forward.queue import Signal
-from observatory.json_requests import JsonRequest
-from observatory.receiver import REQUESTS, Receiver
-from observatory.store.otlp import DecodeError, MessageToJson, Status, decode
+from observatory.ingest import Receiver, zipkin
+from observatory.ingest.otlp_json import JsonRequest
+from observatory.store.otlp import SIGNALS, DecodeError, MessageToJson, Signal, Status, decode
 
 ZSTD: Any = importlib.import_module("zstandard") if importlib.util.find_spec("zstandard") else None
 """The optional package zstandard."""
@@ -55,7 +53,7 @@ def blueprint(receiver: Receiver) -> Blueprint:
     @otlp.post("/v1/logs", strict_slashes=False, defaults={"signal": "logs"})
     @otlp.post("/v1/metrics", strict_slashes=False, defaults={"signal": "metrics"})
     def receive(signal: Signal) -> Response:
-        kind = REQUESTS[signal]
+        kind = SIGNALS[signal].request
         if request.mimetype not in {*_PROTOBUFS, _JSON}:
             raise OtlpError(
                 415, f"Content-Type {request.mimetype!r} is not supported; send {_PROTOBUF} or {_JSON}, or application/protobuf."
@@ -63,7 +61,10 @@ def blueprint(receiver: Receiver) -> Blueprint:
         body = _decompressed()
         if request.mimetype in _PROTOBUFS:
             return _response(receiver.receive(signal, protobuf(body, kind)))
-        sent = _json_request(body, kind)
+        try:
+            sent = JsonRequest(body, kind)
+        except ValueError as error:
+            raise OtlpError(400, f"The body is not an {kind.__name__} in JSON: {error}.") from error
         return _response(receiver.receive(signal, sent.message, sent.rejected, sent.errors))
 
     @otlp.post("/api/v2/spans", strict_slashes=False)
@@ -169,15 +170,3 @@ def protobuf(body: bytes, request: type[_Request]) -> _Request:
         return decode(request, body)
     except DecodeError as error:
         raise OtlpError(400, f"The body is not an {request.__name__} in protobuf: {error}.") from error
-
-
-def json_body(body: bytes, kind: type[_Request]) -> _Request:
-    """Decode OTLP's JSON without the items that cannot be read, or raise OtlpError."""
-    return cast("_Request", _json_request(body, kind).message)
-
-
-def _json_request(body: bytes, kind: type[_Request]) -> JsonRequest[_Request]:
-    try:
-        return JsonRequest(body, kind)
-    except ValueError as error:
-        raise OtlpError(400, f"The body is not an {kind.__name__} in JSON: {error}.") from error
