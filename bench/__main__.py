@@ -1,6 +1,5 @@
 """Measures the shop: ``python -m bench``."""
 
-import contextlib
 import shutil
 import sys
 import tempfile
@@ -8,20 +7,18 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from bench import durations, growth, handling, hotrod, machine, tracing_cost
-from bench.results import Results, read, rows, write
-from bench.shopper import RefusedError, Shopper
-from loadtest.output import run, stdout
+from bench import durations, handling, hotrod, machine, tracing_cost
+from bench.results import read, rows, write
+from bench.shopper import RefusedError
+from loadtest.report import run, stdout, table
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
-from vshop.shop.addresses import find
+from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient
 from vshop.shop.first_order import follow
 from vshop.shop.traces import TraceReader
@@ -52,85 +49,96 @@ FULL = Extent(3, 2, 200, 1500, 8, 20, [], 150, 4, [1_000, 10_000, 100_000], 500,
 QUICK = Extent(1, 1, 40, 200, 8, 5, ["auth-token-expired", "stock-put-missing-key"], 60, 2, [1_000, 10_000], 100, 5, ["test-quick"])
 
 
-class Programs(NamedTuple):
-    """Of programs to compare with; None if not installed."""
+class Setup(NamedTuple):
+    extent: Extent
+    home: Path
+    """A new folder."""
+    jaeger: str | None
+    """Path of a program to compare with; None if not installed."""
+    hotrod: str | None
 
-    jaeger: Path | None
-    hotrod: Path | None
+    def shop(self, **options: Any) -> Shop:
+        """Start a shop."""
+        return Shop.start(Options(home=str(self.home), free_ports=True, timeout_s=_READY_S, **options))
 
 
-def start(results: Results, extent: Extent, home: Path, _programs: Programs) -> None:
+def _first_trace(shop: Shop) -> tuple[Addresses, str]:
+    """Wait until one order was handled; return the shop's addresses and the order's trace id."""
+    addresses = Addresses(**shop.client_addresses)
+    return addresses, follow(ShopClient(addresses), TraceReader(addresses.traces), _READY_S).placed.trace_id
+
+
+def start(setup: Setup) -> dict[str, Any]:
     """Time from the command to the first complete trace, warm and cold."""
-    results.warm = durations.warm_start(home, extent.starts)
-    results.cold = durations.cold_start(home, extent.cold_starts)
+    warm = durations.warm_start(setup.home, setup.extent.starts)
+    return {"warm": warm, "cold": durations.cold_start(setup.home, setup.extent.cold_starts)}
 
 
-def orders(results: Results, extent: Extent, home: Path, _programs: Programs) -> None:
+def orders(setup: Setup) -> dict[str, Any]:
     """Latency, throughput, memory, losses and switch times with default settings."""
-    with Shop.start(Options(home=str(home), free_ports=True, timeout_s=_READY_S)) as shop:
-        addresses = find(str(home), {})
-        follow(ShopClient(addresses), TraceReader(addresses.traces), _READY_S)
-        results.latency = handling.latency(addresses, extent.latency_orders)
-        results.switching = durations.switching(ShopClient(addresses), extent.switches)
-        results.sustained = handling.sustained(shop, addresses, extent.sustained_orders, extent.shoppers)
+    extent = setup.extent
+    with setup.shop() as shop:
+        addresses, _ = _first_trace(shop)
+        return {
+            "latency": handling.latency(addresses, extent.latency_orders),
+            "switching": durations.switching(ShopClient(addresses), extent.switches),
+            "sustained": handling.sustained(shop, addresses, extent.sustained_orders, extent.shoppers),
+        }
 
 
-def verify(results: Results, extent: Extent, home: Path, _programs: Programs) -> None:
+def verify(setup: Setup) -> dict[str, Any]:
     """All incidents, one after the other and in parallel; the culprit span of a broken order."""
-    with Shop.start(Options(home=str(home), free_ports=True, timeout_s=_READY_S)):
-        results.culprit = durations.culprit(str(home), extent.switches)
-        results.verification = durations.verification(str(home), extent.incidents)
-        results.verification_in_parallel = durations.verification(str(home), extent.incidents, parallel=True)
+    home, incidents = str(setup.home), setup.extent.incidents
+    with setup.shop():
+        return {
+            "culprit": durations.culprit(home, setup.extent.switches),
+            "verification": durations.verification(home, incidents),
+            "verificationInParallel": durations.verification(home, incidents, "--parallel"),
+        }
 
 
-def tests(results: Results, extent: Extent, _home: Path, _programs: Programs) -> None:
-    """Duration of the test tiers."""
-    results.tests = [durations.tests(target) for target in extent.test_targets]
-
-
-def cost(results: Results, extent: Extent, home: Path, _programs: Programs) -> None:
+def cost(setup: Setup) -> dict[str, Any]:
     """Tracing off, metadata only, full: CPU per order."""
-    backends = Options(parts=("kafka", "dynamodb", "observatory"), home=str(home), free_ports=True, timeout_s=_READY_S)
-    with Shop.start(backends) as shop, tracing_cost.sets(shop, home) as made:
-        results.cost = tracing_cost.measure(made, extent.cost_orders, extent.cost_rounds)
+    with setup.shop(parts=("kafka", "dynamodb", "observatory")) as shop:
+        return {"cost": tracing_cost.measure(shop, setup.home, setup.extent.cost_orders, setup.extent.cost_rounds)}
 
 
-def grow(results: Results, extent: Extent, home: Path, _programs: Programs) -> None:
+def growth(setup: Setup) -> dict[str, Any]:
     """Growth of the observatory with the orders it holds."""
-    options = Options(home=str(home), free_ports=True, env=growth.ROOMY, timeout_s=_READY_S)
-    with Shop.start(options) as shop:
-        addresses = find(str(home), {})
-        with contextlib.closing(Shopper(addresses)) as shopper:
-            order = shopper.place(0)
-        TraceReader(addresses.traces).wait_whole(order.trace_id, order.order_id, _READY_S)
-        results.growth = growth.grow(shop, addresses, order.trace_id, extent.levels)
+    with setup.shop(env=handling.ROOMY) as shop:
+        return {"growth": handling.grow(shop, *_first_trace(shop), setup.extent.levels)}
 
 
-def side_by_side(results: Results, extent: Extent, home: Path, programs: Programs) -> None:
+def side_by_side(setup: Setup) -> dict[str, Any]:
     """HotROD and the shop, with the same real Jaeger."""
-    if programs.jaeger is None or programs.hotrod is None:
-        return
-    began = time.perf_counter()
-    with Shop.start(Options(home=str(home), free_ports=True, jaeger=str(programs.jaeger), timeout_s=_READY_S)) as shop:
-        addresses = find(str(home), {})
-        follow(ShopClient(addresses), TraceReader(addresses.traces), _READY_S)
+    if setup.jaeger is None or setup.hotrod is None:
+        return {}
+    extent, began = setup.extent, time.perf_counter()
+    with setup.shop(jaeger=setup.jaeger) as shop:
+        addresses, _ = _first_trace(shop)
         first_s = time.perf_counter() - began
         of_shop = handling.sustained(shop, addresses, extent.side_orders, extent.shoppers)
-        rod = hotrod.measure(programs.hotrod, shop.addresses["otlp"], addresses.traces, home, extent.hotrod_s, extent.shoppers)
-        results.side_by_side = hotrod.SideBySide(
-            jaeger_resident_bytes=machine.resident(shop)["jaeger"], shop_first_trace_s=first_s, shop=of_shop, hotrod=rod
-        )
+        otlp, jaeger = shop.addresses["otlp"], addresses.traces
+        rod = hotrod.measure(Path(setup.hotrod), otlp, jaeger, setup.home, extent.hotrod_s, extent.shoppers)
+        memory = machine.resident(shop)["jaeger"]
+    return {"sideBySide": {"jaegerResidentBytes": memory, "shopFirstTraceS": first_s, "shop": of_shop, "hotrod": rod}}
 
 
-SECTIONS: dict[str, Callable[[Results, Extent, Path, Programs], None]] = {
+def tests(setup: Setup) -> dict[str, Any]:
+    """Duration of the test tiers."""
+    return {"tests": [durations.tests(target) for target in setup.extent.test_targets]}
+
+
+SECTIONS: dict[str, Callable[[Setup], dict[str, Any]]] = {
     "start": start,
     "orders": orders,
     "verify": verify,
     "cost": cost,
-    "growth": grow,
+    "growth": growth,
     "hotrod": side_by_side,
     "tests": tests,
 }
+"""Each returns entries of the result, by their names in JSON."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -153,38 +161,27 @@ def bench(
     for name in only or ():
         if name not in SECTIONS:
             raise typer.BadParameter(f"{name!r} is not one of {', '.join(SECTIONS)}", param_hint="--only")
-    console = Console(stderr=True, highlight=False)
-    began = time.perf_counter()
-    measured = Results(started=datetime.now(UTC).isoformat(timespec="seconds"), quick=quick, machine=machine.describe())
-    programs = Programs(jaeger or _on_path("jaeger"), hotrod or _on_path("hotrod"))
-    for name, section in SECTIONS.items():
-        if only and name not in only:
-            continue
-        console.print(f"{time.perf_counter() - began:6.1f} s  {name}: {section.__doc__}")
+    console, began = Console(stderr=True, highlight=False), time.perf_counter()
+    result: dict[str, Any] = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "quick": quick}
+    result["machine"] = machine.describe()
+    for name in [name for name in SECTIONS if name in (only or SECTIONS)]:
+        console.print(f"{time.perf_counter() - began:6.1f} s  {name}: {SECTIONS[name].__doc__}")
         with tempfile.TemporaryDirectory(prefix="vshop-bench-", ignore_cleanup_errors=True) as folder:
-            section(measured, QUICK if quick else FULL, Path(folder), programs)
-    measured.machine = msgspec.structs.replace(measured.machine, calibration_after_s=machine.calibrate())
-    measured.seconds = time.perf_counter() - began
-    console.print(f"{measured.seconds:6.1f} s  done")
-    text = write(measured)
+            programs = (str(path) if path else shutil.which(name) for name, path in (("jaeger", jaeger), ("hotrod", hotrod)))
+            result |= SECTIONS[name](Setup(QUICK if quick else FULL, Path(folder), *programs))
+    result["machine"]["calibrationAfterS"] = machine.calibrate()
+    result["seconds"] = time.perf_counter() - began
+    console.print(f"{result['seconds']:6.1f} s  done")
+    text = write(result)
     if out:
         out.write_bytes(text)
     if as_json:
         sys.stdout.write(text.decode())
-    else:
-        _show(read(text))
-
-
-def _on_path(program: str) -> Path | None:
-    found = shutil.which(program)
-    return Path(found) if found else None
-
-
-def _show(measured: Results) -> None:
-    table = Table("what", "measured", "goal, or beside it", box=None, header_style="dim")
-    for row in rows(measured):
-        table.add_row(*row)
-    stdout(140).print(table)
+        return
+    shown = table("what", "measured", "goal, or beside it")
+    for row in rows(read(text)):
+        shown.add_row(*row)
+    stdout(140).print(shown)
 
 
 if __name__ == "__main__":

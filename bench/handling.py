@@ -1,14 +1,24 @@
-"""Measures latency and throughput."""
+"""Measures latency, throughput, and the observatory by the number of orders that it holds."""
 
+import base64
 import contextlib
+import json
+import os
 import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
-import msgspec
+import requests
+from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bench.machine import cpu_seconds, resident
-from bench.shopper import Backlog, Sent, Shopper, ShopperPool, quantile
+from bench.machine import cpu_seconds, quantiles, resident
+from bench.shopper import IN_STOCK, Sent, Shopper, ShopperPool
 from loadtest.accounting import TelemetryLoss
+from loadtest.stock_check import Backlog
 from loadtest.trace_check import check_trace
+from vshop.kit.http.session import http_session
 from vshop.runtime.local.shop import Shop
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient
@@ -16,51 +26,24 @@ from vshop.shop.traces import Trace, TraceReader
 
 _PATIENCE_S = 30.0
 _PAUSE_S = 0.02
+_BATCH = 100
+ROOMY = {"SHOP_STORE_MAX_SPANS": "1000000", "SHOP_STORE_MAX_BYTES": "4000000000"}
+"""Settings of the observatory for ``grow``; the default limits would evict the oldest traces."""
 
 
-class Latency(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    orders: int
-    answered_p50_ms: float
-    answered_p99_ms: float
-    handled_p50_ms: float
-    """From the start of ``POST /orders`` to the end of processing, by the trace."""
-    handled_p99_ms: float
+def latency(addresses: Addresses, orders: int) -> dict[str, Any]:
+    """Place orders one at a time, and read their latencies from the traces.
 
-
-class Sustained(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Of orders placed as fast as they are accepted."""
-
-    orders: int
-    shoppers: int
-    orders_per_s: float
-    spans_per_s: float
-    traces_whole: int
-    missing: dict[str, int]
-    lost: dict[str, int]
-    answered_p50_ms: float
-    answered_p99_ms: float
-    cpu_ms_per_order: dict[str, float]
-    resident_before_bytes: dict[str, int]
-    resident_after_bytes: dict[str, int]
-
-
-def latency(addresses: Addresses, orders: int) -> Latency:
-    """Place orders one at a time, and read their latencies from the traces."""
+    An order is handled at the end of its processing, counted from the start of ``POST /orders``.
+    """
     with contextlib.closing(Shopper(addresses)) as shopper:
         sent = []
         for number in range(orders):
-            sent.append(shopper.place(number % 9))
+            sent.append(shopper.place(number % IN_STOCK))
             time.sleep(_PAUSE_S)
     reader = TraceReader(addresses.traces)
     handled = [_handled_s(reader.wait_whole(order.trace_id, order.order_id, _PATIENCE_S)) for order in sent]
-    answered = [order.seconds for order in sent]
-    return Latency(
-        orders=orders,
-        answered_p50_ms=1000 * quantile(answered, 0.5),
-        answered_p99_ms=1000 * quantile(answered, 0.99),
-        handled_p50_ms=1000 * quantile(handled, 0.5),
-        handled_p99_ms=1000 * quantile(handled, 0.99),
-    )
+    return {"orders": orders} | quantiles("answered", [order.seconds for order in sent]) | quantiles("handled", handled)
 
 
 def _handled_s(trace: Trace) -> float:
@@ -69,50 +52,108 @@ def _handled_s(trace: Trace) -> float:
     return (done - entry.start_ns) / 1e9
 
 
-def sustained(shop: Shop, addresses: Addresses, orders: int, shoppers: int) -> Sustained:
+def sustained(shop: Shop, addresses: Addresses, orders: int, shoppers: int) -> dict[str, Any]:
     """Place orders as fast as they are accepted, wait until all are handled, and read every trace.
 
     The observatory must hold them all.
     """
     losses = TelemetryLoss(ShopClient(addresses))
-    backlog = Backlog(shop.addresses["kafka"])
-    pool = ShopperPool(addresses, shoppers, backlog)
-    pool.order_and_wait(10 * shoppers)
-    memory, before = resident(shop), cpu_seconds(shop)
-    sent, seconds = pool.order_and_wait(orders)
+    with contextlib.closing(Backlog(shop.addresses["kafka"])) as backlog:
+        pool = ShopperPool(addresses, shoppers, backlog)
+        pool.order_and_wait(10 * shoppers)
+        memory, before = resident(shop), cpu_seconds(shop)
+        sent, seconds = pool.order_and_wait(orders)
     spans, missing = _read_traces(TraceReader(addresses.traces), sent)
     after = cpu_seconds(shop)
     time.sleep(1.5)  # exporters report their counts once a second
     losses.look()
-    backlog.close()
-    answered = [order.seconds for order in sent]
-    return Sustained(
-        orders=orders,
-        shoppers=shoppers,
-        orders_per_s=orders / seconds,
-        spans_per_s=spans / seconds,
-        traces_whole=orders - sum(missing.values()),
-        missing=missing,
-        lost=losses.lost(),
-        answered_p50_ms=1000 * quantile(answered, 0.5),
-        answered_p99_ms=1000 * quantile(answered, 0.99),
-        cpu_ms_per_order={name: 1000 * (after[name] - before[name]) / orders for name in before},
-        resident_before_bytes=memory,
-        resident_after_bytes=resident(shop),
-    )
+    return {
+        "orders": orders,
+        "shoppers": shoppers,
+        "ordersPerS": orders / seconds,
+        "spansPerS": spans / seconds,
+        "tracesWhole": orders - missing.total(),
+        "missing": missing,
+        "lost": losses.lost(),
+        **quantiles("answered", [order.seconds for order in sent]),
+        "cpuMsPerOrder": {name: 1000 * (after[name] - before[name]) / orders for name in before},
+        "residentBeforeBytes": memory,
+        "residentAfterBytes": resident(shop),
+    }
 
 
-def _read_traces(reader: TraceReader, sent: list[Sent]) -> tuple[int, dict[str, int]]:
+def _read_traces(reader: TraceReader, sent: list[Sent]) -> tuple[int, Counter[str]]:
+    """Return the number of spans, and which spans are missing in how many traces."""
     deadline = time.monotonic() + _PATIENCE_S
-    spans, missing = 0, dict[str, int]()
+    spans, missing = 0, Counter[str]()
     for order in sent:
-        while True:
-            trace = reader.get(order.trace_id)
-            verdict = check_trace(trace)
-            if verdict.whole or time.monotonic() > deadline:
-                break
+        while (lacks := check_trace(trace := reader.get(order.trace_id)).missing) and time.monotonic() < deadline:
             time.sleep(0.1)
         spans += len(trace.spans)
-        if verdict.missing is not None:
-            missing[verdict.missing] = missing.get(verdict.missing, 0) + 1
+        missing.update([lacks] if lacks else [])
     return spans, missing
+
+
+def grow(shop: Shop, addresses: Addresses, trace_id: str, levels: list[int]) -> list[dict[str, Any]]:
+    """Fill an observatory with copies of one trace, with new ids, and measure it at each level."""
+    url = shop.addresses["otlp"] + "/v1/traces"
+    session, client = http_session("bench"), ShopClient(addresses)
+    template = _template(session, addresses, trace_id)
+    done, spans, measured = 0, client.telemetry()["traces"]["spans"], []
+    for level in levels:
+        began = time.perf_counter()
+        for body in _copies(template, level - done):
+            session.post(url, body, headers={"Content-Type": "application/x-protobuf"}, timeout=60).raise_for_status()
+        seconds, counts = time.perf_counter() - began, client.telemetry()["traces"]
+        measured.append(
+            {
+                "orders": level,
+                "spans": counts["spans"],
+                "otlpBytes": counts["bytes"],
+                "residentBytes": resident(shop)["observatory"],
+                "filledSpansPerS": (counts["spans"] - spans) / seconds,
+                "traceMs": _timed(session, f"{addresses.traces}/api/v3/traces/{trace_id}"),
+                "searchMs": _timed(session, f"{addresses.traces}/api/traces?service=orders&limit=20"),
+                "alertsMs": _timed(session, f"{addresses.observatory}/api/alerts?since=1000000000"),
+            }
+        )
+        done, spans = level, counts["spans"]
+    return measured
+
+
+def _template(session: requests.Session, addresses: Addresses, trace_id: str) -> ExportTraceServiceRequest:
+    answer = session.get(f"{addresses.traces}/api/v3/traces/{trace_id}", timeout=30)
+    answer.raise_for_status()
+    content = json.loads(answer.content, object_hook=_base64_ids)
+    made = ExportTraceServiceRequest()
+    ParseDict({"resourceSpans": content["result"]["resourceSpans"]}, made, ignore_unknown_fields=True)
+    return made
+
+
+def _base64_ids(item: dict[str, Any]) -> dict[str, Any]:
+    ids = {key: item[key] for key in ("traceId", "spanId", "parentSpanId") if item.get(key)}
+    return item | {key: base64.b64encode(bytes.fromhex(digits)).decode() for key, digits in ids.items()}
+
+
+def _copies(template: ExportTraceServiceRequest, orders: int) -> Iterator[bytes]:
+    """A hundred orders each. All ids have the same length, so their bytes can be replaced."""
+    spans = [span for of in template.resource_spans for scope in of.scope_spans for span in scope.spans]
+    (trace_id,) = {span.trace_id for span in spans}
+    raw = template.SerializeToString()
+    for first in range(0, orders, _BATCH):
+        copies = []
+        for _ in range(min(_BATCH, orders - first)):
+            copy = raw.replace(trace_id, os.urandom(16))
+            for span in spans:
+                copy = copy.replace(span.span_id, os.urandom(8))
+            copies.append(copy)
+        yield b"".join(copies)  # concatenated messages are one message with all lists
+
+
+def _timed(session: requests.Session, url: str) -> float:
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        session.get(url, timeout=60).raise_for_status()
+        seconds.append(time.perf_counter() - began)
+    return 1000 * min(seconds)

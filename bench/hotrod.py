@@ -6,16 +6,17 @@ import os
 import statistics
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import psutil
 import requests
 
-from bench.handling import Sustained
-from bench.shopper import quantile, run_threads
+from bench.machine import quantiles
 from vshop.kit.http.session import http_session
 from vshop.runtime.model.ports import free
+from vshop.shop.clock import Clock
 
 _PATIENCE_S = 60.0
 _EXPORTED_S = 6.0  # OpenTelemetry's Go SDK holds spans back for up to 5 s
@@ -24,100 +25,77 @@ _CURED = ("--fix-db-query-delay=1ms", "--fix-disable-db-conn-mutex", "--fix-rout
 """Without HotROD's deliberate delays, which limit it to three requests a second."""
 
 
-class HotRod(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    first_trace_s: float
-    requests_per_s: float
-    spans_per_request: float
-    spans_per_s: float
-    answered_p50_ms: float
-    answered_p99_ms: float
-    cpu_ms_per_request: float
-    resident_bytes: int
-
-
-class SideBySide(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    jaeger_resident_bytes: int
-    shop_first_trace_s: float
-    """From ``vshop up --jaeger``, which starts both."""
-    shop: Sustained
-    hotrod: HotRod
-
-
-def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, shoppers: int) -> HotRod:
+def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, shoppers: int) -> dict[str, Any]:
     """Start HotROD (logging to ``home``), wait for its first trace, and load it for some seconds.
 
     ``otlp`` and ``jaeger`` are addresses of Jaeger's receiver and query API.
     """
     ports = dict(zip(("frontend", "customer", "driver", "route"), free(4), strict=True))
-    port = ports["frontend"]
-    command = [str(program), "all", *_CURED]
-    for name, number in ports.items():
-        command += [f"--{name}-service-port={number}", f"--{name}-service-hostname=127.0.0.1"]
+    addresses = [(f"--{name}-service-port={port}", f"--{name}-service-hostname=127.0.0.1") for name, port in ports.items()]
+    command = [str(program), "all", *_CURED, *itertools.chain(*addresses)]
     with (home / "hotrod.log").open("wb") as log:
         began = time.perf_counter()
         process = subprocess.Popen(command, env=os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp}, stdout=log, stderr=log)
         try:
-            _first_trace(port, jaeger)
+            _await_first_trace(ports["frontend"], jaeger)
             first_s = time.perf_counter() - began
             seen = psutil.Process(process.pid)
             before = sum(seen.cpu_times()[:2])
-            answered, lasted = _load(port, seconds, shoppers)
+            answered, lasted = _load(ports["frontend"], seconds, shoppers)
             cpu = sum(seen.cpu_times()[:2]) - before
             resident = seen.memory_info().rss
             time.sleep(_EXPORTED_S)
-            spans = _spans_a_trace(jaeger)
+            spans = statistics.median(len(trace["spans"]) for trace in _traces(jaeger, limit="50", lookback="1h"))
         finally:
             process.terminate()
             process.wait(10)
-    return HotRod(
-        first_trace_s=first_s,
-        requests_per_s=len(answered) / lasted,
-        spans_per_request=spans,
-        spans_per_s=spans * len(answered) / lasted,
-        answered_p50_ms=1000 * quantile(answered, 0.5),
-        answered_p99_ms=1000 * quantile(answered, 0.99),
-        cpu_ms_per_request=1000 * cpu / len(answered),
-        resident_bytes=resident,
-    )
+    return {
+        "firstTraceS": first_s,
+        "requestsPerS": len(answered) / lasted,
+        "spansPerRequest": spans,
+        "spansPerS": spans * len(answered) / lasted,
+        **quantiles("answered", answered),
+        "cpuMsPerRequest": 1000 * cpu / len(answered),
+        "residentBytes": resident,
+    }
 
 
-def _spans_a_trace(jaeger: str) -> float:
-    asked = {"service": "frontend", "limit": "50", "lookback": "1h"}
-    found = http_session("bench").get(f"{jaeger}/api/traces", params=asked, timeout=30).json()["data"]
-    return statistics.median(len(trace["spans"]) for trace in found)
+def _traces(jaeger: str, **query: str) -> list[dict[str, Any]]:
+    response = http_session("bench").get(f"{jaeger}/api/traces", params={"service": "frontend"} | query, timeout=30)
+    traces: list[dict[str, Any]] = response.json()["data"]
+    return traces
 
 
-def _first_trace(port: int, jaeger: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+def _await_first_trace(port: int, jaeger: str) -> None:
     session = http_session("bench")
-    while True:
+
+    def dispatched() -> bool:
         try:
-            session.get(f"http://127.0.0.1:{port}/dispatch", params={"customer": 123}, timeout=10).raise_for_status()
-            break
+            return session.get(f"http://127.0.0.1:{port}/dispatch", params={"customer": 123}, timeout=10).ok
         except requests.RequestException:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    while True:
-        found = session.get(f"{jaeger}/api/traces", params={"service": "frontend", "limit": "1"}, timeout=10).json()["data"]
-        if found and len({process["serviceName"] for process in found[0]["processes"].values()}) >= 4:
-            return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"Jaeger had no complete HotROD trace within {_PATIENCE_S:g} s")
-        time.sleep(0.02)
+            return False
+
+    def traced() -> bool:
+        found = _traces(jaeger, limit="1")
+        return bool(found) and len({process["serviceName"] for process in found[0]["processes"].values()}) >= 4
+
+    if not Clock().poll(dispatched, _PATIENCE_S):
+        raise TimeoutError(f"HotROD answered no request within {_PATIENCE_S:g} s")
+    if not Clock().poll(traced, _PATIENCE_S):
+        raise TimeoutError(f"Jaeger had no complete HotROD trace within {_PATIENCE_S:g} s")
 
 
 def _load(port: int, seconds: float, shoppers: int) -> tuple[list[float], float]:
-    until, answered, customers = time.perf_counter() + seconds, list[float](), itertools.cycle(_CUSTOMERS)
+    answered, customers, began = list[float](), itertools.cycle(_CUSTOMERS), time.perf_counter()
 
     def ask(_: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        while (began := time.perf_counter()) < until:
+        while (asked := time.perf_counter()) < began + seconds:
             connection.request("GET", f"/dispatch?customer={next(customers)}")
             connection.getresponse().read()
-            answered.append(time.perf_counter() - began)
+            answered.append(time.perf_counter() - asked)
         connection.close()
 
-    began = time.perf_counter()
-    run_threads(ask, range(shoppers))
+    with ThreadPoolExecutor(shoppers) as threads:
+        list(threads.map(ask, range(shoppers)))
     return answered, time.perf_counter() - began

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import platform
+import re
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import psutil
 
 from vshop.runtime.local.shop import Shop, versions
@@ -19,28 +20,17 @@ SERVICES = ("auth-stub", "orders", "stock-updater")
 _LIBRARIES = ("opentelemetry-sdk", "flask", "confluent-kafka", "botocore", "moto")
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    cpu: str
-    cores: int
-    memory_bytes: int
-    system: str
-    load: tuple[float, float, float]
-    calibration_s: float
-    """CPU seconds of a fixed loop, the best of five, before the run."""
-    calibration_after_s: float = 0.0
-    versions: dict[str, str]
-
-
-def describe() -> Machine:
-    return Machine(
-        cpu=_cpu(),
-        cores=os.cpu_count() or 1,
-        memory_bytes=psutil.virtual_memory().total,
-        system=f"{platform.system()} {platform.release().partition('-')[0]}",
-        load=os.getloadavg(),
-        calibration_s=calibrate(),
-        versions=versions() | {name: version(name) for name in _LIBRARIES},
-    )
+def describe() -> dict[str, Any]:
+    """Return the machine, its load and its calibration before the run, and the versions."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count() or 1,
+        "memoryBytes": psutil.virtual_memory().total,
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "load": os.getloadavg(),
+        "calibrationS": calibrate(),
+        "versions": versions() | {name: version(name) for name in _LIBRARIES},
+    }
 
 
 def calibrate() -> float:
@@ -58,9 +48,8 @@ def spin() -> float:
 
 def _cpu() -> str:
     with contextlib.suppress(OSError):  # only Linux has this file
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        if found := re.search(r"^model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE):
+            return found[1]
     return platform.processor() or platform.machine()
 
 
@@ -71,3 +60,14 @@ def cpu_seconds(shop: Shop) -> dict[str, float]:
 
 def resident(shop: Shop) -> dict[str, int]:
     return {name: resident_bytes(identity) for name, identity in shop.state.processes.items()}
+
+
+def quantiles(name: str, seconds: list[float]) -> dict[str, float]:
+    """Return the median and the 99th percentile as ``<name>P50Ms`` and ``<name>P99Ms``."""
+    ordered = sorted(seconds)
+    return {f"{name}P{share}Ms": 1000 * ordered[min(len(ordered) - 1, share * len(ordered) // 100)] for share in (50, 99)}
+
+
+def median_and_most(seconds: list[float]) -> dict[str, float]:
+    """Return the number, the median and the largest of some times."""
+    return {"times": len(seconds), "p50Ms": 1000 * sorted(seconds)[len(seconds) // 2], "mostMs": 1000 * max(seconds)}

@@ -1,51 +1,26 @@
-"""The result: its JSON, and its table."""
+"""The result, a dictionary: its JSON, and its table."""
 
-from collections.abc import Iterator
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 
-from bench.durations import Culprit, Start, Switching, Tests, Verification
-from bench.growth import Held
-from bench.handling import Latency, Sustained
-from bench.hotrod import SideBySide
-from bench.machine import Machine
-from bench.tracing_cost import Cost
+from bench.tracing_cost import ratio
 
 RECORDED = Path(__file__).with_name("results.json")
+Row = tuple[str, str, str]
+"""What, its measured value, and the goal or what to read beside it."""
 
 
-class Results(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """A section is None if it was not run."""
-
-    started: str
-    """ISO 8601, UTC."""
-    seconds: float = 0.0
-    quick: bool = False
-    note: str = ""
-    machine: Machine
-    warm: Start | None = None
-    cold: Start | None = None
-    latency: Latency | None = None
-    sustained: Sustained | None = None
-    switching: Switching | None = None
-    verification: Verification | None = None
-    verification_in_parallel: Verification | None = None
-    culprit: Culprit | None = None
-    tests: list[Tests] = []
-    cost: Cost | None = None
-    growth: list[Held] = []
-    side_by_side: SideBySide | None = None
+def read(text: bytes) -> dict[str, Any]:
+    return msgspec.json.decode(text, type=dict[str, Any])
 
 
-def read(text: bytes) -> Results:
-    return msgspec.json.decode(text, type=Results)
-
-
-def write(results: Results) -> bytes:
-    plain = _rounded(msgspec.to_builtins(results))
-    return msgspec.json.format(msgspec.json.encode(plain), indent=1) + b"\n"
+def write(results: Mapping[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(_rounded(msgspec.to_builtins(results))), indent=1) + b"\n"
 
 
 def _rounded(value: object) -> object:
@@ -56,134 +31,122 @@ def _rounded(value: object) -> object:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-class Row(NamedTuple):
-    what: str
-    measured: str
-    beside: str = ""
+def _starts(how: str, goal: str, start: dict[str, Any]) -> Iterator[Row]:
+    seconds, used = start["seconds"], start["cpuSeconds"]
+    measured = f"{statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
+    yield f"`vshop up` to the first whole trace, {how}", measured, goal
+    largest = dict(sorted(used.items(), key=lambda item: -item[1]))
+    yield "its CPU time", f"{sum(used.values()):.1f} s", _parts(largest)
 
 
-def rows(results: Results) -> list[Row]:
-    made = _starts(results.warm, "with Kafka's start cache", "under 4 s")
-    made += _starts(results.cold, "without the start cache", "under 40 s with empty caches")
-    if results.latency:
-        made += _latency(results.latency)
-    if results.sustained:
-        made += _sustained(results.sustained)
-    if results.cost:
-        made += _cost(results.cost)
-    if results.switching:
-        most = f"{results.switching.p50_ms:.0f} ms, at most {results.switching.most_ms:.0f} ms"
-        made.append(Row("a switch, until the services have acknowledged it", most, "under 500 ms"))
-    made += _verification(results.verification, "`vshop verify`, {} incidents one after the other", "under 20 s")
-    made += _verification(results.verification_in_parallel, "`vshop verify --parallel`, {} incidents", "under 10 s")
-    if results.culprit:
-        found = f"p50 {results.culprit.p50_ms:.0f} ms, at most {results.culprit.most_ms:.0f} ms"
-        made.append(Row("the culprit span in a test, after the order was processed", found, "under 500 ms"))
+def _parts(values: Mapping[str, float], digits: int = 1) -> str:
+    return ", ".join(f"{name} {value:.{digits}f}" for name, value in values.items())
+
+
+def _latency(seen: dict[str, Any]) -> Iterator[Row]:
+    for name, until in (("answered", "answered 202"), ("handled", "handled")):
+        yield f"an order, until it is {until}", f"p50 {seen[f'{name}P50Ms']:.0f} ms, p99 {seen[f'{name}P99Ms']:.0f} ms", ""
+
+
+def _sustained(seen: dict[str, Any]) -> Iterator[Row]:
+    lost = ", ".join(f"{count} {what}" for what, count in seen["lost"].items()) or "nothing"
+    before, after = ({name: size / 1e6 for name, size in seen[f"resident{when}Bytes"].items()} for when in ("Before", "After"))
+    cpu, memory = seen["cpuMsPerOrder"], f"{sum(before.values()):.0f} MB, {sum(after.values()):.0f} MB"
+    orders = f"{seen['orders']} orders by {seen['shoppers']} shoppers"
+    yield f"{orders}, as fast as they are handled", f"{seen['ordersPerS']:.0f} orders/s, {seen['spansPerS']:.0f} spans/s", ""
+    yield "their traces, read back", f"{seen['tracesWhole']} of {seen['orders']} whole", "all"
+    yield "lost by exporters or observatory, as they count it", lost, "nothing"
+    yield "CPU time of an order, all processes", f"{sum(cpu.values()):.0f} ms", _parts(cpu)
+    yield "memory before, after", memory, f"under 700 MB; {_parts(after, 0)}"
+
+
+def _cost(cost: dict[str, Any]) -> Iterator[Row]:
+    for name, how, goal in (
+        ("off", "off", ""),
+        ("metadata", "on, without payloads", ""),
+        ("full", "on, with payloads", "at most 1.3 times; "),
+    ):
+        used = cost["cpuMs"][name]
+        times = "" if name == "off" else f", {ratio(cost, name):.2f} times"
+        what = f"CPU time of an order in the services, tracing {how}"
+        yield what, f"{sum(used.values()):.1f} ms{times}", goal + _parts(used)
+
+
+def _times(what: str, median: str, seen: dict[str, Any]) -> Iterator[Row]:
+    yield what, f"{median}{seen['p50Ms']:.0f} ms, at most {seen['mostMs']:.0f} ms", "under 500 ms"
+
+
+def _verification(what: str, goal: str, seen: dict[str, Any]) -> Iterator[Row]:
+    yield what.format(seen["incidents"]), f"{seen['seconds']:.1f} s, {seen['verified']} verified", goal
+
+
+def _tests(seen: list[dict[str, Any]]) -> Iterator[Row]:
     goals = {"test": "exit status 0, under 5 minutes", "test-quick": "under 60 s"}
-    made += [
-        Row(f"`make {one.target}`", f"{one.seconds:.0f} s, exit status {one.status}: {one.outcome}", goals.get(one.target, ""))
-        for one in results.tests
-    ]
-    made += [row for held in results.growth for row in _held(held)]
-    return made + (_side_by_side(results.side_by_side) if results.side_by_side else [])
+    for one in seen:
+        measured = f"{one['seconds']:.0f} s, exit status {one['status']}: {one['outcome']}"
+        yield f"`make {one['target']}`", measured, goals.get(one["target"], "")
 
 
-def _starts(start: Start | None, how: str, goal: str) -> list[Row]:
-    if start is None:
-        return []
-    seconds = f"{start.median_s:.1f} s ({min(start.seconds):.1f} to {max(start.seconds):.1f})"
-    used = start.cpu_seconds
-    largest = ", ".join(f"{name} {cpu:.1f}" for name, cpu in sorted(used.items(), key=lambda item: -item[1]))
-    return [
-        Row(f"`vshop up` to the first whole trace, {how}", seconds, goal),
-        Row("its CPU time", f"{sum(used.values()):.1f} s", largest),
-    ]
+def _growth(seen: list[dict[str, Any]]) -> Iterator[Row]:
+    for held in seen:
+        asked = f"trace {held['traceMs']:.0f} ms, search {held['searchMs']:.0f} ms, alerts {held['alertsMs']:.0f} ms"
+        size = f"{held['residentBytes'] / 1e6:.0f} MB resident for {held['otlpBytes'] / 1e6:.0f} MB of OTLP"
+        yield f"the observatory with {held['orders']} orders ({held['spans']} spans)", size, asked
 
 
-def _verification(seen: Verification | None, what: str, goal: str) -> list[Row]:
-    if seen is None:
-        return []
-    return [Row(what.format(seen.incidents), f"{seen.seconds:.1f} s, {seen.verified} verified", goal)]
+def _side_by_side(seen: dict[str, Any]) -> Iterator[Row]:
+    shop, rod = seen["shop"], seen["hotrod"]
+    memory = sum(size for name, size in shop["residentAfterBytes"].items() if name != "jaeger")
+    orders = f"{shop['ordersPerS']:.0f} orders, {shop['spansPerS'] / shop['ordersPerS']:.0f} spans each"
+    requests = f"HotROD {rod['requestsPerS']:.0f}, {rod['spansPerRequest']:.0f} spans each"
+    answered = f"HotROD {rod['answeredP50Ms']:.0f} ms"
+    yield "into a real Jaeger: start to first trace", f"{seen['shopFirstTraceS']:.1f} s", f"HotROD {rod['firstTraceS']:.1f} s"
+    yield "requests a second", orders, requests
+    yield "spans a second", f"{shop['spansPerS']:.0f}", f"HotROD {rod['spansPerS']:.0f}"
+    yield "a request, until it is answered, p50", f"{shop['answeredP50Ms']:.0f} ms", answered
+    yield "memory of Jaeger, with the traces of both", f"{seen['jaegerResidentBytes'] / 1e6:.0f} MB", ""
+    yield "memory without Jaeger", f"{memory / 1e6:.0f} MB", f"HotROD {rod['residentBytes'] / 1e6:.0f} MB"
+    yield "traces whole", f"{shop['tracesWhole']} of {shop['orders']}", "HotROD: not asked"
 
 
-def _latency(latency: Latency) -> list[Row]:
-    return [
-        Row("an order, until it is answered 202", f"p50 {latency.answered_p50_ms:.0f} ms, p99 {latency.answered_p99_ms:.0f} ms"),
-        Row("an order, until it is handled", f"p50 {latency.handled_p50_ms:.0f} ms, p99 {latency.handled_p99_ms:.0f} ms"),
-    ]
+_ROWS: Mapping[str, Callable[[Any], Iterable[Row]]] = {
+    "warm": partial(_starts, "with Kafka's start cache", "under 4 s"),
+    "cold": partial(_starts, "without the start cache", "under 40 s with empty caches"),
+    "latency": _latency,
+    "sustained": _sustained,
+    "cost": _cost,
+    "switching": partial(_times, "a switch, until the services have acknowledged it", ""),
+    "verification": partial(_verification, "`vshop verify`, {} incidents one after the other", "under 20 s"),
+    "verificationInParallel": partial(_verification, "`vshop verify --parallel`, {} incidents", "under 10 s"),
+    "culprit": partial(_times, "the culprit span in a test, after the order was processed", "p50 "),
+    "tests": _tests,
+    "growth": _growth,
+    "sideBySide": _side_by_side,
+}
 
 
-def _sustained(seen: Sustained) -> list[Row]:
-    lost = ", ".join(f"{count} {what}" for what, count in seen.lost.items()) or "nothing"
-    before, after = sum(seen.resident_before_bytes.values()), sum(seen.resident_after_bytes.values())
-    parts = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in seen.resident_after_bytes.items())
-    cpu = ", ".join(f"{name} {used:.1f}" for name, used in seen.cpu_ms_per_order.items())
-    return [
-        Row(
-            f"{seen.orders} orders by {seen.shoppers} shoppers, as fast as they are handled",
-            f"{seen.orders_per_s:.0f} orders/s, {seen.spans_per_s:.0f} spans/s",
-        ),
-        Row("their traces, read back", f"{seen.traces_whole} of {seen.orders} whole", "all"),
-        Row("lost by exporters or observatory, as they count it", lost, "nothing"),
-        Row("CPU time of an order, all processes", f"{sum(seen.cpu_ms_per_order.values()):.0f} ms", cpu),
-        Row("memory before, after", f"{before / 1e6:.0f} MB, {after / 1e6:.0f} MB", f"under 700 MB; {parts}"),
-    ]
-
-
-def _cost(cost: Cost) -> list[Row]:
-    made = []
-    for name, how in (("off", "off"), ("metadata", "on, without payloads"), ("full", "on, with payloads")):
-        used = cost.cpu_ms[name]
-        parts = ", ".join(f"{part} {ms:.1f}" for part, ms in used.items())
-        ratio = "" if name == "off" else f", {cost.ratio(name):.2f} times"
-        goal = "at most 1.3 times; " if name == "full" else ""
-        made.append(
-            Row(f"CPU time of an order in the services, tracing {how}", f"{sum(used.values()):.1f} ms{ratio}", goal + parts)
-        )
-    return made
-
-
-def _held(held: Held) -> list[Row]:
-    asked = f"trace {held.trace_ms:.0f} ms, search {held.search_ms:.0f} ms, alerts {held.alerts_ms:.0f} ms"
-    size = f"{held.resident_bytes / 1e6:.0f} MB resident for {held.otlp_bytes / 1e6:.0f} MB of OTLP"
-    return [Row(f"the observatory with {held.orders} orders ({held.spans} spans)", size, asked)]
-
-
-def _side_by_side(seen: SideBySide) -> list[Row]:
-    shop, rod = seen.shop, seen.hotrod
-    memory = sum(size for name, size in shop.resident_after_bytes.items() if name != "jaeger")
-    return [
-        Row("into a real Jaeger: start to first trace", f"{seen.shop_first_trace_s:.1f} s", f"HotROD {rod.first_trace_s:.1f} s"),
-        Row(
-            "requests a second",
-            f"{shop.orders_per_s:.0f} orders, {shop.spans_per_s / shop.orders_per_s:.0f} spans each",
-            f"HotROD {rod.requests_per_s:.0f}, {rod.spans_per_request:.0f} spans each",
-        ),
-        Row("spans a second", f"{shop.spans_per_s:.0f}", f"HotROD {rod.spans_per_s:.0f}"),
-        Row("a request, until it is answered, p50", f"{shop.answered_p50_ms:.0f} ms", f"HotROD {rod.answered_p50_ms:.0f} ms"),
-        Row("memory of Jaeger, with the traces of both", f"{seen.jaeger_resident_bytes / 1e6:.0f} MB"),
-        Row("memory without Jaeger", f"{memory / 1e6:.0f} MB", f"HotROD {rod.resident_bytes / 1e6:.0f} MB"),
-        Row("traces whole", f"{shop.traces_whole} of {shop.orders}", "HotROD: not asked"),
-    ]
+def rows(results: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of all measurements that were run."""
+    return [row for name, make in _ROWS.items() if name in results for row in make(results[name])]
 
 
 def measured() -> Iterator[str]:
+    """Return the recorded run as Markdown, for docs/performance.md."""
     results = read(RECORDED.read_bytes())
-    machine = results.machine
+    machine = results["machine"]
     yield from ("| what | measured | goal, or beside it |", "|---|---|---|")
-    for row in rows(results):
-        yield f"| {row.what} | {row.measured} | {row.beside} |"
-    one, five, fifteen = machine.load
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    extent = "`--quick`, fewer of everything" if results.quick else "the whole run"
+    yield from (f"| {' | '.join(row)} |" for row in rows(results))
+    one, five, fifteen = machine["load"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    extent = "`--quick`, fewer of everything" if results.get("quick") else "the whole run"
     yield ""
     yield (
-        f"Measured on {results.started[:10]} in {results.seconds / 60:.0f} minutes ({extent}), on {machine.cores} cores "
-        f"({machine.cpu}), {machine.memory_bytes / 1e9:.0f} GB, {machine.system}."
+        f"Measured on {results['started'][:10]} in {results['seconds'] / 60:.0f} minutes ({extent}), on {machine['cores']} cores "
+        f"({machine['cpu']}), {machine['memoryBytes'] / 1e9:.0f} GB, {machine['system']}."
     )
     yield (
         f"Load average before: {one:.1f}, {five:.1f}, {fifteen:.1f}. "
-        f"Calibration: {machine.calibration_s:.2f} s before, {machine.calibration_after_s:.2f} s after."
+        f"Calibration: {machine['calibrationS']:.2f} s before, {machine['calibrationAfterS']:.2f} s after."
     )
     yield f"Versions: {versions}."
-    yield f"{results.note}\n"
+    yield f"{results['note']}\n"

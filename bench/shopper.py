@@ -1,23 +1,20 @@
 """Places orders with little CPU time: the measuring process shares the machine."""
 
+import contextlib
 import http.client
-import itertools
 import json
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from confluent_kafka import Consumer, TopicPartition
-
+from loadtest.stock_check import Backlog
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import USERS, ShopClient
+from vshop.shop.clock import Clock
 
-_POLL_S = 0.1
-_KAFKA_TIMEOUT_S = 10.0
 _HANDLED_S = 300.0
-_IN_STOCK = 9  # items 0 to 8 do not sell out during a measurement
+IN_STOCK = 9  # items 0 to 8 do not sell out during a measurement
 
 
 class Sent(NamedTuple):
@@ -39,9 +36,12 @@ class Shopper:
     def place(self, item_id: int) -> Sent:
         body = json.dumps({"itemId": item_id, "username": USERS[0], "quantity": 1})
         began = time.perf_counter()
-        self._connection.request("POST", "/orders", body, self._headers)
-        response = self._connection.getresponse()
-        answer = response.read()
+        try:
+            self._connection.request("POST", "/orders", body, self._headers)
+            response = self._connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise RefusedError(str(error)) from error
         seconds = time.perf_counter() - began
         if response.status != http.client.ACCEPTED:
             raise RefusedError(f"POST /orders answered {response.status}: {answer[:300].decode(errors='replace')}")
@@ -51,32 +51,6 @@ class Shopper:
     def close(self) -> None:
         """Close the connection; the next order opens a new one."""
         self._connection.close()
-
-
-class Backlog:
-    """Orders that stock-updater has not committed, read from Kafka: polling the stock would load the shop."""
-
-    def __init__(self, bootstrap: str, topic: str = "queuing.retail_site.new_orders", group: str = "stock-updater") -> None:
-        self._observer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2})
-        known = self._observer.list_topics(topic, timeout=_KAFKA_TIMEOUT_S).topics[topic].partitions
-        self._partitions = [TopicPartition(topic, partition) for partition in known]
-
-    def waiting(self) -> int:
-        waiting = 0
-        for place in self._observer.committed(self._partitions, timeout=_KAFKA_TIMEOUT_S):
-            low, high = self._observer.get_watermark_offsets(place, timeout=_KAFKA_TIMEOUT_S)
-            waiting += high - max(place.offset, low)  # a negative offset means that nothing is committed yet
-        return waiting
-
-    def wait(self, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
-        while (waiting := self.waiting()) > 0:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{waiting} orders were not handled within {timeout_s:g} s")
-            time.sleep(_POLL_S)
-
-    def close(self) -> None:
-        self._observer.close()
 
 
 class ShopperPool:
@@ -89,33 +63,14 @@ class ShopperPool:
     def order_and_wait(self, orders: int) -> tuple[list[Sent], float]:
         """Place orders, cycling through the items; return them, and the seconds until the last was handled."""
         began = time.perf_counter()
-        numbers, sent, failed = itertools.count(), list[Sent](), list[Exception]()
+        numbers = iter(range(orders))  # shared by the threads
 
-        def shop(shopper: Shopper) -> None:
-            try:
-                while not failed and (number := next(numbers)) < orders:
-                    sent.append(shopper.place(number % _IN_STOCK))
-            except (RefusedError, OSError, http.client.HTTPException) as error:
-                failed.append(error)
-            finally:
-                shopper.close()
+        def shop(shopper: Shopper) -> list[Sent]:
+            with contextlib.closing(shopper):
+                return [shopper.place(number % IN_STOCK) for number in numbers]
 
-        run_threads(shop, self._shoppers)
-        if failed:
-            raise RefusedError(str(failed[0])) from failed[0]
-        self._backlog.wait(_HANDLED_S)
+        with ThreadPoolExecutor(len(self._shoppers)) as threads:
+            sent = [one for placed in threads.map(shop, self._shoppers) for one in placed]
+        if not Clock().poll(lambda: self._backlog.waiting() == 0, _HANDLED_S):
+            raise TimeoutError(f"{self._backlog.waiting()} orders were not handled within {_HANDLED_S:g} s")
         return sent, time.perf_counter() - began
-
-
-def run_threads(target: Callable[[Any], None], arguments: Iterable[Any]) -> None:
-    """Call the target in a thread for each argument, and wait."""
-    threads = [threading.Thread(target=target, args=(argument,)) for argument in arguments]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

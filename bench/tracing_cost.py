@@ -6,13 +6,13 @@ of the processes in the best round.
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from bench.machine import SERVICES, cpu_seconds
-from bench.shopper import Backlog, ShopperPool
+from bench.shopper import ShopperPool
+from loadtest.stock_check import Backlog
 from loadtest.targets import backend_settings
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
@@ -30,78 +30,51 @@ _SHOPPERS = 4
 _START_S = 120.0
 
 
-class Cost(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    orders: int
-    rounds: int
-    cpu_ms: dict[str, dict[str, float]]
-
-    def ratio(self, variant: str) -> float:
-        return sum(self.cpu_ms[variant].values()) / sum(self.cpu_ms["off"].values())
-
-
-class Sets:
-    def __init__(self, backends: Shop, home: Path, names: tuple[str, ...], held_back_s: float) -> None:
-        self._held_back_s = held_back_s
-        self._backends, self._home, self._names = backends, home, names
-        self._shops: dict[str, Shop] = {}
-        self._pools: dict[str, ShopperPool] = {}
-
-    def start(self) -> None:
-        for name in self._names:
-            shop = Shop.start(
-                Options(parts=SERVICES, free_ports=True, home=str(self._home / name), env=self._env(name), timeout_s=_START_S)
-            )
-            self._shops[name] = shop
-            at = shop.addresses
-            backlog = Backlog(self._backends.addresses["kafka"], f"cost-{name}", f"cost-{name}")
-            self._pools[name] = ShopperPool(Addresses(orders=at["orders"], auth=at["auth-stub"]), _SHOPPERS, backlog)
-
-    def _env(self, name: str) -> dict[str, str]:
-        own = {
-            "SHOP_CONSOLE_URL": "",
-            "SHOP_KAFKA_TOPIC": f"cost-{name}",
-            "SHOP_KAFKA_GROUP": f"cost-{name}",
-            "SHOP_DYNAMODB_TABLE": f"cost-{name}",
-            "OTEL_BSP_SCHEDULE_DELAY": f"{1000 * self._held_back_s:.0f}",
-            "OTEL_BLRP_SCHEDULE_DELAY": f"{1000 * self._held_back_s:.0f}",
-            "OTEL_METRIC_EXPORT_INTERVAL": f"{5000 * self._held_back_s:.0f}",
-        }
-        return backend_settings(self._backends) | own | VARIANTS[name]
-
-    def round(self, name: str, orders: int) -> dict[str, float]:
-        """Place orders with one set; return the CPU milliseconds per order, by part."""
-        before = cpu_seconds(self._shops[name])
-        self._pools[name].order_and_wait(orders)
-        time.sleep(self._held_back_s + _SETTLE_S)
-        after = cpu_seconds(self._shops[name])
-        return {part: 1000 * (after[part] - before[part]) / orders for part in before}
-
-    def stop(self) -> None:
-        for shop in self._shops.values():
-            shop.stop()
-
-
-@contextlib.contextmanager
-def sets(backends: Shop, home: Path, names: tuple[str, ...] = tuple(VARIANTS), held_back_s: float = USUAL_S) -> Iterator[Sets]:
-    """Start the sets for a block, on the backends of a shop.
+def measure(
+    backends: Shop, home: Path, orders: int, rounds: int, names: Collection[str] = tuple(VARIANTS), held_back_s: float = USUAL_S
+) -> dict[str, Any]:
+    """Place orders with each variant in turn, for several rounds, on the backends of a shop.
 
     The longer ``held_back_s``, the interval of exports, the less the result depends on the orders per second.
     """
-    made = Sets(backends, home, names, held_back_s)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
+    with contextlib.ExitStack() as running:
+        shops = {name: running.enter_context(_start(backends, home, name, held_back_s)) for name in names}
+        pools = {name: _pool(backends, name, shop) for name, shop in shops.items()}
 
+        def cpu_ms(name: str) -> dict[str, float]:
+            """Place orders with one set; return the CPU milliseconds per order, by part."""
+            before = cpu_seconds(shops[name])
+            pools[name].order_and_wait(orders)
+            time.sleep(held_back_s + _SETTLE_S)
+            return {part: 1000 * (after - before[part]) / orders for part, after in cpu_seconds(shops[name]).items()}
 
-def measure(made: Sets, orders: int, rounds: int, names: tuple[str, ...] = tuple(VARIANTS)) -> Cost:
-    """Place orders with each set in turn, for several rounds."""
-    for name in names:
-        made.round(name, orders)  # warm up: load code, open connections, fill the items' lists of recent orders
-    seen: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for _ in range(rounds):
         for name in names:
-            seen[name].append(made.round(name, orders))
-    best = {name: min(found, key=lambda cpu: sum(cpu.values())) for name, found in seen.items()}
-    return Cost(orders=orders, rounds=rounds, cpu_ms=best)
+            cpu_ms(name)  # warm up: load code, open connections, fill the items' lists of recent orders
+        seen = [{name: cpu_ms(name) for name in names} for _ in range(rounds)]
+    best = {name: min((one[name] for one in seen), key=lambda cpu: sum(cpu.values())) for name in names}
+    return {"orders": orders, "rounds": rounds, "cpuMs": best}
+
+
+def ratio(cost: Mapping[str, Any], variant: str) -> float:
+    """Return a variant's CPU time as a multiple of the time without tracing."""
+    used: Mapping[str, Mapping[str, float]] = cost["cpuMs"]
+    return sum(used[variant].values()) / sum(used["off"].values())
+
+
+def _start(backends: Shop, home: Path, name: str, held_back_s: float) -> Shop:
+    own = {
+        "SHOP_CONSOLE_URL": "",
+        "SHOP_KAFKA_TOPIC": f"cost-{name}",
+        "SHOP_KAFKA_GROUP": f"cost-{name}",
+        "SHOP_DYNAMODB_TABLE": f"cost-{name}",
+        "OTEL_BSP_SCHEDULE_DELAY": f"{1000 * held_back_s:.0f}",
+        "OTEL_BLRP_SCHEDULE_DELAY": f"{1000 * held_back_s:.0f}",
+        "OTEL_METRIC_EXPORT_INTERVAL": f"{5000 * held_back_s:.0f}",
+    }
+    env = backend_settings(backends) | own | VARIANTS[name]
+    return Shop.start(Options(parts=SERVICES, free_ports=True, home=str(home / name), env=env, timeout_s=_START_S))
+
+
+def _pool(backends: Shop, name: str, shop: Shop) -> ShopperPool:
+    backlog = Backlog(backends.addresses["kafka"], f"cost-{name}", f"cost-{name}")
+    return ShopperPool(Addresses(orders=shop.addresses["orders"], auth=shop.addresses["auth-stub"]), _SHOPPERS, backlog)

@@ -13,16 +13,12 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from loadtest.accounting import Accounting
-from loadtest.faults import ANYWHERE, KINDS, Action, InjectionError, schedule
-from loadtest.history import History
-from loadtest.order_log import LostLinesError
-from loadtest.output import Progress, follow, print_json, run, show, show_replicas
-from loadtest.replicas import Measured, Replicas
-from loadtest.report import Report, incident_faults
+from loadtest.accounting import Accounting, Progress, follow
+from loadtest.replicas import Measured, Replicas, show_replicas
+from loadtest.report import Report, incident_faults, print_json, run, show
 from loadtest.swarm import Load, LocalSwarm, RemoteSwarm, SwarmError
-from loadtest.targets import Containers, Processes, Target
-from loadtest.torture import BACKLOG, Torture, TortureError
+from loadtest.targets import Action, Containers, InjectionError, Processes, Target
+from loadtest.torture import ANYWHERE, BACKLOG, KINDS, Torture, TortureError, schedule
 from vshop.incidents import load_incident
 from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.shop.addresses import find
@@ -195,15 +191,14 @@ def _torture(target: Target, wanted: Load, plan: list[tuple[int, Action]], folde
     try:
         accounting = Accounting(target.addresses, wanted.patience)
         swarm = LocalSwarm(wanted, target.addresses, folder / "locust", [])
-        history = History(target.kafka, target.dynamodb) if isinstance(target, Processes) else None
-        torture_run = Torture(target, accounting, plan, history, progress.log)
+        torture_run = Torture(target, accounting, plan, progress.log)
         try:
-            follow(swarm, accounting, progress, lambda: torture_run.done() and accounting.tally.accepted >= progress.orders)
+            follow(swarm, accounting, progress, lambda: torture_run.done() and len(accounting.tally.accepted) >= progress.orders)
         finally:
             torture_run.end()
         result = accounting.close(wanted, torture_run.faults, progress.log)
-        if history:
-            result = msgspec.structs.replace(result, contradictions=history.judge(folder / "locust" / "ledger.ndjson"))
+        if isinstance(target, Processes):
+            result = msgspec.structs.replace(result, contradictions=target.history.judge(accounting.tally.accepted))
     finally:
         target.close()
     progress.log(f"logs and order log: {folder}")
@@ -249,4 +244,4 @@ def _for_one_order(incident: str) -> str:
 
 
 if __name__ == "__main__":
-    run(app, "python -m loadtest", SwarmError, TortureError, InjectionError, LostLinesError)
+    run(app, "python -m loadtest", SwarmError, TortureError, InjectionError)

@@ -6,15 +6,15 @@ import os
 import secrets
 import statistics
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
-from loadtest.order_log import Accepted, Line, Refused, Retried, Unanswered
-from loadtest.swarm import Load, RemoteSwarm
+from loadtest.report import stdout, table
+from loadtest.swarm import Accepted, Line, Load, Refused, RemoteSwarm, Retried, Unanswered
 from vshop.runtime.kubernetes import rollout
 from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
 from vshop.runtime.model.errors import ClusterError
@@ -26,6 +26,7 @@ _WARM_UP_S = 4
 _POLL_S = 0.5
 _READY_S = 300.0
 _PATIENCE_S = 600.0
+_COUNTED_S = 60.0
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -58,7 +59,6 @@ class Replicas:
 
     def __init__(self, kubectl: Kubectl, client: ShopClient, locust: str, load: Load, log: Callable[[str], None]) -> None:
         self._kubectl, self._client, self._locust, self._load, self._log = kubectl, client, locust, load, log
-        self._cpu = PodCpu(kubectl)
 
     def measure(self, counts: Sequence[int]) -> Iterator[Measured]:
         """Measure each number of replicas, then restore the cluster. Raises ClusterError."""
@@ -96,33 +96,34 @@ class Replicas:
 
     def _once(self, count: int) -> Measured:
         self._drive(msgspec.structs.replace(self._load, run_time=_WARM_UP_S))
-        cpu = self._cpu.read()
+        cpu = read_cpu(self._kubectl)
         lines, polls = self._drive(self._load)
         load_average = os.getloadavg()[0]
-        used = {name: seconds - cpu.get(name, 0.0) for name, seconds in self._cpu.read().items()}
+        used = {name: seconds - cpu.get(name, 0.0) for name, seconds in read_cpu(self._kubectl).items()}
         return summarize(count, lines, polls, used, load_average)
 
     def _drive(self, load: Load) -> tuple[list[Line], list[HandledCount]]:
         before = self._handled(_PATIENCE_S)
         swarm, lines, polls = RemoteSwarm(load, self._locust), list[Line](), list[HandledCount]()
 
-        def poll() -> None:
-            lines.extend(swarm.source.read())
+        def poll() -> int:
+            """Return how many orders were accepted so far."""
+            lines.extend(swarm.read())
             with contextlib.suppress(ShopError):  # polled again
                 polls.append(HandledCount(time.time(), self._handled(0) - before))
             time.sleep(_POLL_S)
+            return sum(isinstance(line, Accepted) for line in lines)
 
         try:
             while swarm.running():
                 poll()
         finally:
             swarm.stop()
-        accepted, deadline = -1, time.monotonic() + _PATIENCE_S
-        while not polls or polls[-1].handled < accepted or accepted < 0 or swarm.source.silent:
-            poll()
-            accepted = sum(isinstance(line, Accepted) for line in lines)
+        accepted, deadline = poll(), time.monotonic() + _PATIENCE_S
+        while not polls or polls[-1].handled < accepted or swarm.silent:
             if time.monotonic() > deadline:
                 raise ClusterError(f"{accepted} orders were accepted, and {polls[-1:]} handled {_PATIENCE_S:.0f} s later.")
+            accepted = poll()
         return lines, polls
 
     def _handled(self, patience_s: float) -> int:
@@ -175,37 +176,29 @@ def summarize(
     )
 
 
-_COUNTED_S = 60.0
+def read_cpu(kubectl: Kubectl) -> dict[str, float]:
+    """Wait for a kubelet's next update, about every ten seconds; return the pods' CPU seconds by workload. Raises ClusterError."""
+    wanted, deadline = time.time(), time.monotonic() + _COUNTED_S
+    while True:
+        pods = kubectl.json("get", "pods", "--field-selector=status.phase=Running")["items"]
+        workloads = {pod["metadata"]["name"]: pod["metadata"]["labels"].get("app.kubernetes.io/name", "") for pod in pods}
+        nodes = sorted({pod["spec"]["nodeName"] for pod in pods})
+        counted = [one for node in nodes for one in _summary(kubectl, node) if one["podRef"]["name"] in workloads]
+        missing = workloads.keys() - {one["podRef"]["name"] for one in counted if counted_at(one) >= wanted}
+        if not missing:
+            return by_workload(counted, workloads)
+        if time.monotonic() > deadline:
+            names = ", ".join(sorted(missing))
+            raise ClusterError(f"The kubelet did not update the CPU time of {names} in {_COUNTED_S:.0f} s.")
+        time.sleep(1)
 
 
-class PodCpu:
-    """Reads pods' CPU counters, which a kubelet updates about every ten seconds."""
-
-    def __init__(self, kubectl: Kubectl) -> None:
-        self._kubectl = kubectl
-
-    def read(self) -> dict[str, float]:
-        """Wait for the next update; return the pods' CPU seconds by workload. Raises ClusterError."""
-        wanted, deadline = time.time(), time.monotonic() + _COUNTED_S
-        while True:
-            pods = self._kubectl.json("get", "pods", "--field-selector=status.phase=Running")["items"]
-            workloads = {pod["metadata"]["name"]: pod["metadata"]["labels"].get("app.kubernetes.io/name", "") for pod in pods}
-            nodes = sorted({pod["spec"]["nodeName"] for pod in pods})
-            counted = [one for node in nodes for one in self._summary(node) if one["podRef"]["name"] in workloads]
-            missing = workloads.keys() - {one["podRef"]["name"] for one in counted if counted_at(one) >= wanted}
-            if not missing:
-                return by_workload(counted, workloads)
-            if time.monotonic() > deadline:
-                names = ", ".join(sorted(missing))
-                raise ClusterError(f"The kubelet did not update the CPU time of {names} in {_COUNTED_S:.0f} s.")
-            time.sleep(1)
-
-    def _summary(self, node: str) -> list[dict[str, Any]]:
-        ran = self._kubectl.run("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary?only_cpu_and_memory=true")
-        if ran.returncode:
-            raise ClusterError(f"The kubelet of {node} returned no counters: {ran.stderr.strip()}")
-        pods: list[dict[str, Any]] = json.loads(ran.stdout)["pods"]
-        return [pod for pod in pods if pod["podRef"]["namespace"] == NAMESPACE and pod.get("containers")]
+def _summary(kubectl: Kubectl, node: str) -> list[dict[str, Any]]:
+    ran = kubectl.run("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary?only_cpu_and_memory=true")
+    if ran.returncode:
+        raise ClusterError(f"The kubelet of {node} returned no counters: {ran.stderr.strip()}")
+    pods: list[dict[str, Any]] = json.loads(ran.stdout)["pods"]
+    return [pod for pod in pods if pod["podRef"]["namespace"] == NAMESPACE and pod.get("containers")]
 
 
 def counted_at(pod: Mapping[str, Any]) -> float:
@@ -215,7 +208,27 @@ def counted_at(pod: Mapping[str, Any]) -> float:
 
 def by_workload(pods: Iterable[Mapping[str, Any]], workloads: Mapping[str, str]) -> dict[str, float]:
     """Add up a kubelet's CPU seconds by workload, given each pod's."""
-    seconds: dict[str, float] = defaultdict(float)
+    nanoseconds = Counter[str]()
     for pod in pods:
-        seconds[workloads[pod["podRef"]["name"]]] += sum(one["cpu"]["usageCoreNanoSeconds"] for one in pod["containers"]) / 1e9
-    return dict(seconds)
+        nanoseconds[workloads[pod["podRef"]["name"]]] += sum(one["cpu"]["usageCoreNanoSeconds"] for one in pod["containers"])
+    return {name: count / 1e9 for name, count in nanoseconds.items()}
+
+
+def show_replicas(measured: Sequence[Measured]) -> None:
+    """Print one line for each number of replicas, then the CPU time by workload."""
+    heads = ("replicas and partitions", "accepted/s", "p50, p95", "handled/s meanwhile", "waited", "handled/s afterwards", "load")
+    rows, cpu = table(*heads), table("CPU, ms an order", *(str(one.replicas) for one in measured))
+    for one in measured:
+        rows.add_row(
+            str(one.replicas),
+            f"{one.accepted_per_s:.1f}" + (f" ({one.refused} refused)" if one.refused else ""),
+            f"{one.p50_s:.2f} s, {one.p95_s:.2f} s",
+            f"{one.handled_per_s:.1f}",
+            str(one.backlog),
+            "" if one.afterwards_per_s is None else f"{one.afterwards_per_s:.1f}",
+            f"{one.load_average:.0f}",
+        )
+    for name in sorted({name for one in measured for name in one.cpu_ms}):
+        cpu.add_row(name, *(f"{one.cpu_ms.get(name, 0):.1f}" for one in measured))
+    cpu.add_row("all", *(f"{sum(one.cpu_ms.values()):.1f}" for one in measured))
+    stdout(160).print(rows, "", cpu, sep="\n")

@@ -1,17 +1,27 @@
-"""The report, with the injected faults that explain its problems."""
+"""The report, with the injected faults that explain its problems; prints it, and failures."""
 
+import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
 
 import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from loadtest.order_log import Accepted
 from loadtest.stock_check import ItemBalance
+from loadtest.swarm import Accepted
 from loadtest.trace_check import BrokenTrace
+from vshop.incidents import CatalogueError, UnknownIncidentError
 from vshop.incidents.loader import load_catalogue
 from vshop.incidents.scoring import runs
-from vshop.shop.client import ShopClient
+from vshop.kit.settings import SettingsError
+from vshop.runtime.model.errors import RuntimeProblem
+from vshop.shop.client import ShopClient, ShopError
+from vshop.shop.traces import TraceError
 
 _BEFORE_S, _AFTER_S = 15.0, 3.0
 _ROUND_S = 1.0
@@ -22,7 +32,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     part: str
     what: str
-    """``killed``, ``restarted``, ``under <incident>``, or another ``how`` of ``faults.Action``."""
+    """``killed``, ``restarted``, ``under <incident>``, or another ``how`` of ``targets.Action``."""
     at: float
     back_at: float
     oldest_at: float = 0.0
@@ -80,13 +90,12 @@ def is_applied_again(order: Accepted, faults: Iterable[Fault]) -> bool:
 def incident_faults(client: ShopClient, since_s: float) -> list[Fault]:
     """Return the journal's global incidents since a time, as faults."""
     catalogue = load_catalogue()
-    found = []
-    for run in runs(client.journal(), catalogue, twins=True):
-        switch, back_at = catalogue[run.incident].switch, run.recovered_at or time.time()
-        if switch is not None and back_at >= since_s:
-            part = switch.services[0]
-            found.append(Fault(part=part, what=f"under {run.incident}", at=run.injected_at, back_at=back_at))
-    return found
+    found = (
+        Fault(part=switch.services[0], what=f"under {run.incident}", at=run.injected_at, back_at=run.recovered_at or time.time())
+        for run in runs(client.journal(), catalogue, twins=True)
+        if (switch := catalogue[run.incident].switch)
+    )
+    return [fault for fault in found if fault.back_at >= since_s]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -96,6 +105,15 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error: str
     order_id: str | None
     cause: str | None
+
+
+def dead_letter(letter: Mapping[str, Any], order: Accepted | None, faults: Iterable[Fault]) -> DeadLetter:
+    return DeadLetter(
+        id=letter["id"],
+        error=f"{letter['errorType']}: {letter['errorMessage']}"[:200],
+        order_id=order.order_id if order else None,
+        cause=explain_letter(letter["time"], order, faults),
+    )
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -158,12 +176,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        items = [
-            found | {"expected": item.expected, "difference": item.difference}
-            for found, item in zip(plain["items"], self.items, strict=True)
-        ]
-        return {"ok": self.ok, "problems": self.problems} | plain | {"items": items}
+        return {"ok": self.ok, "problems": self.problems, **msgspec.to_builtins(self)}
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -172,3 +185,79 @@ def _listed(names: Sequence[str]) -> str:
 
 def _named(orders: Sequence[str]) -> str:
     return f" ({_listed(orders)})" if orders else ""
+
+
+_KNOWN: tuple[type[Exception], ...] = (CatalogueError, UnknownIncidentError, SettingsError, RuntimeProblem, ShopError, TraceError)
+_SHOWN = 10
+EVICTED_TRACES = "old traces that made room in the observatory"  # not lost: each trace is checked while it is fresh
+
+
+def run(app: typer.Typer, name: str, *failures: type[Exception]) -> None:
+    """Run a command line. These and the shop's known failures print one line and exit with status 1."""
+    try:
+        app(prog_name=name)
+    except (*failures, *_KNOWN) as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]✖[/] {escape(str(error))}")
+        sys.exit(1)
+
+
+def print_json(value: Any, out: TextIO | None = None) -> None:
+    (out or sys.stdout).write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def stdout(width: int) -> Console:
+    """Return a console of this width if stdout is not a terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else width)
+
+
+def table(*heads: str) -> Table:
+    return Table(*heads, box=None, header_style="dim")
+
+
+def show(report: Report) -> None:
+    out = stdout(140)
+    rate = report.accepted / report.seconds if report.seconds else 0
+    sold_out = f", {report.sold_out} of them sold out" if report.sold_out else ""
+    broken = f"broken {len(report.traces_broken)}, of these unexplained {len(report.unexplained)}"
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("orders accepted", f"{report.accepted} in {report.seconds:.1f} s, {rate:.1f}/s")
+    grid.add_row("handled", f"{report.handled} in {report.settled_seconds:.1f} s{sold_out}")
+    grid.add_row("seen in the table", "each by its id" + (f", but for {report.unseen} at most" if report.unseen else ""))
+    grid.add_row("dead-lettered", str(len(report.dead_letters)))
+    grid.add_row("lost, doubled", f"{report.lost}, {report.doubled}")
+    grid.add_row("given up unanswered", str(report.unsure))
+    grid.add_row("traces whole", f"{report.traces_whole}, {broken}")
+    if report.retried:
+        grid.add_row("orders between two tries", f"{report.most_between_tries} at most, for the same item")
+    out.print(grid)
+    lost = {what: count for what, count in report.telemetry_lost.items() if what != EVICTED_TRACES}
+    causes = (" ".join(trace.cause.split(" ")[:2]) for trace in report.traces_broken if trace.cause)
+    _show_counts("refused for good", report.refused, out)
+    _show_counts("tried again", report.retried, out)
+    _show_counts("telemetry lost on its way", lost, out)
+    _show_items(report.items, out)
+    _show_counts("broken traces, explained by", Counter(causes), out)
+    for trace in report.unexplained[:_SHOWN]:
+        out.print(f"[red]broken[/] {trace.trace_id}: {escape(trace.missing)} is missing")
+    for letter in report.dead_letters[:_SHOWN]:
+        out.print(f"[yellow]dead letter[/] {letter.id}: {escape(letter.error)}; {escape(letter.cause or 'nothing explains it')}")
+    for problem in report.problems:
+        out.print(f"[bold red]✖[/] {escape(problem)}", soft_wrap=True)
+    if report.ok:
+        out.print("[bold green]Nothing lost, nothing doubled[/]: stock = initial - Σ accepted, exactly.")
+
+
+def _show_counts(title: str, counts: dict[str, int], out: Console) -> None:
+    if counts:
+        out.print(f"\n{title}:")
+        for name, count in Counter(counts).most_common():
+            out.print(f"  {count:>7}  {escape(name)}")
+
+
+def _show_items(items: Sequence[ItemBalance], out: Console) -> None:
+    rows = table("item", "stock before", "orders", "pieces", "expected", "stock after", "difference")
+    for item in items:
+        difference = f"[red]{item.difference:+}[/]" if item.difference else "0"
+        cells = (item.item, item.before, item.accepted_orders, item.accepted_pieces, item.expected, item.after)
+        rows.add_row(*map(str, cells), difference)
+    out.print("", rows, "", sep="\n")

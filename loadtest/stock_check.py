@@ -1,15 +1,64 @@
-"""Compares the stock table with the accepted orders."""
+"""Counts the orders of the order log, and compares the stock with them: as the services show it, and as Kafka and DynamoDB do."""
 
+import contextlib
+import json
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+import requests
+from confluent_kafka import Consumer, Message, TopicPartition
 
-from loadtest.order_log import Accepted, OrderCounts, Unanswered
+from loadtest.swarm import Accepted, Line, Refused, Retried, Unanswered
 
 
-class StockLevel(msgspec.Struct, frozen=True):
+class OrderCounts:
+    def __init__(self) -> None:
+        self.accepted: list[Accepted] = []
+        self.refused: Counter[str] = Counter()
+        self.retried: Counter[str] = Counter()
+        self.unsure: list[Unanswered] = []
+        self.wrongly_answered: list[str] = []  # invalid orders with an unexpected answer
+
+    def take(self, line: Line) -> None:
+        match line:
+            case Accepted():
+                self.accepted.append(line)
+                if line.wrong:
+                    self.wrongly_answered.append(f"{line.wrong}: 202")
+            case Refused():
+                under = f" (under {line.incident})" if line.incident else ""
+                self.refused[line.reason + (under or (f" (a wrong order: {line.wrong})" if line.wrong else ""))] += 1
+                if line.deserved not in {None, line.status}:
+                    self.wrongly_answered.append(f"{line.wrong}: {line.status}")
+            case Retried():
+                self.retried[line.reason] += 1
+            case Unanswered():
+                self.unsure.append(line)
+
+    def of_letters(self, letters: Iterable[Mapping[str, Any]]) -> list[Accepted | None]:
+        """Find each dead letter's order: by its order id, else its trace id."""
+        known = {order.trace_id: order for order in self.accepted} | {order.order_id: order for order in self.accepted}
+        found = []
+        for letter in letters:
+            order = known.get(letter["traceId"])
+            with contextlib.suppress(ValueError, TypeError, LookupError):
+                order = known[json.loads(letter["value"])["orderId"]]
+            found.append(order)
+        return found
+
+    def most_between_tries(self) -> int:
+        """Return the most orders for one item between an order's first and last try: below 100, every retry is recognised."""
+        times: dict[int, list[float]] = defaultdict(list)
+        for order in sorted(self.accepted, key=lambda order: order.at):
+            times[order.item_id].append(order.at)
+        retries = [(times[order.item_id], order) for order in self.accepted if order.tries > 1]
+        return max((bisect_left(at, order.at) - bisect_right(at, order.began) for at, order in retries), default=0)
+
+
+class StockLevel(NamedTuple):
     """An item's stock, and its version, which counts applied orders."""
 
     stock: int
@@ -22,26 +71,20 @@ class ItemBalance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     after: int
     accepted_orders: int
     accepted_pieces: int
-    sold_out_orders: int = 0
-    sold_out_pieces: int = 0
-    dead_orders: int = 0
-    dead_pieces: int = 0
-    unsure_orders: int = 0
-    unsure_pieces: int = 0
+    sold_out_orders: int
+    sold_out_pieces: int
+    dead_orders: int
+    dead_pieces: int
+    unsure_orders: int
+    unsure_pieces: int
     handled_orders: int
+    expected: int
+    difference: int
+    """Positive if orders are lost, negative if they were applied twice."""
 
     @property
     def orders_due(self) -> int:
         return self.accepted_orders - self.sold_out_orders - self.dead_orders + self.unsure_orders
-
-    @property
-    def expected(self) -> int:
-        return self.before - (self.accepted_pieces - self.sold_out_pieces - self.dead_pieces + self.unsure_pieces)
-
-    @property
-    def difference(self) -> int:
-        """Positive if orders are lost, negative if they were applied twice."""
-        return self.after - self.expected
 
     @property
     def lost(self) -> int:
@@ -63,7 +106,7 @@ def read_levels(items: Iterable[Mapping[str, Any]]) -> dict[int, StockLevel]:
 def compare_stock(
     before: Mapping[int, StockLevel],
     after: Mapping[int, StockLevel],
-    tally: OrderCounts,
+    accepted: Iterable[Accepted],
     sold_out: Iterable[Accepted] = (),
     dead: Iterable[Accepted] = (),
     unsure: Iterable[Unanswered] = (),
@@ -72,31 +115,31 @@ def compare_stock(
 
     ``sold_out`` and ``dead`` are accepted orders; ``unsure`` ones got no answer, but were applied.
     """
-    sold_out_pieces, dead_pieces, unsure_pieces = _by_item(sold_out), _by_item(dead), _by_item(unsure)
-    return [
-        ItemBalance(
-            item=item,
-            before=before[item].stock,
-            after=after[item].stock,
-            accepted_orders=tally.orders[item],
-            accepted_pieces=tally.pieces[item],
-            sold_out_orders=len(sold_out_pieces[item]),
-            sold_out_pieces=sum(sold_out_pieces[item]),
-            dead_orders=len(dead_pieces[item]),
-            dead_pieces=sum(dead_pieces[item]),
-            unsure_orders=len(unsure_pieces[item]),
-            unsure_pieces=sum(unsure_pieces[item]),
-            handled_orders=after[item].version - before[item].version,
-        )
-        for item in sorted(before)
-    ]
+    groups: dict[str, Iterable[Accepted | Unanswered]] = {
+        "accepted": accepted,
+        "sold_out": sold_out,
+        "dead": dead,
+        "unsure": unsure,
+    }
+    orders: dict[int, Counter[str]] = defaultdict(Counter)
+    for name, group in groups.items():
+        for order in group:
+            orders[order.item_id].update({f"{name}_orders": 1, f"{name}_pieces": order.quantity})
+    return [_balance(item, before[item], after[item], orders[item]) for item in sorted(before)]
 
 
-def _by_item(orders: Iterable[Accepted | Unanswered]) -> defaultdict[int, list[int]]:
-    found = defaultdict[int, list[int]](list)
-    for order in orders:
-        found[order.item_id].append(order.quantity)
-    return found
+def _balance(item: int, before: StockLevel, after: StockLevel, orders: Counter[str]) -> ItemBalance:
+    taken = orders["accepted_pieces"] - orders["sold_out_pieces"] - orders["dead_pieces"] + orders["unsure_pieces"]
+    counts = {name: orders[name] for name in ItemBalance.__struct_fields__ if name.endswith(("_orders", "_pieces"))}
+    expected = before.stock - taken
+    return ItemBalance(
+        **(counts | {"handled_orders": after.version - before.version}),
+        item=item,
+        before=before.stock,
+        after=after.stock,
+        expected=expected,
+        difference=after.stock - expected,
+    )
 
 
 REMEMBERED = 100  # order ids that an item remembers, see `stock_updater.item`
@@ -149,3 +192,96 @@ def _new(before: list[str], now: list[str], versions: int) -> list[str]:
         if len(grown) >= len(now) and grown[len(grown) - len(now) :] == now:
             return now[len(now) - count :]
     return now
+
+
+TOPIC, GROUP, TABLE = "queuing.retail_site.new_orders", "stock-updater", "item-stock"
+_TIMEOUT_S = 30.0
+_HEADERS = {
+    "Content-Type": "application/x-amz-json-1.0",
+    "X-Amz-Target": "DynamoDB_20120810.Scan",
+    "Authorization": "AWS4-HMAC-SHA256 Credential=embedded/20260101/us-east-1/dynamodb/aws4_request, "
+    "SignedHeaders=host, Signature=none",
+}
+
+
+class History:
+    """Judges by Kafka's records, the raw table and the shoppers' log, without code of the services or the client.
+
+    Each order on the topic that is no dead letter must be in the stock exactly once, and each accepted order on the topic.
+    """
+
+    def __init__(self, kafka: str, dynamodb: str) -> None:
+        self.kafka, self._dynamodb = kafka, dynamodb
+        self._orders: dict[str, tuple[int, int]] = {}  # item and quantity by order id, of all topics that were read
+        self._initial = self._stock()
+
+    def read_topic(self) -> Message | None:
+        """Remember the orders on a topic that will be removed, and return its last record."""
+        last = None
+        for last in self._read(TOPIC):
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                order = json.loads(last.value() or b"")
+                self._orders[order["orderId"]] = (order["itemId"], order["quantity"])
+        return last
+
+    def judge(self, log: Iterable[Accepted]) -> list[str]:
+        """Return the contradictions between the shoppers' accepted orders, the topics and the table."""
+        self.read_topic()
+        dead = {json.loads(record.value() or b"{}").get("orderId") for record in self._read(f"{TOPIC}.dlq")}
+        accepted = {order.order_id: (order.item_id, order.quantity) for order in log}
+        problems = [f"order {one} was accepted, but is on no topic" for one in accepted.keys() - self._orders.keys()]
+        changed = [one for one, order in accepted.items() if self._orders.get(one, order) != order]
+        problems += [f"order {one} differs from its record" for one in changed]
+        taken = Counter[int]()
+        for order_id, (item, quantity) in self._orders.items():
+            taken[item] += 0 if order_id in dead else quantity
+        for item, stock in self._stock().items():
+            due = self._initial[item] - taken[item]
+            if stock != due and due >= 0:
+                problems.append(f"item {item} has {stock} pieces; {due} after the {len(self._orders)} orders on the topics")
+        return problems
+
+    def _read(self, topic: str) -> Iterator[Message]:
+        settings = {"bootstrap.servers": self.kafka, "group.id": "history", "enable.auto.commit": False}
+        consumer = Consumer({**settings, "enable.partition.eof": True, "auto.offset.reset": "earliest", "log_level": 0})
+        try:
+            partitions = consumer.list_topics(topic, _TIMEOUT_S).topics[topic].partitions
+            consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+            left = set(partitions)
+            while left:
+                message = consumer.poll(_TIMEOUT_S)
+                if message is None:
+                    raise TimeoutError(f"{topic} cannot be read within {_TIMEOUT_S:g} s")
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.name() == "_PARTITION_EOF":
+                    left.discard(message.partition())
+        finally:
+            consumer.close()
+
+    def _stock(self) -> dict[int, int]:
+        request: dict[str, Any] = {"TableName": TABLE, "ConsistentRead": True}
+        answer = requests.post(self._dynamodb, json=request, headers=_HEADERS, timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        items = json.loads(answer.content)["Items"]
+        return {int(item["id"]["S"]): int(item["stock"]["N"]) for item in items if item["id"]["S"].isdigit()}
+
+
+class Backlog:
+    """Orders that stock-updater has not committed, read from Kafka: polling the stock would load the shop."""
+
+    def __init__(self, bootstrap: str, topic: str = TOPIC, group: str = GROUP) -> None:
+        self._observer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2})
+        known = self._observer.list_topics(topic, _TIMEOUT_S).topics[topic].partitions
+        self._partitions = [TopicPartition(topic, partition) for partition in known]
+
+    def waiting(self) -> int:
+        waiting = 0
+        for place in self._observer.committed(self._partitions, _TIMEOUT_S):
+            low, high = self._observer.get_watermark_offsets(place, _TIMEOUT_S)
+            waiting += high - max(place.offset, low)  # a negative offset means that nothing is committed yet
+        return waiting
+
+    def close(self) -> None:
+        self._observer.close()

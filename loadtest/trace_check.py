@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from loadtest.order_log import Accepted
+from loadtest.swarm import Accepted
 from vshop.shop.spans import Span
 from vshop.shop.traces import Trace, TraceError, TraceReader
 

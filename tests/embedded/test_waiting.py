@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from loadtest.faults import http_refusal
 from loadtest.proxy import Mode, Proxy
+from loadtest.targets import http_refusal
 from vshop.runtime.local.shop import Shop
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.targets import Containers
+from loadtest.targets import Action, Containers
 
 CONFIG = {"services": {"orders": {"ports": [{"target": 8080, "published": "18080"}]}}}
 
@@ -19,9 +19,8 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_containers_are_killed_and_started_again(said):
     containers = Containers()
-    containers.kill("kafka")
-    containers.start("kafka")
-    containers.restart("dynamodb")
+    containers.inject(Action("kafka", "killed"), int)
+    containers.inject(Action("dynamodb", "restarted"), int)
     containers.close()
 
     ready = "up --detach --no-build --no-deps --wait --wait-timeout 180"

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.order_log import Accepted
+from loadtest.swarm import Accepted
 from vshop.shop.spans import Span
 from vshop.shop.traces import Trace
 

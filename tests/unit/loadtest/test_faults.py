@@ -1,7 +1,7 @@
 import pytest
 
-from loadtest.faults import ANYWHERE, KINDS, schedule
 from loadtest.report import Fault, explain, explain_letter
+from loadtest.torture import ANYWHERE, KINDS, schedule
 from loadtest.trace_check import PROCESS, SERVER_SPAN, BrokenTrace
 
 KILLED = {

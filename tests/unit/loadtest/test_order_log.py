@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from loadtest.order_log import FileSource, OrderCounts, Refused, Retried, Unanswered
+from loadtest.stock_check import OrderCounts, StockLevel, compare_stock
+from loadtest.swarm import Refused, Retried, Unanswered, read_log
 
 LINE = {"event": "accepted", "at": 1.0, "orderId": "o", "traceId": "t", "itemId": 3, "quantity": 2, "tries": 1, "username": "u"}
 
@@ -13,22 +14,25 @@ def tally():
 
 
 def test_each_line_is_read_once(tmp_path):
-    path = tmp_path / "ledger"
-    source, line = FileSource(path), json.dumps(LINE)
+    path, line = tmp_path / "ledger", json.dumps(LINE)
+    path.touch()
 
-    assert source.read() == []
+    assert read_log(path, 0) == ([], 0)
     path.write_text(line + "\n" + line[:20])
-    assert [one.order_id for one in source.read()] == ["o"]
-    assert source.read() == []
+    lines, end = read_log(path, 0)
+    assert [one.order_id for one in lines] == ["o"]
+    assert read_log(path, end) == ([], end)
     path.write_text(line + "\n" + line + "\n")
-    assert len(source.read()) == 1
+    assert len(read_log(path, end)[0]) == 1
 
 
 def test_accepted_orders_are_counted_by_item(tally, order):
     for number, item in enumerate((1, 1, 2)):
         tally.take(order(number, item_id=item))
 
-    assert (tally.accepted, tally.orders, tally.pieces) == (3, {1: 2, 2: 1}, {1: 4, 2: 2})
+    levels = {1: StockLevel(100, 7), 2: StockLevel(50, 0)}
+    counted = [(item.accepted_orders, item.accepted_pieces) for item in compare_stock(levels, levels, tally.accepted)]
+    assert (len(tally.accepted), counted) == (3, [(2, 4), (1, 2)])
 
 
 def test_refusals_are_counted_by_reason(tally):
@@ -37,14 +41,14 @@ def test_refusals_are_counted_by_reason(tally):
     tally.take(Retried(at=1, status=503, reason="503 kafka"))
 
     assert tally.refused == {"400 quantity (a wrong order: no pieces)": 1, "500 (under pricing-type-error)": 1}
-    assert (tally.retried, tally.wrongly_refused) == ({"503 kafka": 1}, [])
+    assert (tally.retried, tally.wrongly_answered) == ({"503 kafka": 1}, [])
 
 
 def test_unexpected_answer_to_an_invalid_order_is_reported(tally, order):
     tally.take(order(1, wrong="no token"))
     tally.take(Refused(at=1, status=500, reason="500", wrong="no pieces", deserved=400))
 
-    assert (len(tally.wrongly_accepted), len(tally.wrongly_refused)) == (1, 1)
+    assert tally.wrongly_answered == ["no token: 202", "no pieces: 500"]
 
 
 def test_orders_between_two_tries_are_counted(tally, order):
@@ -61,9 +65,12 @@ def test_dead_letter_is_matched_by_record_or_trace(tally, order):
     tally.take(first)
     tally.take(poisoned)
 
-    assert tally.of_letter({"traceId": None, "value": '{"orderId": "order-1"}'}) == first
-    assert tally.of_letter({"traceId": "t2", "value": '{"orderId": "or'}) == poisoned
-    assert tally.of_letter({"traceId": "t9", "value": None}) is None
+    letters = [
+        {"traceId": None, "value": '{"orderId": "order-1"}'},
+        {"traceId": "t2", "value": '{"orderId": "or'},
+        {"traceId": "t9", "value": None},
+    ]
+    assert tally.of_letters(letters) == [first, poisoned, None]
 
 
 def test_unanswered_order_is_kept(tally):

@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from loadtest.order_log import LostLinesError, PageSource
-from loadtest.swarm import Load, RemoteSwarm, SwarmError
+from loadtest.swarm import Load, LostLinesError, RemoteSwarm, SwarmError
 
 LINE = {"event": "accepted", "at": 1.0, "itemId": 3, "quantity": 2, "tries": 1, "traceId": "t"}
 
@@ -53,7 +52,7 @@ def page():
 
 def test_failed_request_loses_no_line(page):
     """As when a port forward finds another pod."""
-    source = PageSource(page.url)
+    source = RemoteSwarm(Load(), page.url)
     page.lines = [LINE | {"orderId": "o1"}, LINE | {"orderId": "o2"}]
     page.cut_off = 1
 
@@ -63,7 +62,7 @@ def test_failed_request_loses_no_line(page):
 
 
 def test_unreachable_locust_is_an_error(page):
-    source = PageSource(page.url, patience_s=0.0)
+    source = RemoteSwarm(Load(), page.url, patience_s=0.0)
     page.cut_off = 1
 
     with pytest.raises(LostLinesError, match="has not answered for 0 s"):

@@ -6,9 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from loadtest import __main__ as commands
-from loadtest.order_log import Accepted, Refused, Retried
-from loadtest.output import show_replicas
-from loadtest.replicas import HandledCount, Measured, by_workload, counted_at, summarize
+from loadtest.replicas import HandledCount, Measured, by_workload, counted_at, show_replicas, summarize
+from loadtest.swarm import Accepted, Refused, Retried
 from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.runtime.model.errors import ClusterError
 

@@ -1,7 +1,7 @@
 import pytest
 
-from loadtest.order_log import OrderCounts, Unanswered
-from loadtest.stock_check import StockLevel, compare_stock, read_levels
+from loadtest.stock_check import OrderCounts, StockLevel, compare_stock, read_levels
+from loadtest.swarm import Unanswered
 
 BEFORE = {1: StockLevel(stock=100, version=7), 2: StockLevel(stock=50, version=0)}
 
@@ -15,7 +15,7 @@ def tally(order):
 
 
 def _item(tally, after, **more):
-    return compare_stock(BEFORE, BEFORE | {1: after}, tally, **more)[0]
+    return compare_stock(BEFORE, BEFORE | {1: after}, tally.accepted, **more)[0]
 
 
 def test_exact(tally):
