@@ -110,16 +110,16 @@ class Observer:
 
     def wait_for_metrics(self, observations: Sequence[Observation] = ()) -> None:
         """Wait until the exported metrics count everything observed, or everything so far."""
-        ends = [(seen.span.service, seen.span.end_ns / 1e9) for observation in observations for seen in observation.spans]
-        last_end = max((end for _, end in ends), default=0.0)
-        began = self.clock.now()
+        ends = sorted((seen.span.end_ns / 1e9, seen.span.service) for observation in observations for seen in observation.spans)
+        began, last_end = self.clock.now(), ends[-1][0] if ends else 0.0
+        moments: float | Mapping[str, float]
         if ends and self.complete:
-            latest_by_service = dict(sorted(ends, key=lambda end: end[1]))
-            wait_for_export(self.shop, self.clock, latest_by_service)
+            moments = {service: end for end, service in ends}
         elif self.flush().possible:
-            wait_for_export(self.shop, self.clock, max(began, last_end))
+            moments = max(began, last_end)
         else:
-            wait_for_export(self.shop, self.clock, last_end + COUNTED_AFTER_S if ends else began)
+            moments = last_end + COUNTED_AFTER_S if ends else began
+        wait_for_export(self.shop, self.clock, moments)
 
     def _note(self, by: Literal["flush", "calm window"], reason: str) -> None:
         if reason and (not self.completeness.reason or (by, self.completeness.by) == ("calm window", "flush")):
@@ -187,7 +187,5 @@ def read_until(clock: Clock, read: Callable[[], T], enough: Callable[[T], bool],
 
 def all_trace_ids(orders: Sequence[Placed], observations: Sequence[Observation]) -> list[str]:
     """Return the ids of the orders' and the linked traces."""
-    found = [placed.trace_id for placed in orders if placed.trace_id] + [
-        one for observation in observations for one in observation.trace_ids
-    ]
-    return list(dict.fromkeys(found))
+    linked = (one for observation in observations for one in observation.trace_ids)
+    return list(dict.fromkeys([*(placed.trace_id for placed in orders if placed.trace_id), *linked]))

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.test import Client
 
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
