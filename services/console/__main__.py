@@ -11,8 +11,7 @@ from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts, repeating
 from vshop.incidents.loader import load_catalogue
 from vshop.kit.http.same_origin import host_names
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 from vshop.kit.settings import load
 from vshop.kit.telemetry import logs
 
@@ -31,7 +30,7 @@ def main() -> None:
     names = [settings.host, urlsplit(settings.console_url).hostname or "", *host_names(settings.allowed_hosts)]
     app = create_app(board, journal, names, settings.cors_origins)
     host, parts = HostMetrics(), Parts(shop_addresses(settings))
-    install_page(app, settings, board, catalogue, (host, parts), names)
+    install_page(app, settings, board, (host, parts), names)
     runs = api.VerifyRuns(catalogue, shop_addresses(settings))
     app.register_blueprint(api.blueprint(catalogue, journal, runs))
     # A run ends before the server stops: it switches its incident off over HTTP.

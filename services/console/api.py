@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
 from flask import Blueprint, Response, jsonify, request, url_for
@@ -39,13 +39,8 @@ class VerifyRequest(msgspec.Struct, forbid_unknown_fields=True):
     scope: Scope = "global"
 
 
-class Candidate(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
-    """One possible root cause."""
-
-    service: str | None = None
-    component: str | None = None
-    error_type: str | None = None
-    span_id: str | None = None
+Candidate = dict[Annotated[str, msgspec.Meta(pattern="^(service|component|errorType|spanId)$")], str | None]
+"""One possible root cause."""
 
 
 class CulpritSpan(msgspec.Struct, rename="camel"):
@@ -263,7 +258,7 @@ def _score(catalogue: Mapping[str, Incident], journal: Journal, verified: Verify
     verdicts = verified.verdicts() if wanted.verdicts is None else msgspec.to_builtins(wanted.verdicts)
     lines = msgspec.to_builtins(journal.lines())
     try:
-        result = score(msgspec.to_builtins(wanted.answers), truths(catalogue, runs_of(lines, catalogue, twins=True), verdicts))
+        result = score(wanted.answers, truths(catalogue, runs_of(lines, catalogue, twins=True), verdicts))
     except UnknownIncidentError as error:
         raise Problem(404, f"There is no incident and no run {error.incident[:100]!r}.", near=error.near) from error
     return Response(msgspec.json.encode(result), mimetype="application/json")

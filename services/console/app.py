@@ -1,6 +1,6 @@
 """Builds the console's Flask application."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, request, send_from_directory
@@ -14,9 +14,8 @@ from console.page.exercise import Exercise
 from console.page.samplers import HostMetrics, Parts
 from console.page.shop_api import Customers
 from console.page.traces import Traces
-from vshop.incidents.incident import Incident
 from vshop.incidents.telemetry_fault import TelemetryFault
-from vshop.kit.http import health, openapi, problems, same_origin
+from vshop.kit.http import health, problems, same_origin
 from vshop.kit.settings import Settings
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient, ShopError
@@ -56,18 +55,12 @@ def create_app(board: Board, journal: Journal, names: Iterable[str] = (), cors_o
     same_origin.refuse_cross_origin(app, names, same_origin.SharedPaths(("/ofrep/",), cors_origins))
     app.register_blueprint(chaos_api.blueprint(board, journal))
     app.register_blueprint(ofrep_api.blueprint(board))
-    app.register_blueprint(openapi.blueprint(__file__))
-    app.register_blueprint(health.blueprint("console", {"board": lambda: _describe(board), "journal": journal.check}))
+    app.register_blueprint(health.blueprint("console", {"board": lambda: _describe(board), "journal": journal.check}, __file__))
     return app
 
 
 def install_page(
-    app: Flask,
-    settings: Settings,
-    board: Board,
-    catalogue: Mapping[str, Incident],
-    samplers: tuple[HostMetrics, Parts],
-    names: Iterable[str] = (),
+    app: Flask, settings: Settings, board: Board, samplers: tuple[HostMetrics, Parts], names: Iterable[str] = ()
 ) -> None:
     """Add the web page and its requests."""
     addresses = shop_addresses(settings)
@@ -82,11 +75,10 @@ def install_page(
 
     exercise = Exercise(
         board,
-        catalogue,
         place_clean_order=lambda item: follow(client, reader, item_id=item).placed.trace_id,
         alter_telemetry=alter_telemetry,
     )
-    per_order = {one.id for one in catalogue.values() if one.switch and "request" in one.switch.scope}
+    per_order = {one.id for one in board.catalogue.values() if one.switch and "request" in one.switch.scope}
     _protect(app, names)
     app.register_error_handler(ShopError, _answer_shop_error)
     app.register_error_handler(TraceError, _answer_shop_error)
@@ -97,7 +89,7 @@ def install_page(
         telemetry_api.traces_blueprint(traces, client),
         telemetry_api.trace_blueprint(traces, client),
         telemetry_api.blueprint(client, host),
-        incidents_api.incidents_blueprint(catalogue, board, exercise, client),
+        incidents_api.incidents_blueprint(board, exercise, client),
         incidents_api.exercise_blueprint(exercise, client),
     ):
         app.register_blueprint(blueprint)

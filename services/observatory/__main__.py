@@ -9,8 +9,7 @@ from observatory.app import create_app
 from observatory.ingest import Receiver, grpc_server, http_api
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.kit.http.same_origin import host_names
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 from vshop.kit.settings import load
 from vshop.kit.telemetry import logs as json_logs
 

@@ -1,19 +1,14 @@
 """The observatory's own JSON: logs, metrics, and counts; and what all query APIs share."""
 
+import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from flask import Blueprint, Response, request
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import (
-    Exemplar,
-    ExponentialHistogramDataPoint,
-    HistogramDataPoint,
-    NumberDataPoint,
-    SummaryDataPoint,
-)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar, HistogramDataPoint, NumberDataPoint, SummaryDataPoint
 
 from observatory.store import Stores, otlp
 from observatory.store.log_store import LogRecord
@@ -125,19 +120,17 @@ def _find_logs(records: Sequence[LogRecord]) -> list[LogRecord]:
     service, search = args.get("service", ""), args.get("search", "")
     severity = param(args, "severity", _parse_severity, 0)
     since_ns, limit = param(args, "since", times.parse_time, 0), param(args, "limit", _parse_natural, _LOG_LIMIT)
-    found: list[LogRecord] = []
-    for record in sorted(records, key=lambda record: record.time_ns, reverse=True):
-        if len(found) >= limit or record.time_ns < since_ns:
-            break
-        if (
-            trace_id in {b"", record.trace_id}
-            and span_id in {b"", record.span_id}
-            and service in {"", record.service}
-            and record.severity >= severity
-            and (not search or _contains(record, search))
-        ):
-            found.append(record)
-    return found[::-1]
+    found = (
+        record
+        for record in sorted(records, key=lambda record: record.time_ns, reverse=True)
+        if record.time_ns >= since_ns
+        and trace_id in {b"", record.trace_id}
+        and span_id in {b"", record.span_id}
+        and service in {"", record.service}
+        and record.severity >= severity
+        and (not search or _contains(record, search))
+    )
+    return list(itertools.islice(found, limit))[::-1]
 
 
 def _contains(record: LogRecord, text: str) -> bool:
@@ -192,40 +185,32 @@ def _series_json(stored: Series, points: Sequence[bytes]) -> dict[str, Any]:
 
 
 def _point(point: Point) -> dict[str, Any]:
-    stamps = {"time": point.time_unix_nano // 1_000, "startTime": point.start_time_unix_nano // 1_000}
+    found: dict[str, Any] = {"time": point.time_unix_nano // 1_000, "startTime": point.start_time_unix_nano // 1_000}
     if isinstance(point, SummaryDataPoint):
         quantiles = [{"quantile": item.quantile, "value": otlp.json_value(item.value)} for item in point.quantile_values]
-        return stamps | {"count": point.count, "sum": otlp.json_value(point.sum), "quantiles": quantiles}
-    return stamps | _measured(point) | {"exemplars": _exemplars(point.exemplars)}
-
-
-def _measured(point: NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint) -> dict[str, Any]:
+        return found | {"count": point.count, "sum": otlp.json_value(point.sum), "quantiles": quantiles}
+    found["exemplars"] = [_exemplar(item) for item in point.exemplars]
     if isinstance(point, NumberDataPoint):
-        return {"value": _number(point)}
-    found: dict[str, Any] = {"count": point.count}
+        return found | {"value": _number(point)}
+    found["count"] = point.count
     for name in ("sum", "min", "max"):
         found[name] = otlp.json_value(getattr(point, name)) if point.HasField(name) else None
     if isinstance(point, HistogramDataPoint):
         return found | {"buckets": {"bounds": list(point.explicit_bounds), "counts": list(point.bucket_counts)}}
-    sides = {"positive": point.positive, "negative": point.negative}
-    return found | {
-        "scale": point.scale,
-        "zeroCount": point.zero_count,
-        **{name: {"offset": side.offset, "counts": list(side.bucket_counts)} for name, side in sides.items()},
+    for name in ("positive", "negative"):
+        side = getattr(point, name)
+        found[name] = {"offset": side.offset, "counts": list(side.bucket_counts)}
+    return found | {"scale": point.scale, "zeroCount": point.zero_count}
+
+
+def _exemplar(item: Exemplar) -> dict[str, Any]:
+    return {
+        "time": item.time_unix_nano // 1_000,
+        "value": _number(item),
+        "traceId": item.trace_id.hex(),
+        "spanId": item.span_id.hex(),
+        "attributes": otlp.as_json(item.filtered_attributes),
     }
-
-
-def _exemplars(items: Iterable[Exemplar]) -> list[dict[str, Any]]:
-    return [
-        {
-            "time": item.time_unix_nano // 1_000,
-            "value": _number(item),
-            "traceId": item.trace_id.hex(),
-            "spanId": item.span_id.hex(),
-            "attributes": otlp.as_json(item.filtered_attributes),
-        }
-        for item in items
-    ]
 
 
 def _number(item: NumberDataPoint | Exemplar) -> Any:

@@ -31,7 +31,7 @@ def _console():
     settings, catalogue, journal = Settings(), load_catalogue(), Journal(None)
     board = Board(catalogue, journal)
     app = console.app.create_app(board, journal)
-    console.app.install_page(app, settings, board, catalogue, (HostMetrics(), Parts(console.app.shop_addresses(settings))))
+    console.app.install_page(app, settings, board, (HostMetrics(), Parts(console.app.shop_addresses(settings))))
     app.register_blueprint(
         console.api.blueprint(catalogue, journal, console.api.VerifyRuns(catalogue, console.app.shop_addresses(settings)))
     )

@@ -181,9 +181,12 @@ def parse(body: bytes, query: "MultiDict[str, str]") -> dict[str, Any]:
         given[field] = ",".join(query.getlist(name)).split(",") if field == "items" else query[name]
     values = {}
     for name, value in given.items():
-        if name not in _READERS:
-            raise _wrong(name, f"is unknown; the fields are {', '.join(_READERS)}", value)
-        values[name] = _READERS[name](value)
+        if name not in _FIELDS:
+            raise _wrong(name, f"is unknown; the fields are {', '.join(_FIELDS)}", value)
+        read, rule = _FIELDS[name]
+        values[name] = read(value)
+        if values[name] is None:
+            raise _wrong(name, rule, value)
     if not values.get("on", True) and len(values) > 1:
         raise _wrong("on", "is false: no other field is allowed", value=False)
     return values
@@ -204,38 +207,29 @@ def _wrong(field: str, what: str, value: object = None) -> Problem:
     return Problem(400, f"{field}{shown} {what}.", field=field)
 
 
-def _on(value: Any) -> bool:
-    known: Mapping[Any, bool] = {"true": True, "false": False, "1": True, "0": False, "": True}
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in known:
-        return known[value.lower()]
-    raise _wrong("on", "must be true or false", value)
+def _on(value: Any) -> bool | None:
+    known: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False, "": True}
+    return value if isinstance(value, bool) else known.get(value.lower()) if isinstance(value, str) else None
 
 
-def _probability(value: Any) -> float:
+def _probability(value: Any) -> float | None:
     number = _number(value)
-    if number is None or not 0 <= number <= 1:
-        raise _wrong("probability", "must be a number from 0 to 1", value)
-    return number
+    return number if number is not None and 0 <= number <= 1 else None
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: Any) -> float | None:
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     seconds = float(found[1]) * _UNITS_S[found[2]] if found else _number(value) or 0.0
-    if not 0 < seconds <= LONGEST_S:
-        raise _wrong("for", "must be a time such as 60s, 500ms, 2m, 1h or a number of seconds, at most 24 hours", value)
-    return seconds
+    return seconds if 0 < seconds <= LONGEST_S else None
 
 
-def _items(value: Any) -> tuple[int, ...]:
+def _items(value: Any) -> tuple[int, ...] | None:
     if not isinstance(value, list):
-        raise _wrong("items", "must be a list of item ids, such as [1, 2]", value)
-    numbers = [_number(one) for one in value]
-    for number, one in zip(numbers, value, strict=True):
-        if number not in ITEMS:
+        return None
+    for one in value:
+        if _number(one) not in ITEMS:
             raise _wrong("items", f"is not an item; the shop sells {', '.join(map(str, ITEMS))}", one)
-    return tuple(sorted({int(number) for number in numbers if number is not None}))
+    return tuple(sorted({int(float(one)) for one in value}))
 
 
 def _number(value: Any) -> float | None:
@@ -248,4 +242,9 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-_READERS: Mapping[str, Callable[[Any], Any]] = {"on": _on, "probability": _probability, "for": _seconds, "items": _items}
+_FIELDS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
+    "on": (_on, "must be true or false"),
+    "probability": (_probability, "must be a number from 0 to 1"),
+    "for": (_seconds, "must be a time such as 60s, 500ms, 2m, 1h or a number of seconds, at most 24 hours"),
+    "items": (_items, "must be a list of item ids, such as [1, 2]"),
+}

@@ -11,7 +11,6 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any, NoReturn
 
@@ -57,7 +56,8 @@ def _bulk(board: Board, boot: str, chance: random.Random) -> Response:
     variant = _variant(context)
     known = _known_revision(boot, variant)
     follower = board.followers.follows(request.headers.get(FOLLOWER_HEADER)) if "Origin" not in request.headers else None
-    present = board.followers.present(follower, known, _hung_up(request.environ)) if follower else nullcontext()
+    hung_up: HungUp = request.environ.get("waitress.client_disconnected", lambda: False)  # always False under another server
+    present = board.followers.present(follower, known, hung_up) if follower else nullcontext()
     wait_s = _wait_s()
     with present:
         if known is not None and wait_s:
@@ -124,9 +124,3 @@ def _known_revision(boot: str, variant: str) -> int | None:
 def _wait_s() -> int:
     found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})", request.headers.get("Prefer", ""))
     return min(int(found[1]), _LONGEST_WAIT_S) if found else 0
-
-
-def _hung_up(environ: Mapping[str, Any]) -> HungUp:
-    """Always False under another server than Waitress."""
-    hung_up: HungUp = environ.get("waitress.client_disconnected", lambda: False)
-    return hung_up

@@ -43,7 +43,6 @@ class Exercise:
     def __init__(
         self,
         board: Board,
-        catalogue: Mapping[str, Incident],
         choose: Callable[[Sequence[str]], str] = random.choice,
         place_clean_order: Callable[[int], str | None] = lambda _item_id: None,
         alter_telemetry: Callable[[TelemetryFault | None], None] = lambda _fault: None,
@@ -57,7 +56,7 @@ class Exercise:
         self._place_clean_order = place_clean_order
         self._clean_trace_id: str | None = None
         self._board = board
-        self._catalogue: Mapping[str, Exercised] = {**load_telemetry_faults(), **catalogue}
+        self._catalogue: Mapping[str, Exercised] = {**load_telemetry_faults(), **board.catalogue}
         self._choose = choose
         self._truths = truths(self._catalogue)
         right = [truth.right for truth in self._truths.values()]
@@ -169,11 +168,7 @@ class Exercise:
         self._current = None
 
     def _candidates(self, level: int | None) -> list[str]:
-        fitting = [
-            name
-            for name, incident in self._catalogue.items()
-            if name in self._board.switchable and level in {None, incident.workshop.level}
-        ]
+        fitting = [name for name in self._board.switchable if level in {None, self._catalogue[name].workshop.level}]
         previous = self._last["id"] if self._last else None
         return [name for name in fitting if name != previous] or fitting
 

@@ -1,6 +1,6 @@
 """``/api/incidents`` and ``/api/exercise``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -32,7 +32,7 @@ class _Diagnosis(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omi
     error_type: str = ""
 
 
-def incidents_blueprint(catalogue: Mapping[str, Incident], board: Board, exercise: Exercise, client: ShopClient) -> Blueprint:
+def incidents_blueprint(board: Board, exercise: Exercise, client: ShopClient) -> Blueprint:
     """Make ``/api/incidents`` and ``/api/telemetry-faults``, and hide both and the board during an exercise."""
     api = Blueprint("incidents", __name__)
     telemetry_faults = load_telemetry_faults()
@@ -51,7 +51,7 @@ def incidents_blueprint(catalogue: Mapping[str, Incident], board: Board, exercis
     def list_incidents() -> dict[str, Any]:
         if exercise.running:
             return {"hidden": True, "incidents": [], "followers": {}}
-        views = [_incident_view(incident, board) for incident in catalogue.values()]
+        views = [_incident_view(incident, board) for incident in board.catalogue.values()]
         return {"hidden": False, "incidents": views, "followers": board.alive()}
 
     @api.get("/api/telemetry-faults")

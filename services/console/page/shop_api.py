@@ -94,21 +94,15 @@ class Customers:
 
 
 def _result(placed: Placed) -> dict[str, Any]:
-    return {
-        "status": placed.status,
-        "hop": "orders",
-        "accepted": placed.accepted,
-        "traceId": placed.trace_id or None,
-        "orderId": placed.order_id,
-        "answer": placed.body,
-    }
+    answered = {"status": placed.status, "hop": "orders", "accepted": placed.accepted, "answer": placed.body}
+    return answered | {"traceId": placed.trace_id or None, "orderId": placed.order_id}
 
 
 def _refused_login(error: ShopError) -> dict[str, Any]:
     if error.status is None:  # the service cannot be reached
         raise error
-    answer = {"detail": str(error)}
-    return {"status": error.status, "hop": error.hop, "accepted": False, "traceId": None, "orderId": None, "answer": answer}
+    refused = {"status": error.status, "hop": error.hop, "accepted": False, "answer": {"detail": str(error)}}
+    return refused | {"traceId": None, "orderId": None}
 
 
 def blueprint(client: ShopClient, customers: Customers, settings: Settings, per_order: Collection[str]) -> Blueprint:

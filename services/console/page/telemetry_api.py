@@ -179,9 +179,7 @@ def insights(read: Callable[[str], Sequence[Series]], now: float) -> dict[str, A
     return {
         "stepS": STEP_S,
         "times": times,
-        "totals": {
-            name: sum(float(one["points"][-1]["value"]) for one in several if one["points"]) for name, several in found.items()
-        },
+        "totals": {name: sum(value_at(series, math.inf) for series in several) for name, several in found.items()},
         "recent": {name: values[-1] for name, values in since_first.items()},
         "accepted": since_first["accepted"],
         "handled": since_first["handled"],

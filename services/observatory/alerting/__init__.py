@@ -7,8 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from observatory.alerting.evaluation import Finding, Rule, evaluate, load
-from observatory.alerting.evidence import Evidence
+from observatory.alerting.evaluation import Evidence, Finding, Rule, evaluate, load
 from observatory.query import json_response, param, parse_trace_id, parse_value
 from observatory.store import Stores
 from vshop.kit.http.problems import Problem

@@ -11,6 +11,7 @@ from vshop.kit.telemetry.variables import not_passed_on
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import ComposeError
 from vshop.runtime.model.parts import PUBLISHED
+from vshop.runtime.model.processes import capture
 from vshop.runtime.model.progress import Ended, Event, Mode, Progress, Started
 
 TAIL_SAMPLING = "SHOP_TAIL_SAMPLING"
@@ -94,8 +95,8 @@ def containers() -> list[Container]:
     ids = _read("ps", "--quiet").split()
     if not ids:
         return []
-    rows: list[dict[str, Any]] = _json_lines(_capture(60, "docker", "stats", "--no-stream", "--format", "{{json .}}", *ids).stdout)
-    return sorted(Container(row["Name"], _bytes(row["MemUsage"].partition("/")[0])) for row in rows)
+    ran = capture("docker", "stats", "--no-stream", "--format", "{{json .}}", *ids, timeout_s=60)
+    return sorted(Container(row["Name"], _bytes(row["MemUsage"].partition("/")[0])) for row in _json_lines(ran.stdout))
 
 
 def variables() -> set[str]:
@@ -126,17 +127,13 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(_command(*arguments), stdout=_STDERR, check=False)
 
 
-def _capture(timeout_s: float, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
-
-
 def _json_lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()]
 
 
 def _read(*arguments: str) -> str:
     _check_docker()
-    ran = _capture(60, *_command(*arguments))
+    ran = capture(*_command(*arguments), timeout_s=60)
     if ran.returncode:
         raise ComposeError(f"`docker compose {' '.join(arguments)}` failed: {ran.stderr.strip()}")
     return ran.stdout
@@ -144,8 +141,8 @@ def _read(*arguments: str) -> str:
 
 def _check_docker() -> None:
     try:
-        ran = _capture(20, "docker", "version", "--format", "{{.Server.Version}}")
-        compose = _capture(20, "docker", "compose", "version", "--short")
+        ran = capture("docker", "version", "--format", "{{.Server.Version}}", timeout_s=20)
+        compose = capture("docker", "compose", "version", "--short", timeout_s=20)
     except FileNotFoundError as error:
         raise ComposeError(f"There is no `docker` on the path. Install Docker with Compose 2.20 or newer. {_INSTEAD}") from error
     except subprocess.TimeoutExpired as error:

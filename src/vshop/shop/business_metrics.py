@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from vshop.kit.telemetry import SHOP_SERVICES
@@ -73,6 +74,5 @@ def value_at(series: Series, at: float) -> float:
 
 
 def _sum_up(several: Sequence[Series], since: float) -> Count:
-    held = [series for series in several if series["points"]]
-    total = sum(float(series["points"][-1]["value"]) for series in held)
-    return Count(total, total - sum(value_at(series, since) for series in held))
+    total = sum(value_at(series, inf) for series in several)
+    return Count(total, total - sum(value_at(series, since) for series in several))

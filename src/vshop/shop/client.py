@@ -121,10 +121,8 @@ class ShopClient:
 
     def telemetry_mode(self) -> str:
         """Return the services' telemetry mode; different ones are joined by a comma."""
-        modes = []
-        for service in ("orders", "stock-updater"):
-            checks = _json(self._send(service, "GET", "/readyz")).get("checks", {})
-            modes.append(str(checks["telemetry"]["seen"]) if "telemetry" in checks else SDK)
+        answers = [_json(self._send(service, "GET", "/readyz")) for service in ("orders", "stock-updater")]
+        modes = (str(answer.get("checks", {}).get("telemetry", {"seen": SDK})["seen"]) for answer in answers)
         return ", ".join(dict.fromkeys(modes))
 
     def stock(self) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ def _exercise(board: Board, chosen: str) -> Exercise:
         assert chosen in ids
         return chosen
 
-    return Exercise(board, CATALOGUE, choose)
+    return Exercise(board, choose)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_an_exercise_that_cannot_be_switched_off_continues(board: Board, monkeyp
 @pytest.mark.parametrize("number", EXERCISES)
 def test_a_workshop_exercise_starts_by_number(board: Board, number: int) -> None:
     altered: list[str | None] = []
-    exercise = Exercise(board, CATALOGUE, alter_telemetry=lambda fault: altered.append(fault and fault.id))
+    exercise = Exercise(board, alter_telemetry=lambda fault: altered.append(fault and fault.id))
     exercise.begin(number=number)
     chosen = EXERCISES[number]
 
@@ -166,7 +166,7 @@ def test_the_complaints_are_those_of_the_attendees_guide(board: Board) -> None:
     for number, (title, complaint) in COMPLAINTS.items():
         assert f"## {number}. {title}" in guide
         assert complaint.replace("“", '"').replace("”", '"') in guide
-        exercise = Exercise(board, CATALOGUE)
+        exercise = Exercise(board)
         exercise.begin(number=number)
         assert (exercise.view()["number"], exercise.view()["complaint"]) == (number, complaint)
 
@@ -189,7 +189,7 @@ def test_a_clean_order_is_placed_before_the_incident_is_on(board: Board) -> None
         on.append([name for name, state in board.snapshot().states.items() if state.switch.on])
         return "a" * 32
 
-    exercise = Exercise(board, CATALOGUE, place_clean_order=place)
+    exercise = Exercise(board, place_clean_order=place)
     exercise.begin(number=2)
 
     assert (on, ordered) == ([[]], [CATALOGUE[EXERCISES[2]].trigger.steps[0].order.item_id])

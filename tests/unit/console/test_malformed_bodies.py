@@ -31,7 +31,7 @@ def client():
     catalogue, journal = load_catalogue(), Journal(None)
     board = Board(catalogue, journal)
     app = create_app(board, journal)
-    install_page(app, settings, board, catalogue, (HostMetrics(), Parts(shop_addresses(settings))))
+    install_page(app, settings, board, (HostMetrics(), Parts(shop_addresses(settings))))
     app.register_blueprint(api.blueprint(catalogue, journal, api.VerifyRuns(catalogue, shop_addresses(settings))))
     return app.test_client()
 

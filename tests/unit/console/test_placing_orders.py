@@ -18,7 +18,7 @@ def client():
     app = create_app(board, journal)
     closed = "http://127.0.0.1:1"
     settings = Settings(orders_url=closed, auth_url=closed, stock_url=closed, observatory_url=closed)
-    install_page(app, settings, board, catalogue, (HostMetrics(), Parts(shop_addresses(settings))))
+    install_page(app, settings, board, (HostMetrics(), Parts(shop_addresses(settings))))
     return app.test_client()
 
 

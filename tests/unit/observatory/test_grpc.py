@@ -3,7 +3,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from observatory.forward import Forwarding
 from observatory.ingest import Receiver, grpc_server
-from observatory.ingest.otlp_json import JsonRequest
+from observatory.ingest.otlp_json import read_json
 from observatory.store.otlp import SIGNALS
 
 grpc = pytest.importorskip("grpc", reason="pip install 'virtual-shop[grpc]'")
@@ -31,9 +31,7 @@ def test_logs_and_metrics(channel, stores):
     log = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"hello"}}]}]}]}'
     gauge = b'{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"g","gauge":{"dataPoints":[{"asInt":1}]}}]}]}]}'
     for signal, body in (("logs", log), ("metrics", gauge)):
-        channel.unary_unary(SIGNALS[signal].method)(
-            JsonRequest(body, SIGNALS[signal].request).message.SerializeToString(), timeout=10
-        )
+        channel.unary_unary(SIGNALS[signal].method)(read_json(body, SIGNALS[signal].request)[0].SerializeToString(), timeout=10)
     assert stores.logs.records()[0].time_ns > 0  # of its receipt
     assert stores.metrics.counts()["points"] == 1
 

@@ -11,6 +11,7 @@ import msgspec
 
 from vshop.runtime.model.errors import JaegerError
 from vshop.runtime.model.options import Options
+from vshop.runtime.model.processes import capture
 from vshop.runtime.model.progress import Event, Progress
 
 _OTLP_PORT = 4318  # https://www.jaegertracing.io/docs/latest/deployment/#ports
@@ -37,8 +38,7 @@ def resolve(options: Options, progress: Progress) -> Options:
 
 def _problem(program: str) -> str:
     try:
-        ran = subprocess.run([program, "version"], capture_output=True, text=True, timeout=10, check=False)
-        version = str(json.loads(ran.stdout)["gitVersion"])
+        version = str(json.loads(capture(program, "version", timeout_s=10).stdout)["gitVersion"])
     except OSError as error:
         return f"it cannot be run: {error.strerror}"
     except subprocess.TimeoutExpired:

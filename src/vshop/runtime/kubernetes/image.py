@@ -9,6 +9,7 @@ from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.runtime.kubernetes.overlay import IMAGE
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import ClusterError
+from vshop.runtime.model.processes import capture
 from vshop.runtime.model.progress import Event, Progress
 
 LOADERS = {"kind-": "kind load docker-image --name {}", "k3d-": "k3d image import --cluster {}", "minikube": "minikube image load"}
@@ -75,6 +76,6 @@ def _images_on_every_node(kubectl: Kubectl) -> set[str]:
 
 def _docker(*arguments: str) -> bool:
     try:
-        return subprocess.run(["docker", *arguments], capture_output=True, timeout=20, check=False).returncode == 0
+        return capture("docker", *arguments, timeout_s=20).returncode == 0
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False

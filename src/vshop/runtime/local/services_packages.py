@@ -9,7 +9,6 @@ import hashlib
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import FetchError
+from vshop.runtime.model.processes import capture
 from vshop.runtime.model.progress import Event, Progress
 
 _LIST = Path(__file__).with_name("services_packages.txt")
@@ -95,8 +95,7 @@ def _install(target: Path, reason: str, progress: Progress) -> None:
     progress(Event("services", "fetching", f"installing OpenTelemetry for the services, once ({reason})"))
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    command = [*_installer(), "--no-deps", "--target", str(partial), *pinned()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = capture(*_installer(), "--no-deps", "--target", str(partial), *pinned())
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
         raise FetchError(

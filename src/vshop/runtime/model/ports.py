@@ -96,10 +96,10 @@ def in_use(port: int) -> bool:
 
 def check(parts: list[Part], ports: Mapping[str, int]) -> None:
     """Raise PortInUseError, which names all ports that are in use or assigned twice."""
-    wanted = [(name, part.name, ports[name]) for part in parts for name in part.ports]
     seen: dict[int, str] = {}
     lines, taken = [], ""
-    for name, part, number in wanted:
+    for name, part in [(name, one.name) for one in parts for name in one.ports]:
+        number = ports[name]
         if number in seen:
             lines.append(f"  {number} ({name}, for {part}) is also assigned to {seen[number]}")
         elif in_use(number):
