@@ -37,23 +37,22 @@ class IncidentRun(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 def runs(journal: Iterable[Mapping[str, Any]], catalogue: Mapping[str, Incident], *, twins: bool = False) -> list[IncidentRun]:
     """Read the runs from a journal, oldest first."""
-    found: list[IncidentRun] = []
+    found: dict[int, IncidentRun] = {}
     open_runs: dict[str, int] = {}
-    for line in journal:
+    for number, line in enumerate(journal):
         incident = catalogue.get(line["incident"])
         if incident is None or not (incident.fault or twins):
             continue
         at = datetime.fromisoformat(line["time"]).astimezone(UTC).timestamp()
-        index = open_runs.pop(incident.id, None)
-        if index is not None:
-            found[index] = msgspec.structs.replace(found[index], recovered_at=at)
+        begun = open_runs.pop(incident.id, None)
+        if begun is not None:
+            found[begun] = msgspec.structs.replace(found[begun], recovered_at=at)
         if line["state"] == "on":
-            open_runs[incident.id] = len(found)
-            found.append(IncidentRun(id=f"r{line['revision']}", incident=incident.id, injected_at=at))
-        elif line.get("by") == "rollback" and index is not None:
-            del found[index]  # a service did not acknowledge, so the incident was never on for everybody
-            open_runs = {name: place - (place > index) for name, place in open_runs.items()}
-    return found
+            open_runs[incident.id] = number
+            found[number] = IncidentRun(id=f"r{line['revision']}", incident=incident.id, injected_at=at)
+        elif line.get("by") == "rollback" and begun is not None:
+            del found[begun]  # a service did not acknowledge, so the incident was never on for everybody
+    return list(found.values())
 
 
 class Truth(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
