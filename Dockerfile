@@ -34,6 +34,6 @@ ENV PATH=/opt/shop/bin:$PATH \
 # A new volume inherits the owner of its folder.
 RUN install --directory --owner=10001 --group=10001 /var/lib/shop
 USER 10001:10001
-ENTRYPOINT ["python", "-P", "-m", "vshop.kit.entrypoint"]
+ENTRYPOINT ["python", "-P", "-m", "vshop.kit.telemetry.variables"]
 # A default. docker-compose.yml sets the command of each service.
 CMD ["python", "-P", "-m", "orders"]

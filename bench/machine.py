@@ -11,8 +11,7 @@ from typing import Any
 
 import psutil
 
-from vshop.runtime.local.shop import Shop
-from vshop.runtime.local.state import versions
+from vshop.runtime.local.shop import Shop, versions
 from vshop.runtime.model.processes import resident_bytes
 
 _STEPS = 2_000_000

@@ -17,7 +17,7 @@ from loadtest.swarm import Accepted
 from loadtest.trace_check import BrokenTrace
 from vshop.incidents import CatalogueError, UnknownIncidentError
 from vshop.incidents.loader import load_catalogue
-from vshop.incidents.runs import runs
+from vshop.incidents.scoring import runs
 from vshop.kit.settings import SettingsError
 from vshop.runtime.model.errors import RuntimeProblem
 from vshop.shop.client import ShopClient, ShopError

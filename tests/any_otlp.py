@@ -1,6 +1,6 @@
 import random
 
-from observatory.receiver import REQUESTS
+from observatory.store.otlp import SIGNALS
 from vshop.kit.telemetry import SHOP_SERVICES
 
 NAMES = [
@@ -56,6 +56,6 @@ def fill(message, rng, depth=0):
 
 
 def any_request(signal, seed):
-    request = REQUESTS[signal]()
+    request = SIGNALS[signal].request()
     fill(request, random.Random(seed))  # noqa: S311 - tests
     return request

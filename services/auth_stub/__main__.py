@@ -2,11 +2,10 @@
 
 from auth_stub.app import create_app
 from auth_stub.tokens import Tokens
-from vshop.kit.chaos import carrier
+from vshop.kit.chaos import baggage
 from vshop.kit.chaos.follower import follow
 from vshop.kit.http import flush
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 from vshop.kit.settings import load
 from vshop.kit.telemetry import setup
 
@@ -19,7 +18,7 @@ def main() -> None:
     chaos, follower = follow(settings, "auth-stub")
     app = create_app(Tokens(settings, chaos), chaos, response_delay_s=1.5 * settings.auth_read_timeout_s)
     telemetry.instrument_flask(app)
-    carrier.read_requests(app)
+    baggage.read_requests(app)
     flush.install(app, "auth-stub", telemetry.flush)
     with HttpServer(app, settings.host, settings.auth_port):
         stop.wait()

@@ -10,9 +10,9 @@ from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from auth_stub.tokens import InvalidTokenError, Tokens
-from auth_stub.users import USERS
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
-from vshop.kit.http import health, json_body, openapi, problems
+from vshop.kit.demo_data import PASSWORD, SHOPPERS, Shopper
+from vshop.kit.http import health, json_body, problems
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ def issue_token(tokens: Tokens) -> ResponseReturnValue:
         return _oauth_error(400, "unsupported_grant_type", "Only grant_type=password is supported here.")
     if login.get("audience") != tokens.audience:
         return _oauth_error(400, "invalid_request", f"audience must be {tokens.audience}")
-    user = USERS.get(str(login.get("username")))
-    if user is None or login.get("password") != user.password:
+    user = SHOPPERS.get(str(login.get("username")))
+    if user is None or login.get("password") != PASSWORD:
         return _oauth_error(403, "invalid_grant", "Wrong user id or password.")
     log.info("issuing a token for %s", user.id)
     token = tokens.issue(user.id)
@@ -48,11 +48,11 @@ def show_user(user_id: str, tokens: Tokens) -> ResponseReturnValue:
         subject = tokens.validate(credentials.strip())
     except InvalidTokenError as error:
         return _api_error(401, str(error))
-    if user_id not in USERS:
+    if user_id not in SHOPPERS:
         return _api_error(404, "The user does not exist.")
     if subject != user_id:
         return _api_error(403, "The token belongs to another user.")
-    return jsonify(USERS[user_id].profile())
+    return jsonify(_profile(SHOPPERS[user_id]))
 
 
 def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, response_delay_s: float = 0.0) -> Flask:
@@ -61,8 +61,7 @@ def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, response_delay_s: flo
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
     problems.install(app)
     checks = {"token": lambda: f"a token for {tokens.validate(tokens.issue('readiness'))}"}
-    app.register_blueprint(health.blueprint("auth-stub", checks))
-    app.register_blueprint(openapi.blueprint(__file__))
+    app.register_blueprint(health.blueprint("auth-stub", checks, __file__))
 
     @app.post("/oauth/token")
     def token() -> ResponseReturnValue:
@@ -95,6 +94,11 @@ def create_app(tokens: Tokens, chaos: Switches = NO_CHAOS, response_delay_s: flo
         }
 
     return app
+
+
+def _profile(user: Shopper) -> dict[str, Any]:
+    identity = {"connection": "Username-Password-Authentication", "provider": "auth0", "user_id": user.id.split("|")[1]}
+    return {"user_id": user.id, "name": user.name, "email": user.email, "email_verified": True, "identities": [identity]}
 
 
 def _json_body() -> Any:

@@ -1,38 +1,27 @@
 """Builds the console's Flask application."""
 
-import random
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, request, send_from_directory
 from werkzeug.exceptions import NotFound
 
-from console.api import routes
-from console.api.verify_runs import VerifyRuns
 from console.board import chaos_api, ofrep_api
-from console.board.board import Board, State
+from console.board.board import Board
 from console.board.journal import Journal
-from console.page import incidents_api, parts, shop_api, telemetry_api
+from console.page import incidents_api, shop_api, telemetry_api
 from console.page.exercise import Exercise
-from console.page.host_metrics import HostMetrics
-from console.page.outlines import Outlines
-from console.page.parts import Parts
+from console.page.samplers import HostMetrics, Parts
 from console.page.shop_api import Customers
 from console.page.traces import Traces
-from console.page.upstream import Upstream, answer_shop_errors
-from vshop.incidents.incident import Incident
 from vshop.incidents.telemetry_fault import TelemetryFault
-from vshop.kit.chaos.switches import Switch
-from vshop.kit.http import health, openapi, problems, same_origin
+from vshop.kit.http import health, problems, same_origin
 from vshop.kit.settings import Settings
 from vshop.shop.addresses import Addresses
-from vshop.shop.client import ShopClient
+from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.first_order import follow
-from vshop.shop.traces import TraceReader
+from vshop.shop.traces import TraceError, TraceReader
 
-_EVERY_S = 2.0
 STATIC = Path(__file__).with_name("static")
 PAGES = (
     "/",
@@ -64,51 +53,20 @@ def create_app(board: Board, journal: Journal, names: Iterable[str] = (), cors_o
     app.json.sort_keys = False  # type: ignore[attr-defined]
     problems.install(app)
     same_origin.refuse_cross_origin(app, names, same_origin.SharedPaths(("/ofrep/",), cors_origins))
-    app.register_blueprint(chaos_api.blueprint(board))
-    app.register_blueprint(chaos_api.journal_blueprint(board, journal))
+    app.register_blueprint(chaos_api.blueprint(board, journal))
     app.register_blueprint(ofrep_api.blueprint(board))
-    app.register_blueprint(openapi.blueprint(__file__))
-    app.register_blueprint(health.blueprint("console", {"board": lambda: _check(board), "journal": journal.check}))
+    app.register_blueprint(health.blueprint("console", {"board": lambda: _describe(board), "journal": journal.check}, __file__))
     return app
 
 
-def install_api(app: Flask, catalogue: Mapping[str, Incident], journal: Journal, runs: VerifyRuns) -> None:
-    """Add the API for programs."""
-    app.register_blueprint(routes.blueprint(catalogue, journal, runs))
-
-
-@contextmanager
-def repeating(name: str, work: Callable[[], None]) -> Iterator[None]:
-    """Call a function every two seconds in a daemon thread."""
-    stop = threading.Event()
-
-    def run() -> None:
-        while not stop.wait(_EVERY_S):
-            work()
-
-    thread = threading.Thread(target=run, name=name, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=1)
-
-
 def install_page(
-    app: Flask,
-    settings: Settings,
-    board: Board,
-    catalogue: Mapping[str, Incident],
-    samplers: tuple[HostMetrics, Parts],
-    names: Iterable[str] = (),
+    app: Flask, settings: Settings, board: Board, samplers: tuple[HostMetrics, Parts], names: Iterable[str] = ()
 ) -> None:
     """Add the web page and its requests."""
     addresses = shop_addresses(settings)
-    host, watched = samplers
-    upstream, client = Upstream(addresses), ShopClient(addresses)
-    reader = TraceReader(addresses.traces)
-    traces = Traces(reader, settings.kafka_topic, client.logs)
+    host, parts = samplers
+    client, reader = ShopClient(addresses), TraceReader(addresses.traces)
+    traces = Traces(client, reader, settings.kafka_topic)
 
     def alter_telemetry(fault: TelemetryFault | None) -> None:
         client.telemetry_fault_off()
@@ -117,25 +75,22 @@ def install_page(
 
     exercise = Exercise(
         board,
-        catalogue,
         place_clean_order=lambda item: follow(client, reader, item_id=item).placed.trace_id,
         alter_telemetry=alter_telemetry,
     )
-    per_order = {one.id for one in catalogue.values() if one.switch and "request" in one.switch.scope}
+    per_order = {one.id for one in board.catalogue.values() if one.switch and "request" in one.switch.scope}
     _protect(app, names)
-    answer_shop_errors(app)
-    incidents_api.hide_the_board(app, exercise)
+    app.register_error_handler(ShopError, _answer_shop_error)
+    app.register_error_handler(TraceError, _answer_shop_error)
     for blueprint in (
         _document(),
-        shop_api.blueprint(upstream, Customers(client, exercise.incident), settings, per_order),
-        telemetry_api.traces_blueprint(traces, upstream),
-        telemetry_api.trace_blueprint(Outlines(traces, upstream, client), client, upstream),
-        telemetry_api.blueprint(upstream, host),
-        incidents_api.incidents_blueprint(catalogue, board, exercise),
+        shop_api.blueprint(client, Customers(client, exercise.incident), settings, per_order),
+        shop_api.operations_blueprint(client, parts),
+        telemetry_api.traces_blueprint(traces, client),
+        telemetry_api.trace_blueprint(traces, client),
+        telemetry_api.blueprint(client, host),
+        incidents_api.incidents_blueprint(board, exercise, client),
         incidents_api.exercise_blueprint(exercise, client),
-        incidents_api.telemetry_faults_blueprint(exercise, client),
-        shop_api.operations_blueprint(client),
-        parts.blueprint(watched),
     ):
         app.register_blueprint(blueprint)
 
@@ -151,6 +106,11 @@ def shop_addresses(settings: Settings) -> Addresses:
         traces=settings.observatory_url.rstrip("/"),
         observatory=settings.observatory_url.rstrip("/"),
     )
+
+
+def _answer_shop_error(error: ShopError | TraceError) -> Response:
+    status = 503 if error.status is None else error.status if 400 <= error.status < 500 else 502
+    return problems.answer(status, str(error), hop=error.hop if isinstance(error, ShopError) else "observatory")
 
 
 def _document() -> Blueprint:
@@ -201,8 +161,6 @@ def _protect(app: Flask, names: Iterable[str]) -> None:
         return response
 
 
-def _check(board: Board) -> str:
-    if not ofrep_api.evaluate(State(Switch(on=True, items=(1,))), {"item": 1}, random.SystemRandom()):
-        raise RuntimeError("A switch that is on was evaluated as off.")
+def _describe(board: Board) -> str:
     now = board.snapshot()
     return f"{len(now.states)} switches at revision {now.revision}, followed by {len(board.alive())} instances"

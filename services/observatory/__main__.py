@@ -4,13 +4,12 @@ import contextlib
 import logging
 from pathlib import Path
 
-from observatory import alerting, forward, grpc_server, ingest
+from observatory import alerting, forward
 from observatory.app import create_app
-from observatory.receiver import Receiver
+from observatory.ingest import Receiver, grpc_server, http_api
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.kit.http.same_origin import host_names
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 from vshop.kit.settings import load
 from vshop.kit.telemetry import logs as json_logs
 
@@ -44,7 +43,7 @@ def main() -> None:
             servers.enter_context(HttpServer(app, settings.host, port))
         if settings.otlp_grpc_port and grpc_server.installed():
             port = settings.otlp_grpc_port
-            servers.enter_context(grpc_server.serving(receiver, settings.host, port, ingest.MAX_BODY_BYTES))
+            servers.enter_context(grpc_server.serving(receiver, settings.host, port, http_api.MAX_BODY_BYTES))
         stop.wait()
     log.info("stopped with %s", stores.traces.counts())
 

@@ -7,14 +7,12 @@ from flask import Blueprint, Flask
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from observatory import alerting, ingest
-from observatory.faults import faults_api
+from observatory import alerting, query
 from observatory.forward import Forwarding
-from observatory.jaeger import v1_api, v1_json, v3_api
-from observatory.query import outline_api, telemetry_api
-from observatory.receiver import Receiver
+from observatory.ingest import Receiver, http_api
+from observatory.jaeger import outlines, v1_api, v1_json, v3_api
 from observatory.store import Stores, TraceStore
-from vshop.kit.http import flush, health, openapi, problems, same_origin
+from vshop.kit.http import flush, health, problems, same_origin
 
 
 def create_app(
@@ -35,19 +33,19 @@ def create_app(
     receiver = receiver or Receiver(stores, forwarding, now_ns)
     app = Flask("observatory")
     problems.install(app)
+    app.register_error_handler(query.BadParamError, lambda error: problems.answer(400, f"{error}.", field=error.name))
     same_origin.refuse_cross_origin(app, allowed_hosts, same_origin.SharedPaths(("/v1/", "/api/v2/spans"), cors_origins))
-    app.register_blueprint(ingest.blueprint(receiver))
-    app.register_blueprint(faults_api.blueprint(receiver.faults))
+    app.register_blueprint(http_api.blueprint(receiver))
+    app.register_blueprint(http_api.faults_blueprint(receiver.faults))
     app.register_blueprint(_index())
     app.register_blueprint(v1_api.blueprint(stores.traces))
     app.register_blueprint(v3_api.blueprint(stores.traces))
-    app.register_blueprint(outline_api.blueprint(stores.traces))
-    app.register_blueprint(telemetry_api.blueprint(stores, forwarding, now_ns))
+    app.register_blueprint(outlines.blueprint(stores.traces))
+    app.register_blueprint(query.blueprint(stores, forwarding.counts, now_ns))
     app.register_blueprint(v1_api.link_blueprint(console_url))
     app.register_blueprint(alerting.blueprint(stores, rules, now_ns))
-    app.register_blueprint(openapi.blueprint(__file__))
     flush.install(app, "observatory", lambda **_: 0, lambda _offsets, deadline: forwarding.wait_sent(deadline))
-    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}))
+    app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}, __file__))
     return app
 
 
@@ -70,7 +68,7 @@ def _check(stores: Stores) -> str:
     span = Span(trace_id=b"\x01" * 16, span_id=b"\x02" * 8, name="check", start_time_unix_nano=1, end_time_unix_nano=2)
     sent = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])])
     store = TraceStore(max_spans=1, max_bytes=10_000)
-    store.add(ingest.protobuf(sent.SerializeToString(), ExportTraceServiceRequest))
+    store.add(sent)
     stored = store.trace(span.trace_id)
     if stored is None or v1_json.trace(stored)["spans"][0]["operationName"] != span.name:
         raise RuntimeError("A stored span could not be read back.")

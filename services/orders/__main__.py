@@ -3,11 +3,10 @@
 from orders.app import OrderMetrics, create_app
 from orders.auth import AuthClient
 from orders.publisher import Publisher
-from vshop.kit.chaos import carrier
+from vshop.kit.chaos import baggage
 from vshop.kit.chaos.follower import follow
 from vshop.kit.http import flush
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 from vshop.kit.kafka.connection import check_broker, ensure_topics
 from vshop.kit.kafka.sender import Sender
 from vshop.kit.settings import load
@@ -31,7 +30,7 @@ def main() -> None:
         chaos,
     )
     telemetry.instrument_flask(app)
-    carrier.read_requests(app)
+    baggage.read_requests(app)
     flush.install(app, "orders", telemetry.flush)
     with HttpServer(app, settings.host, settings.orders_port):
         ensure_topics(settings, stop)  # the server listens already: alive, and not ready until Kafka is

@@ -12,7 +12,7 @@ from orders.auth import AuthClient
 from orders.idempotency import IdempotencyStore
 from orders.publisher import Publisher
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
-from vshop.kit.http import health, openapi, problems
+from vshop.kit.http import health, problems
 from vshop.kit.http.json_body import explain
 from vshop.kit.http.problems import Problem
 from vshop.kit.order import OrderRequest, decode_request, make_order_id
@@ -82,8 +82,7 @@ def create_app(
     app = Flask("orders")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     problems.install(app)
-    app.register_blueprint(health.blueprint("orders", checks))
-    app.register_blueprint(openapi.blueprint(__file__))
+    app.register_blueprint(health.blueprint("orders", checks, __file__))
     responses = IdempotencyStore()
 
     @app.post("/orders")

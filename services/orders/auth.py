@@ -1,18 +1,20 @@
 """Authenticates the shopper at the auth service: the first hop of an order."""
 
+import contextlib
+import functools
 import json
 import logging
 import re
+import socket
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from orders.fault_mechanisms import UnreachableAddress
-from vshop.kit.chaos.carrier import outgoing_headers
+from vshop.kit.chaos.baggage import outgoing_headers
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
 from vshop.kit.http.problems import Problem
-from vshop.kit.http.session import ca_bundle
+from vshop.kit.http.session import http_session
 from vshop.kit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -28,13 +30,7 @@ class AuthClient:
         self._base = settings.auth_url.rstrip("/")
         self._timeout = (settings.auth_connect_timeout_s, settings.auth_read_timeout_s)
         self._chaos = chaos
-        self._unreachable = UnreachableAddress()
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy, no .netrc: the shopper's token is the only credential
-        self._session.verify = ca_bundle() or True
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=32)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._session = http_session(requests.utils.default_user_agent(), connections=32)
 
     def authenticate(self, authorization: str | None, username: str) -> dict[str, Any]:
         """Check that the token belongs to the user who orders, and return the user's profile.
@@ -66,9 +62,9 @@ class AuthClient:
         for attempt in range(1, TRIES + 1):
             base = self._base
             if self._chaos.on("auth-connect-timeout"):
-                base = self._unreachable.url
+                base = _unreachable_url()
             if attempt == 1 and self._chaos.on("auth-retry-succeeds"):
-                base = self._unreachable.url
+                base = _unreachable_url()
             try:
                 response = self._session.get(
                     base + path, headers={"Authorization": authorization, **outgoing_headers()}, timeout=self._timeout
@@ -82,6 +78,26 @@ class AuthClient:
                     return response
                 log.warning("auth answered %d (try %d of %d)", response.status_code, attempt, TRIES)
         raise _unavailable("auth did not answer.") from failure
+
+
+_sockets: list[socket.socket] = []  # open as long as the process runs
+
+
+@functools.cache
+def _unreachable_url() -> str:
+    """Return an address that never accepts a connection, like a firewall that drops packets: a socket with a full backlog."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    _sockets.append(listener)
+    for _ in range(4):  # more than the smallest backlog of any system
+        filler = socket.socket()
+        filler.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            filler.connect(listener.getsockname())
+        _sockets.append(filler)
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}"
 
 
 def _unavailable(reason: str) -> Problem:

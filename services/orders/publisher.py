@@ -1,12 +1,15 @@
 """Publishes an accepted order to Kafka: the second hop."""
 
 import logging
-from datetime import UTC, datetime
+import time
+
+import msgspec
 
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
 from vshop.kit.http.problems import Problem
 from vshop.kit.kafka.sender import DeliveryError, Sender
 from vshop.kit.order import NewOrder, OrderRequest
+from vshop.kit.times import rfc3339_ms
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +24,7 @@ class Publisher:
 
     def publish(self, order_id: str, order: OrderRequest) -> NewOrder:
         """Send the order and return the record's value once Kafka has it. Raises Problem 503."""
-        record = NewOrder(
-            order_id=order_id,
-            item_id=order.item_id,
-            username=order.username,
-            quantity=order.quantity,
-            discount_code=order.discount_code,
-            placed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        )
+        record = NewOrder(order_id=order_id, placed_at=rfc3339_ms(time.time()), **msgspec.structs.asdict(order))
         value = record.encode()
         log.info("sending new order=%s to topic=%s", value.decode(), self._topic)
         if self._chaos.on("orders-poison-message", item=order.item_id):

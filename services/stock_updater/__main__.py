@@ -8,12 +8,11 @@ from stock_updater.membership import Membership
 from stock_updater.positions import Positions
 from stock_updater.stock import Stock
 from stock_updater.table import StockTable
-from vshop.kit.chaos import carrier
+from vshop.kit.chaos import baggage
 from vshop.kit.chaos.follower import follow
 from vshop.kit.http import flush
 from vshop.kit.http.same_origin import host_names
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 from vshop.kit.kafka.connection import check_broker, ensure_topics, topic_id_reader
 from vshop.kit.kafka.processing import Processing
 from vshop.kit.kafka.sender import Sender
@@ -42,7 +41,7 @@ def main() -> None:
     checks |= telemetry.checks
     app = create_app(table, dead_letters, lag, checks, host_names(settings.allowed_hosts))
     telemetry.instrument_flask(app)
-    carrier.read_requests(app)
+    baggage.read_requests(app)
     flush.install(app, "stock-updater", telemetry.flush, lag.wait_processed)
     with HttpServer(app, settings.host, settings.stock_port, threads=8):
         ensure_topics(settings, stop)  # the server listens already: alive, and not ready until Kafka and DynamoDB are

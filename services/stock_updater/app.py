@@ -15,11 +15,11 @@ from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters
 from stock_updater.item import StockItem
 from stock_updater.lag import ConsumerLag
 from stock_updater.table import StockTable
-from vshop.kit.http import health, openapi, problems, same_origin
+from vshop.kit.http import health, problems, same_origin
 from vshop.kit.http.problems import Problem
 from vshop.kit.kafka.sender import DeliveryError
 from vshop.kit.order import InvalidRecordError
-from vshop.kit.telemetry import errors
+from vshop.kit.telemetry.errors import count_error
 
 RESET_TIMEOUT_S = 10.0
 """For unprocessed orders."""
@@ -51,8 +51,7 @@ def create_app(
     problems.install(app)
     _install_error_handlers(app)
     same_origin.refuse_cross_origin(app, allowed_hosts)
-    app.register_blueprint(health.blueprint("stock-updater", checks))
-    app.register_blueprint(openapi.blueprint(__file__))
+    app.register_blueprint(health.blueprint("stock-updater", checks, __file__))
     resetting = threading.Lock()
 
     @app.get("/stock")
@@ -99,7 +98,7 @@ def _install_error_handlers(app: Flask) -> None:
 
 
 def _unavailable(hop: str, reason: str, error: Exception) -> Response:
-    errors.count(error)
+    count_error(error)
     return problems.answer(503, f"{reason}: {error}", {"Retry-After": "5"}, hop=hop)
 
 

@@ -23,7 +23,7 @@ from vshop.kit.kafka.processing import Processing
 from vshop.kit.kafka.record import Record, to_record
 from vshop.kit.order import InvalidRecordError, decode_record
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry import errors
+from vshop.kit.telemetry.errors import error_attributes, record_error
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class StockMetrics:
 
     def count_dead_lettered(self, error: BaseException) -> None:
         """Count a dead-lettered record."""
-        self._dead_lettered.add(1, {"error.type": errors.error_type(error), "exception.type": errors.exception_type(error)})
+        self._dead_lettered.add(1, error_attributes(error))
 
 
 @dataclass
@@ -202,7 +202,7 @@ class OrderConsumer:
             if self._is_written(record):
                 self.counts.count_handled(OrderOutcome.DUPLICATE)
                 return
-            errors.record(span, error)
+            record_error(span, error)
             self.dead_letters.write(record, error)  # if Kafka is away, the record is tried again
             self._only_on_topic = True
             self.counts.count_dead_lettered(error)

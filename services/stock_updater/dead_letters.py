@@ -14,12 +14,11 @@ from stock_updater.item import StockItem
 from stock_updater.table import StockTable
 from vshop.kit.chaos.baggage import HEADERS, remove_incidents
 from vshop.kit.kafka.connection import client_properties, dead_letter_topic
-from vshop.kit.kafka.context import extract_span_context, is_context_header, use_context
-from vshop.kit.kafka.record import Headers, Record, to_record
+from vshop.kit.kafka.record import Headers, Record, extract_span_context, is_context_header, to_record, use_context
 from vshop.kit.kafka.sender import DeliveryError, Sender
 from vshop.kit.order import InvalidRecordError, decode_record
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry import errors
+from vshop.kit.telemetry.errors import error_type
 
 REPLAY_OF = "dlq.replay-of"
 _PREFIX = "dlq."
@@ -180,7 +179,7 @@ def _to_dead_letter(record: Record, error: BaseException) -> Record:
         if is_context_header(name) and name.lower() not in HEADERS
     ]
     facts = {
-        "dlq.error.type": errors.error_type(error),
+        "dlq.error.type": error_type(error),
         "dlq.error.message": str(error),
         "dlq.error.stacktrace": "".join(traceback.format_exception(error)),
         "dlq.topic": record.topic,

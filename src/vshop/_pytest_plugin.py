@@ -24,30 +24,17 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("home", {"metavar": "DIR", "help": "Attach to the embedded shop with this home folder (vshop up --home)"}),
     ("mode", {"choices": ["embedded", "compose"], "help": "Run the shop as processes or in containers (default: embedded)"}),
-    (
-        "shared",
-        {"action": "store_true", "help": "Share one shop between all pytest-xdist workers"},
-    ),
+    ("shared", {"action": "store_true", "help": "Share one shop between all pytest-xdist workers"}),
     (
         "telemetry",
         {"metavar": "MODE", "help": "Instrument the services with: sdk (default), none, zero-code, or your agent's command"},
     ),
     (
         "otlp-endpoint",
-        {
-            "metavar": "URL",
-            "help": "Forward all signals to this OTLP receiver: http://host:port or grpc://host:port",
-        },
+        {"metavar": "URL", "help": "Forward all signals to this OTLP receiver: http://host:port or grpc://host:port"},
     ),
     ("export-dir", {"metavar": "DIR", "help": "Write all signals to this folder as OTLP JSON lines"}),
-    (
-        "env",
-        {
-            "action": "append",
-            "metavar": "NAME=VALUE",
-            "help": "Set a variable, e.g. SHOP_KAFKA_TRACE=link (repeatable)",
-        },
-    ),
+    ("env", {"action": "append", "metavar": "NAME=VALUE", "help": "Set a variable, e.g. SHOP_KAFKA_TRACE=link (repeatable)"}),
     ("timeout", {"type": float, "metavar": "S", "help": "Seconds to wait for the shop to become ready (default: 120)"}),
 )
 

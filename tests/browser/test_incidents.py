@@ -64,7 +64,7 @@ def test_a_change_by_another_client_is_shown(page: Page, client: ShopClient) -> 
     client.switch_on("stock-slow-write")
 
     expect(page.locator("#stock-slow-write").get_by_role("switch")).to_have_attribute("aria-checked", "true")
-    expect(page.locator("#state")).to_contain_text("1 on")
+    expect(page.locator("#state")).to_contain_text("1 incident on")
 
 
 def test_a_telemetry_fault_is_switched_on_and_off(page: Page, client: ShopClient) -> None:

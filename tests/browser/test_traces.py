@@ -116,7 +116,7 @@ def test_the_trace_of_an_unprocessed_order_is_not_finished(page: Page, client: S
 
     expect(page.locator(".head")).to_contain_text("not finished")
     page.goto("/traces?item=4")
-    expect(page.locator("table.traces")).to_contain_text("202 ends at Kafka")
+    expect(page.locator("table.traces")).to_contain_text("202 accepted, not handled")
 
 
 def test_the_trace_of_a_dead_letter_is_finished(page: Page, orders: dict[str, Placed]) -> None:
@@ -202,3 +202,27 @@ def test_numbers_are_aligned_at_their_last_digit(page: Page, orders: dict[str, P
     assert set(aligned) <= {"right", "end"}
     others = page.locator("td:not(.number)").all_inner_texts()
     assert [text for text in others if re.fullmatch(r"[\d.,]*[1-9][\d.,]*\s*(ms|s|µs|%|/min)?", text.strip())] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "last"),
+    [("/traces", "td:nth-child(7)"), ("/map", "td:last-child a"), ("/time", "td:last-child"), ("/dead-letters", "button")],
+)
+def test_a_row_of_a_table_fits_a_phone(page: Page, orders: dict[str, Placed], path: str, last: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(path)
+    cells = page.locator(f"main table tbody tr {last}")
+    expect(cells.first).to_be_visible()
+
+    boxes = cells.evaluate_all("all => all.map((one) => one.getBoundingClientRect()).map(({left, right}) => [left, right])")
+    assert all(0 <= left < right <= 390 for left, right in boxes)
+
+
+def test_a_refused_order_is_red_and_says_so(page: Page, client: ShopClient) -> None:
+    refused = client.place_order(item_id=5, token="wrong")
+    client.flush()
+    page.goto("/traces?limit=50")
+    row = page.locator("table.traces tr", has=page.locator(f'input[value="{refused.trace_id}"]'))
+
+    expect(row).to_have_class("failed")
+    expect(row.locator(".mark.bad")).to_have_text("✖ 401 refused")

@@ -6,17 +6,15 @@ import yaml
 from jsonschema import Draft202012Validator
 
 import auth_stub.app
+import console.api
 import console.app
 import observatory.app
 import orders.app
 import stock_updater.app
 from auth_stub.tokens import Tokens
-from console.api.verify_runs import VerifyRuns
 from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
-from console.page.host_metrics import HostMetrics
-from console.page.parts import Parts
+from console.page.samplers import HostMetrics, Parts
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.incidents import load_catalogue
 from vshop.kit.http import flush
@@ -31,10 +29,12 @@ OF_PAGES = {("get", path) for path in (*console.app.PAGES, "/static/<path:name>"
 
 def _console():
     settings, catalogue, journal = Settings(), load_catalogue(), Journal(None)
-    board = Board(from_catalogue(catalogue), journal)
+    board = Board(catalogue, journal)
     app = console.app.create_app(board, journal)
-    console.app.install_page(app, settings, board, catalogue, (HostMetrics(), Parts(console.app.shop_addresses(settings))))
-    console.app.install_api(app, catalogue, journal, VerifyRuns(catalogue, console.app.shop_addresses(settings)))
+    console.app.install_page(app, settings, board, (HostMetrics(), Parts(console.app.shop_addresses(settings))))
+    app.register_blueprint(
+        console.api.blueprint(catalogue, journal, console.api.VerifyRuns(catalogue, console.app.shop_addresses(settings)))
+    )
     return app
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tests.waiting import wait_until
-from vshop.fixture.process import ShopProcess, open_shop
-from vshop.fixture.wanted import Wanted
+from vshop.fixture.process import ShopProcess, Wanted, open_shop
 from vshop.shop.operations import reset
 
 SERVICES = {"orders", "auth-stub", "stock-updater"}

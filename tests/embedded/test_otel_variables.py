@@ -20,7 +20,7 @@ from opentelemetry.instrumentation import auto_instrumentation
 from tests.embedded.conftest import Observatory
 from tests.embedded.receivers import Received, grpc_receiver, http_receiver
 from tests.waiting import wait_until
-from vshop.kit.kafka.context import is_context_header
+from vshop.kit.kafka.record import is_context_header
 from vshop.runtime.model import ports
 from vshop.runtime.model.parts import PARTS
 from vshop.shop.addresses import find

@@ -5,8 +5,7 @@ import sys
 import pytest
 
 from vshop.fixture import Wanted, WrongOptionError, open_shop
-from vshop.fixture.process import shared
-from vshop.fixture.wanted import addresses
+from vshop.fixture.process import addresses, shared
 from vshop.kit.settings import SettingsError
 from vshop.runtime import compose
 from vshop.runtime.model.errors import ComposeError

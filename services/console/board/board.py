@@ -9,24 +9,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from console.board.catalogue_entries import CatalogueEntry
 from console.board.followers import Acks, Followers
 from console.board.journal import By, Journal, Line
+from vshop.incidents.incident import Incident
 from vshop.kit.chaos.switches import Switch
+from vshop.kit.http.problems import Problem
 from vshop.kit.times import parse_utc, rfc3339_ms
 
 log = logging.getLogger(__name__)
 
 _BUSY_S = 10.0
 _CHECK_EVERY_S = 0.05
-
-
-class BoardBusyError(Exception):
-    """Other changes took too long."""
-
-
-class StillOnError(Exception):
-    """The journal cannot be cleared while an incident is on."""
 
 
 class State(msgspec.Struct, frozen=True):
@@ -57,7 +50,7 @@ class Board:
 
     def __init__(
         self,
-        entries: Mapping[str, CatalogueEntry],
+        catalogue: Mapping[str, Incident],
         journal: Journal,
         *,
         ack_timeout_s: float = 2.0,
@@ -65,14 +58,16 @@ class Board:
         held_polls: int = 48,
     ) -> None:
         """Restore the switches from the journal. ``held_polls`` may wait at a time."""
-        self.entries = entries
+        self.catalogue = catalogue
+        known = {name: one.switch for name, one in catalogue.items() if one.switch}
+        self.switchable = {name: one for name, one in known.items() if "global" in one.scope}
         self.ack_timeout_s = ack_timeout_s
         self._journal = journal
         self._clock = clock
         self._writer = threading.Lock()
         self._changed = threading.Condition()
-        self.followers = Followers({service for one in entries.values() for service in one.services}, self._changed)
-        self._states = {name: State() for name, one in entries.items() if one.switchable}
+        self.followers = Followers({service for one in known.values() for service in one.services}, self._changed)
+        self._states = {name: State() for name in self.switchable}
         self._revision = max((line.revision for line in journal.latest.values()), default=0)
         self._free_polls = held_polls
         self.closed = False
@@ -102,7 +97,7 @@ class Board:
                 self._free_polls += 1
 
     def turn_on(self, incident: str, switch: Switch) -> Change:
-        """Switch on. If ``acks.silent`` is not empty, the change was rolled back. Raises BoardBusyError or OSError (journal)."""
+        """Switch on. If ``acks.silent`` is not empty, the change was rolled back. Raises Problem or OSError (journal)."""
         with self._writing():
             current = self._states[incident].switch
             previous = current if current.holds(self._clock()) else Switch()
@@ -130,11 +125,11 @@ class Board:
                 self._off(due, "expiry")
 
     def clear_journal(self) -> int:
-        """Clear the journal and return its lines. Raises BoardBusyError, OSError, or StillOnError: a restart needs the line."""
+        """Clear the journal and return its lines. Raises OSError, or Problem if an incident is on: a restart needs its line."""
         with self._writing():
             on = sorted(name for name, state in self._states.items() if state.switch.on)
             if on:
-                raise StillOnError(f"{', '.join(on)} must be off first: DELETE /chaos.")
+                raise Problem(409, f"{', '.join(on)} must be off first: DELETE /chaos.")
             return self._journal.clear()
 
     def wait_until_due(self) -> None:
@@ -167,7 +162,7 @@ class Board:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         if not self._writer.acquire(timeout=_BUSY_S):
-            raise BoardBusyError(f"Other changes have taken more than {_BUSY_S:.0f} s.")
+            raise Problem(503, f"Other changes have taken more than {_BUSY_S:.0f} s.", headers={"Retry-After": "1"})
         try:
             yield
         finally:
@@ -208,12 +203,12 @@ class Board:
     def _needed(self, incidents: Iterable[str]) -> dict[str, int]:
         needed: dict[str, int] = {}
         for name in incidents:
-            for service in self.entries[name].services:
+            for service in self.switchable[name].services:
                 needed[service] = max(needed.get(service, 0), self._states[name].revision)
         return needed
 
     def _line(self, name: str, switch: Switch, at: float, by: By, change: Change) -> Line:
-        services = self.entries[name].services
+        services = self.switchable[name].services
         return Line(
             time=rfc3339_ms(at),
             incident=name,
@@ -239,7 +234,7 @@ def expiring(board: Board) -> Iterator[None]:
                 return
             try:
                 board.expire()
-            except (BoardBusyError, OSError) as error:
+            except (Problem, OSError) as error:
                 log.warning("cannot switch an expired incident off: %s", error)
 
     thread = threading.Thread(target=run, name="expiry", daemon=True)

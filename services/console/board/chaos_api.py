@@ -5,13 +5,13 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import MultiDict
 
-from console.board.board import Board, BoardBusyError, Change, State, StillOnError
+from console.board.board import Board, Change, State
 from console.board.journal import By, Journal
 from vshop.kit.chaos.baggage import BAGGAGE_KEY
 from vshop.kit.chaos.switches import Switch
@@ -25,8 +25,8 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
 
 
-def blueprint(board: Board) -> Blueprint:
-    """Make ``/chaos`` and ``/chaos/<id>``."""
+def blueprint(board: Board, journal: Journal) -> Blueprint:
+    """Make ``/chaos``, ``/chaos/<id>`` and ``/journal``."""
     api = Blueprint("chaos", __name__)
 
     @api.get("/chaos")
@@ -53,15 +53,8 @@ def blueprint(board: Board) -> Blueprint:
     def delete_all() -> Response:
         return _off(board, list(board.snapshot().states), "reset")
 
-    return api
-
-
-def journal_blueprint(board: Board, journal: Journal) -> Blueprint:
-    """Make ``/journal``."""
-    api = Blueprint("journal", __name__)
-
     @api.get("/journal")
-    def show() -> Response:
+    def show_journal() -> Response:
         lines = journal.lines(**_parse_since(request.args.get("since", "")))
         return Response(b"".join(msgspec.json.encode(line) + b"\n" for line in lines), mimetype="application/x-ndjson")
 
@@ -69,10 +62,6 @@ def journal_blueprint(board: Board, journal: Journal) -> Blueprint:
     def clear() -> dict[str, int]:
         try:
             return {"lines": board.clear_journal()}
-        except StillOnError as error:
-            raise Problem(409, str(error)) from error
-        except BoardBusyError as error:
-            raise Problem(503, str(error), headers={"Retry-After": "1"}) from error
         except OSError as error:
             raise Problem(503, f"The journal cannot be cleared: its file cannot be renamed ({error}).") from error
 
@@ -96,15 +85,17 @@ def _put(board: Board, incident: str) -> Response:
     if not request.is_json and not json_body.is_blank(body):
         detail = "The body must be JSON (-H 'Content-Type: application/json'). Or use the query: ?for=60s&probability=0.5&item=1"
         raise Problem(415, detail, headers={"Accept": "application/json"})
-    wanted = parse(body, request.args)
-    if not wanted.on:
+    given = parse(body, request.args)
+    if not given.get("on", True):
         return _off(board, [incident], "api")
-    if wanted.items and not board.entries[incident].by_item:
+    site, seconds = board.switchable[incident], given.pop("for", None)
+    wanted = Switch(**given | {"on": True, "until": None if seconds is None else time.time() + seconds})
+    if wanted.items and not site.items:
         raise Problem(400, f"items: {incident} cannot be limited to items: the item is not known where it happens.", field="items")
-    if wanted.probability != 1 and "request" not in board.entries[incident].scope:
+    if wanted.probability != 1 and "request" not in site.scope:
         detail = f"probability: {incident} is on for whole processes and cannot be limited to a share of the requests."
         raise Problem(400, detail, field="probability")
-    change = _change(lambda: board.turn_on(incident, wanted.switch(time.time())), "nothing was switched on")
+    change = _change(lambda: board.turn_on(incident, wanted), "nothing was switched on")
     if change.acks.silent:
         raise _silent(f"{incident} was not switched on.", board, change)
     return _done(board, incident, change)
@@ -112,7 +103,7 @@ def _put(board: Board, incident: str) -> Response:
 
 def near(board: Board, incident: str) -> list[str]:
     """Return similar ids."""
-    return difflib.get_close_matches(incident, board.entries, n=3, cutoff=0.5)
+    return difflib.get_close_matches(incident, board.catalogue, n=3, cutoff=0.5)
 
 
 def _off(board: Board, incidents: list[str], by: By) -> Response:
@@ -128,8 +119,6 @@ def _off(board: Board, incidents: list[str], by: By) -> Response:
 def _change(change: Callable[[], Change], unwritten: str) -> Change:
     try:
         return change()
-    except BoardBusyError as error:
-        raise Problem(503, str(error), headers={"Retry-After": "1"}) from error
     except OSError as error:
         raise Problem(503, f"The journal cannot be written ({error}): {unwritten}.") from error
 
@@ -147,27 +136,26 @@ def _silent(what: str, board: Board, change: Change) -> Problem:
 
 
 def _require_switch(board: Board, incident: str) -> None:
-    entry = board.entries.get(incident)
-    if entry is None:
+    if incident in board.switchable:
+        return
+    known = board.catalogue.get(incident)
+    if known is None:
         meant = near(board, incident)
         hint = f"Did you mean {' or '.join(meant)}?" if meant else "GET /chaos lists them."
         raise Problem(404, f"There is no incident {incident[:100]}. {hint}", near=meant)
-    if entry.switchable:
-        return
-    how = (
-        f"send one order with the baggage {BAGGAGE_KEY}={incident}"
-        if entry.services
-        else f"send its trigger instead: {entry.trigger or 'see its file'}"
-    )
-    raise Problem(409, f"{incident} has no switch: {how}.", trigger=entry.trigger)
+    order = next((step.order for step in known.trigger.steps if step.order), None)
+    trigger = f"POST /orders {msgspec.json.encode(order).decode()}" if order else ""
+    baggage = f"send one order with the baggage {BAGGAGE_KEY}={incident}"
+    how = baggage if known.switch else f"send its trigger instead: {trigger or 'see its file'}"
+    raise Problem(409, f"{incident} has no switch: {how}.", trigger=trigger)
 
 
 def view(board: Board, incident: str, state: State) -> dict[str, Any]:
     """Return a switch as JSON."""
-    entry, switch = board.entries[incident], state.switch
+    site, switch = board.switchable[incident], state.switch
     return {
         "id": incident,
-        "title": entry.title,
+        "title": board.catalogue[incident].title,
         "on": switch.on,
         "probability": switch.probability,
         "items": list(switch.items),
@@ -175,27 +163,16 @@ def view(board: Board, incident: str, state: State) -> dict[str, Any]:
         "since": None if state.since is None else rfc3339_ms(state.since),
         "revision": state.revision,
         "acknowledgedBy": board.acknowledged(incident),
-        "services": list(entry.services),
-        "scope": list(entry.scope),
+        "services": site.services,
+        "scope": site.scope,
     }
 
 
-class SwitchRequest(NamedTuple):
-    """The requested state, on for ``seconds``."""
+def parse(body: bytes, query: "MultiDict[str, str]") -> dict[str, Any]:
+    """Parse a JSON body, which may be empty, and the query ``on``, ``probability``, ``for`` and ``item``. Raises Problem 400.
 
-    on: bool = True
-    probability: float = 1.0
-    items: tuple[int, ...] = ()
-    seconds: float | None = None
-
-    def switch(self, now: float) -> Switch:
-        """Return the switch at a time."""
-        until = None if self.seconds is None else now + self.seconds
-        return Switch(on=self.on, probability=self.probability, items=self.items, until=until)
-
-
-def parse(body: bytes, query: "MultiDict[str, str]") -> SwitchRequest:
-    """Parse a JSON body, which may be empty, and the query ``on``, ``probability``, ``for`` and ``item``. Raises Problem 400."""
+    Returns the given ones of ``on``, ``probability``, ``items`` and ``for`` (seconds).
+    """
     given = {} if json_body.is_blank(body) else _from_body(body)
     for name in query:
         field = "items" if name == "item" else name
@@ -204,15 +181,15 @@ def parse(body: bytes, query: "MultiDict[str, str]") -> SwitchRequest:
         given[field] = ",".join(query.getlist(name)).split(",") if field == "items" else query[name]
     values = {}
     for name, value in given.items():
-        if name not in _READERS:
-            raise _wrong(name, f"is unknown; the fields are {', '.join(_READERS)}", value)
-        values[name] = _READERS[name](value)
-    if "for" in values:
-        values["seconds"] = values.pop("for")
-    wanted = SwitchRequest(**values)
-    if not wanted.on and len(values) > 1:
+        if name not in _FIELDS:
+            raise _wrong(name, f"is unknown; the fields are {', '.join(_FIELDS)}", value)
+        read, rule = _FIELDS[name]
+        values[name] = read(value)
+        if values[name] is None:
+            raise _wrong(name, rule, value)
+    if not values.get("on", True) and len(values) > 1:
         raise _wrong("on", "is false: no other field is allowed", value=False)
-    return wanted
+    return values
 
 
 def _from_body(body: bytes) -> dict[str, Any]:
@@ -230,38 +207,29 @@ def _wrong(field: str, what: str, value: object = None) -> Problem:
     return Problem(400, f"{field}{shown} {what}.", field=field)
 
 
-def _on(value: Any) -> bool:
-    known: Mapping[Any, bool] = {"true": True, "false": False, "1": True, "0": False, "": True}
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in known:
-        return known[value.lower()]
-    raise _wrong("on", "must be true or false", value)
+def _on(value: Any) -> bool | None:
+    known: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False, "": True}
+    return value if isinstance(value, bool) else known.get(value.lower()) if isinstance(value, str) else None
 
 
-def _probability(value: Any) -> float:
+def _probability(value: Any) -> float | None:
     number = _number(value)
-    if number is None or not 0 <= number <= 1:
-        raise _wrong("probability", "must be a number from 0 to 1", value)
-    return number
+    return number if number is not None and 0 <= number <= 1 else None
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: Any) -> float | None:
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     seconds = float(found[1]) * _UNITS_S[found[2]] if found else _number(value) or 0.0
-    if not 0 < seconds <= LONGEST_S:
-        raise _wrong("for", "must be a time such as 60s, 500ms, 2m, 1h or a number of seconds, at most 24 hours", value)
-    return seconds
+    return seconds if 0 < seconds <= LONGEST_S else None
 
 
-def _items(value: Any) -> tuple[int, ...]:
+def _items(value: Any) -> tuple[int, ...] | None:
     if not isinstance(value, list):
-        raise _wrong("items", "must be a list of item ids, such as [1, 2]", value)
-    numbers = [_number(one) for one in value]
-    for number, one in zip(numbers, value, strict=True):
-        if number not in ITEMS:
+        return None
+    for one in value:
+        if _number(one) not in ITEMS:
             raise _wrong("items", f"is not an item; the shop sells {', '.join(map(str, ITEMS))}", one)
-    return tuple(sorted({int(number) for number in numbers if number is not None}))
+    return tuple(sorted({int(float(one)) for one in value}))
 
 
 def _number(value: Any) -> float | None:
@@ -274,4 +242,9 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-_READERS: Mapping[str, Callable[[Any], Any]] = {"on": _on, "probability": _probability, "for": _seconds, "items": _items}
+_FIELDS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
+    "on": (_on, "must be true or false"),
+    "probability": (_probability, "must be a number from 0 to 1"),
+    "for": (_seconds, "must be a time such as 60s, 500ms, 2m, 1h or a number of seconds, at most 24 hours"),
+    "items": (_items, "must be a list of item ids, such as [1, 2]"),
+}

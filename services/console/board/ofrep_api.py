@@ -11,12 +11,11 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, make_response, request
 
 from console.board.board import Board, State
 from console.board.chaos_api import near
@@ -29,21 +28,11 @@ _LONGEST_WAIT_S = 30
 _PATH = "/ofrep/v1/evaluate/flags"
 
 
-class _BadContextError(Exception):
-    def __init__(self, code: str, details: str) -> None:
-        super().__init__(details)
-        self.code = code
-
-
 def blueprint(board: Board) -> Blueprint:
     """Make the bulk and the single evaluation."""
     api = Blueprint("ofrep", __name__)
     boot = uuid.uuid4().hex[:8]  # a revision of another process is unknown
     chance = random.SystemRandom()
-
-    @api.errorhandler(_BadContextError)
-    def _bad(error: _BadContextError) -> tuple[Response, int]:
-        return jsonify(errorCode=error.code, errorDetails=str(error)), 400
 
     @api.post(_PATH)
     def bulk() -> Response:
@@ -67,7 +56,8 @@ def _bulk(board: Board, boot: str, chance: random.Random) -> Response:
     variant = _variant(context)
     known = _known_revision(boot, variant)
     follower = board.followers.follows(request.headers.get(FOLLOWER_HEADER)) if "Origin" not in request.headers else None
-    present = board.followers.present(follower, known, _hung_up(request.environ)) if follower else nullcontext()
+    hung_up: HungUp = request.environ.get("waitress.client_disconnected", lambda: False)  # always False under another server
+    present = board.followers.present(follower, known, hung_up) if follower else nullcontext()
     wait_s = _wait_s()
     with present:
         if known is not None and wait_s:
@@ -85,13 +75,9 @@ def _bulk(board: Board, boot: str, chance: random.Random) -> Response:
     return answer
 
 
-def evaluate(state: State, context: dict[str, Any], chance: random.Random) -> bool:
-    """Return whether a switch is on for the context's ``item``."""
-    return state.switch.is_on(context.get("item"), time.time(), chance)
-
-
 def _flag(key: str, state: State, context: dict[str, Any], chance: random.Random) -> dict[str, Any]:
-    on, switch = evaluate(state, context, chance), state.switch
+    switch = state.switch
+    on = switch.is_on(context.get("item"), time.time(), chance)
     metadata: dict[str, Any] = {"switched": switch.on, "probability": switch.probability, "revision": state.revision}
     if switch.items:
         metadata["items"] = ",".join(map(str, switch.items))  # lists are not allowed
@@ -109,13 +95,17 @@ def _context() -> dict[str, Any]:
     try:
         given = json_body.decode(body, dict[str, Any])
     except msgspec.MsgspecError as error:
-        raise _BadContextError("PARSE_ERROR", str(error)) from error
+        _refuse("PARSE_ERROR", str(error))
     context = given.get("context")
     if context is None:
         return {}
     if not isinstance(context, dict):
-        raise _BadContextError("INVALID_CONTEXT", "The context must be an object.")
+        _refuse("INVALID_CONTEXT", "The context must be an object.")
     return context
+
+
+def _refuse(code: str, details: str) -> NoReturn:
+    abort(make_response(jsonify(errorCode=code, errorDetails=details), 400))
 
 
 def _variant(context: dict[str, Any]) -> str:
@@ -134,9 +124,3 @@ def _known_revision(boot: str, variant: str) -> int | None:
 def _wait_s() -> int:
     found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})", request.headers.get("Prefer", ""))
     return min(int(found[1]), _LONGEST_WAIT_S) if found else 0
-
-
-def _hung_up(environ: Mapping[str, Any]) -> HungUp:
-    """Always False under another server than Waitress."""
-    hung_up: HungUp = environ.get("waitress.client_disconnected", lambda: False)
-    return hung_up

@@ -13,6 +13,7 @@ from vshop.incidents.scoring import score, truths
 from vshop.incidents.telemetry_fault import TelemetryFault, load_telemetry_faults
 from vshop.kit.chaos.switches import Switch
 from vshop.kit.demo_data import ITEMS
+from vshop.kit.http.problems import Problem
 from vshop.kit.times import rfc3339_ms
 
 Diagnosis = Mapping[str, str]
@@ -36,29 +37,12 @@ Exercised = Incident | TelemetryFault
 _FEW = 10
 
 
-class NoExerciseError(Exception):
-    """No exercise is in progress."""
-
-
-class UnknownAnswerError(ValueError):
-    """A value is not one of the choices."""
-
-    def __init__(self, name: str, value: str, choices: Sequence[str]) -> None:
-        super().__init__(f"{name}: {value[:60]!r} is not a possible answer. Choose one of {', '.join(choices)}.")
-        self.name = name
-
-
-class NotAcknowledgedError(Exception):
-    """A service did not acknowledge the switch."""
-
-
 class Exercise:
     """At most one at a time."""
 
     def __init__(
         self,
         board: Board,
-        catalogue: Mapping[str, Incident],
         choose: Callable[[Sequence[str]], str] = random.choice,
         place_clean_order: Callable[[int], str | None] = lambda _item_id: None,
         alter_telemetry: Callable[[TelemetryFault | None], None] = lambda _fault: None,
@@ -72,9 +56,11 @@ class Exercise:
         self._place_clean_order = place_clean_order
         self._clean_trace_id: str | None = None
         self._board = board
-        self._catalogue: Mapping[str, Exercised] = {**load_telemetry_faults(), **catalogue}
+        self._catalogue: Mapping[str, Exercised] = {**load_telemetry_faults(), **board.catalogue}
         self._choose = choose
         self._truths = truths(self._catalogue)
+        right = [truth.right for truth in self._truths.values()]
+        self._choices = {name: sorted({value for one in right for value in one.get(name, ())}) for name in _ASPECTS}
         self._lock = threading.RLock()
         self._current: Exercised | None = None
         self._last: dict[str, Any] | None = None
@@ -95,24 +81,21 @@ class Exercise:
     def begin(self, level: int | None = None, number: int | None = None) -> None:
         """Switch all off, place a clean order to compare with, and switch one on. One without a switch needs its trigger.
 
-        ``level``: difficulty of a random incident, 1 to 3. ``number``: a workshop's exercise instead. Raises NotAcknowledgedError;
-        BoardBusyError or OSError if a switch was not changed.
+        ``level``: difficulty of a random incident, 1 to 3. ``number``: a workshop's exercise instead. Raises Problem, or OSError
+        if a switch was not changed.
         """
         with self._lock:
             chosen = EXERCISES[number] if number else self._choose(self._candidates(level))
-            states = self._board.snapshot().states
+            incident, states = self._catalogue[chosen], self._board.snapshot().states
             self._current = None  # even if this start fails
             self._board.turn_off([name for name, state in states.items() if state.switch.on], "reset")
             self._alter_telemetry(None)
-            self._clean_trace_id = self._place_clean_order(_ordered_item(self._catalogue[chosen]))
+            self._clean_trace_id = self._place_clean_order(_ordered_item(incident))
             if chosen in states and self._board.turn_on(chosen, Switch(on=True)).acks.silent:
-                raise NotAcknowledgedError(
-                    "A service did not acknowledge the switch, so no exercise started. Check with `vshop status`."
-                )
-            fault = self._catalogue[chosen]
-            if isinstance(fault, TelemetryFault):
-                self._alter_telemetry(fault)
-            self._current, self._since, self._hints, self._attempts = self._catalogue[chosen], time.time(), 0, []
+                raise Problem(504, "A service did not acknowledge the switch, so no exercise started. Check with `vshop status`.")
+            if isinstance(incident, TelemetryFault):
+                self._alter_telemetry(incident)
+            self._current, self._since, self._hints, self._attempts = incident, time.time(), 0, []
             self._number, self._last = number, None
 
     def hint(self) -> None:
@@ -121,12 +104,13 @@ class Exercise:
             self._hints = min(self._hints + 1, len(self._required().workshop.hints))
 
     def attempt(self, given: Diagnosis) -> None:
-        """Score a diagnosis (empty: nothing is wrong), which ends the exercise if it is correct. Raises UnknownAnswerError."""
+        """Score a diagnosis (empty: nothing is wrong), which ends the exercise if it is correct. Raises Problem."""
         with self._lock:
             incident = self._required()
-            for name, choices in self._choices().items():
+            for name, choices in self._choices.items():
                 if given.get(name, choices[0]) not in choices:
-                    raise UnknownAnswerError(name, given[name], choices)
+                    detail = f"{name}: {given[name][:60]!r} is not a possible answer. Choose one of {', '.join(choices)}."
+                    raise Problem(400, detail, field=name)
             case = score({incident.id: [given] if given else []}, self._truths).cases[0]
             right = {name: aspect.rank == 1 for name, aspect in case.aspects.items()} if given else {}
             solved = bool(case.right) if not incident.fault else bool(right) and all(right.get(name) for name in _ASPECTS)
@@ -150,22 +134,19 @@ class Exercise:
                 "cleanTraceId": self._clean_trace_id if current else None,
                 "since": rfc3339_ms(self._since) if current else None,
                 "number": self._number if current else None,
-                "complaint": self._complaint() if current else None,
+                "complaint": COMPLAINTS[self._number][1] if current and self._number else None,
                 "level": current.workshop.level if current else None,
                 "hints": list(current.workshop.hints[: self._hints]) if current else [],
                 "hintsLeft": len(current.workshop.hints) - self._hints if current else 0,
                 "attempts": list(self._attempts),
                 "last": self._last,
-                "choices": self._choices(),
+                "choices": self._choices,
                 "numbered": [{"number": number, "title": title} for number, (title, _) in COMPLAINTS.items()],
             }
 
-    def _complaint(self) -> str | None:
-        return COMPLAINTS[self._number][1] if self._number else None
-
     def _required(self) -> Exercised:
         if self._current is None:
-            raise NoExerciseError("No exercise is in progress. Start one first.")
+            raise Problem(409, "No exercise is in progress. Start one first.")
         return self._current
 
     def _end(self, *, solved: bool) -> None:
@@ -187,17 +168,9 @@ class Exercise:
         self._current = None
 
     def _candidates(self, level: int | None) -> list[str]:
-        fitting = [
-            name
-            for name, incident in self._catalogue.items()
-            if name in self._board.entries and self._board.entries[name].switchable and level in {None, incident.workshop.level}
-        ]
+        fitting = [name for name in self._board.switchable if level in {None, self._catalogue[name].workshop.level}]
         previous = self._last["id"] if self._last else None
         return [name for name in fitting if name != previous] or fitting
-
-    def _choices(self) -> dict[str, list[str]]:
-        right = [truth.right for truth in self._truths.values()]
-        return {name: sorted({value for one in right for value in one.get(name, ())}) for name in _ASPECTS}
 
 
 def root_cause_view(incident: Exercised) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """``/api/incidents`` and ``/api/exercise``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from flask import Blueprint, Flask, request
+from flask import Blueprint, request
 
 from console.board import chaos_api
-from console.board.board import Board, BoardBusyError
+from console.board.board import Board
 from console.page import request_params
-from console.page.exercise import Exercise, NoExerciseError, NotAcknowledgedError, UnknownAnswerError, root_cause_view
+from console.page.exercise import Exercise, root_cause_view
 from vshop.incidents import wording
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import EXERCISES
@@ -32,16 +32,42 @@ class _Diagnosis(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omi
     error_type: str = ""
 
 
-def incidents_blueprint(catalogue: Mapping[str, Incident], board: Board, exercise: Exercise) -> Blueprint:
-    """Make ``/api/incidents``."""
+def incidents_blueprint(board: Board, exercise: Exercise, client: ShopClient) -> Blueprint:
+    """Make ``/api/incidents`` and ``/api/telemetry-faults``, and hide both and the board during an exercise."""
     api = Blueprint("incidents", __name__)
+    telemetry_faults = load_telemetry_faults()
+
+    @api.before_app_request
+    def hide() -> None:
+        """Refuse the board only to browsers. No script can remove their ``Sec-Fetch-Site``."""
+        if not exercise.running:
+            return
+        if request.path.startswith("/api/telemetry-faults"):
+            raise Problem(409, "The telemetry faults are hidden during an exercise.")
+        if request.path.startswith(("/chaos", "/journal", "/ofrep")) and "Sec-Fetch-Site" in request.headers:
+            raise Problem(409, "The board is hidden during an exercise. Answer the exercise or give it up, under Exercise.")
 
     @api.get("/api/incidents")
     def list_incidents() -> dict[str, Any]:
         if exercise.running:
             return {"hidden": True, "incidents": [], "followers": {}}
-        views = [_incident_view(incident, board) for incident in catalogue.values()]
+        views = [_incident_view(incident, board) for incident in board.catalogue.values()]
         return {"hidden": False, "incidents": views, "followers": board.alive()}
+
+    @api.get("/api/telemetry-faults")
+    def list_faults() -> dict[str, Any]:
+        on = {one["id"] for one in client.telemetry_faults_on()}
+        return {"faults": [{"id": one.id, "title": one.title, "on": one.id in on} for one in telemetry_faults.values()]}
+
+    @api.put("/api/telemetry-faults/<fault_id>")
+    def turn_on(fault_id: str) -> dict[str, Any]:
+        if fault_id not in telemetry_faults:
+            raise Problem(404, str(UnknownTelemetryFaultError(fault_id, telemetry_faults)))
+        return client.telemetry_fault_on(fault_id, telemetry_faults[fault_id].alter)
+
+    @api.delete("/api/telemetry-faults/<fault_id>")
+    def turn_off(fault_id: str) -> dict[str, Any]:
+        return {"off": client.telemetry_fault_off(fault_id)}
 
     return api
 
@@ -53,15 +79,9 @@ def exercise_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
     def do(step: Callable[[], None]) -> dict[str, Any]:
         try:
             step()
-        except NoExerciseError as error:
-            raise Problem(409, str(error)) from error
-        except UnknownAnswerError as error:
-            raise Problem(400, str(error), field=error.name) from error
-        except NotAcknowledgedError as error:
-            raise Problem(504, str(error)) from error
         except BrokenHopError as error:
             raise Problem(503, f"No exercise started, because the shop does not work without a fault either. {error}") from error
-        except (BoardBusyError, OSError) as error:
+        except OSError as error:
             raise Problem(503, f"The board could not change a switch: {error}") from error
         return exercise.view()
 
@@ -92,46 +112,6 @@ def exercise_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
         return do(exercise.give_up)
 
     return api
-
-
-def telemetry_faults_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
-    """Make ``/api/telemetry-faults``, hidden during an exercise."""
-    api = Blueprint("telemetry_faults", __name__)
-    catalogue = load_telemetry_faults()
-
-    def refuse_exercise() -> None:
-        if exercise.running:
-            raise Problem(409, "The telemetry faults are hidden during an exercise.")
-
-    @api.get("/api/telemetry-faults")
-    def list_faults() -> dict[str, Any]:
-        refuse_exercise()
-        on = {one["id"] for one in client.telemetry_faults_on()}
-        return {"faults": [{"id": one.id, "title": one.title, "on": one.id in on} for one in catalogue.values()]}
-
-    @api.put("/api/telemetry-faults/<fault_id>")
-    def turn_on(fault_id: str) -> dict[str, Any]:
-        refuse_exercise()
-        if fault_id not in catalogue:
-            raise Problem(404, str(UnknownTelemetryFaultError(fault_id, catalogue)))
-        return client.telemetry_fault_on(fault_id, catalogue[fault_id].alter)
-
-    @api.delete("/api/telemetry-faults/<fault_id>")
-    def turn_off(fault_id: str) -> dict[str, Any]:
-        refuse_exercise()
-        return {"off": client.telemetry_fault_off(fault_id)}
-
-    return api
-
-
-def hide_the_board(app: Flask, exercise: Exercise) -> None:
-    """Refuse the board to browsers during an exercise. No script can remove their ``Sec-Fetch-Site``."""
-
-    @app.before_request
-    def _check() -> None:
-        board = request.path.startswith(("/chaos", "/journal", "/ofrep"))
-        if exercise.running and board and "Sec-Fetch-Site" in request.headers:
-            raise Problem(409, "The board is hidden during an exercise. Answer the exercise or give it up, under Exercise.")
 
 
 def _incident_view(incident: Incident, board: Board) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import msgspec
 from flask import Blueprint
 
 from console.page import request_params
-from console.page.upstream import Upstream
+from console.page.samplers import Parts
 from vshop.incidents.incident import Incident
 from vshop.incidents.telemetry_fault import TelemetryFault
 from vshop.incidents.verify.trigger_orders import send_trigger
@@ -94,24 +94,18 @@ class Customers:
 
 
 def _result(placed: Placed) -> dict[str, Any]:
-    return {
-        "status": placed.status,
-        "hop": "orders",
-        "accepted": placed.accepted,
-        "traceId": placed.trace_id or None,
-        "orderId": placed.order_id,
-        "answer": placed.body,
-    }
+    answered = {"status": placed.status, "hop": "orders", "accepted": placed.accepted, "answer": placed.body}
+    return answered | {"traceId": placed.trace_id or None, "orderId": placed.order_id}
 
 
 def _refused_login(error: ShopError) -> dict[str, Any]:
     if error.status is None:  # the service cannot be reached
         raise error
-    answer = {"detail": str(error)}
-    return {"status": error.status, "hop": error.hop, "accepted": False, "traceId": None, "orderId": None, "answer": answer}
+    refused = {"status": error.status, "hop": error.hop, "accepted": False, "answer": {"detail": str(error)}}
+    return refused | {"traceId": None, "orderId": None}
 
 
-def blueprint(upstream: Upstream, customers: Customers, settings: Settings, per_order: Collection[str]) -> Blueprint:
+def blueprint(client: ShopClient, customers: Customers, settings: Settings, per_order: Collection[str]) -> Blueprint:
     """Make ``/api/shop``; incidents of ``per_order`` can be on for one order."""
     api = Blueprint("shop", __name__)
 
@@ -129,8 +123,7 @@ def blueprint(upstream: Upstream, customers: Customers, settings: Settings, per_
 
     @api.get("/api/shop/stock")
     def stock() -> Any:
-        items = upstream.get("stock-updater", "/stock")["items"]
-        return {"items": [{name: one.get(name) for name in ("id", "stock", "ordered")} for one in items]}
+        return {"items": [{name: one.get(name) for name in ("id", "stock", "ordered")} for one in client.stock()]}
 
     @api.post("/api/shop/orders")
     def order() -> dict[str, Any]:
@@ -150,9 +143,13 @@ def blueprint(upstream: Upstream, customers: Customers, settings: Settings, per_
     return api
 
 
-def operations_blueprint(client: ShopClient) -> Blueprint:
-    """Make ``/api/shop/reset`` and ``/api/shop/dead-letters``."""
+def operations_blueprint(client: ShopClient, parts: Parts) -> Blueprint:
+    """Make ``/api/parts``, ``/api/shop/reset`` and ``/api/shop/dead-letters``."""
     api = Blueprint("operations", __name__)
+
+    @api.get("/api/parts")
+    def parts_down() -> dict[str, Any]:
+        return {"down": parts.down()}
 
     @api.post("/api/shop/reset")
     def reset() -> dict[str, Any]:

@@ -17,25 +17,22 @@ def self_times(traces: list[Trace]) -> dict[str, Any]:
         for _, span in trace.walk():
             row = rows[span.service, span.name, span.kind]
             row[0] += 1
-            row[1] += span.failed
+            row[1] += _is_error(span)
             row[2] += self_us(span, trace.children(span))
             row[3] += (span.end_ns - span.start_ns) // 1000
     whole = sum(row[2] for row in rows.values())
-    views = [
-        {
-            "service": service,
-            "operation": name,
-            "kind": kind,
-            "count": count,
-            "errors": errors,
-            "selfUs": own,
-            "totalUs": total,
-            "share": own / whole if whole else 0,
-        }
-        for (service, name, kind), (count, errors, own, total) in rows.items()
-    ]
+    fields = ("service", "operation", "kind", "count", "errors", "selfUs", "totalUs")
+    views = [dict(zip(fields, (*key, *row), strict=True)) | {"share": row[2] / whole if whole else 0} for key, row in rows.items()]
     ids = [trace.trace_id for trace in traces[:50]]
     return {"traces": len(traces), "ids": ids, "totalUs": whole, "rows": sorted(views, key=lambda row: -row["selfUs"])}
+
+
+def _is_error(span: Span) -> bool:
+    """Return whether a call failed or was refused: a server's span with a status of 4xx has no error.
+
+    https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
+    """
+    return span.failed or (span.kind == "SERVER" and span.http_status >= 400)
 
 
 def self_us(span: Span, children: Iterable[Span]) -> int:
@@ -57,16 +54,14 @@ def service_map(traces: list[Trace], now: float, *, all_found: bool = True) -> d
     edges: dict[tuple[_Node, _Node], list[Span]] = defaultdict(list)
     known = _services_by_address(traces)
     for trace in traces:
-        above = {id(child): span for _, span in trace.walk() for child in trace.children(span)}
-        called = {id(above.get(id(span))) for _, span in trace.walk() if span.kind == "SERVER"}
         for _, span in trace.walk():
-            caller = above.get(id(span))
-            edge = _edge(span, known, called=id(span) in called)
-            if edge:
+            servers = [child for child in trace.children(span) if child.kind == "SERVER"]
+            if edge := _edge(span, known, called=bool(servers)):
                 edges[edge].append(span)
-            elif span.kind == "SERVER" and caller and caller.service != span.service:
-                # The duration and status that the caller saw.
-                edges[(caller.service, "service"), (span.service, "service")].append(caller)
+            for server in servers:
+                if server.service != span.service and server.parent_id is not None:
+                    # The duration and status that the caller saw.
+                    edges[(span.service, "service"), (server.service, "service")].append(span)
     starts = [span.start_ns for trace in traces for span in trace.spans]
     window_s = max(now - min(filter(None, starts), default=min(starts, default=0)) / 1e9, 0.0) if starts else 0.0
     return {
@@ -114,7 +109,7 @@ def _callee(span: Span, known: dict[str, str]) -> _Node:
 
 def _edge_view(source: _Node, target: _Node, spans: list[Span], window_s: float) -> dict[str, Any]:
     durations = sorted((span.end_ns - span.start_ns) // 1000 for span in spans)
-    failed = [span for span in spans if span.failed]
+    failed = [span for span in spans if _is_error(span)]
     return {
         "from": source[0],
         "to": target[0],

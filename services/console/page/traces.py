@@ -1,23 +1,26 @@
-"""Searches and shows traces. Times of views are microseconds."""
+"""Reads, searches and shows traces. Times of views are microseconds."""
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
-from vshop.shop.client import ShopError
-from vshop.shop.spans import Span
-from vshop.shop.traces import Trace, TraceReader
+from vshop.shop.client import ShopClient, ShopError
+from vshop.shop.spans import Span, read_spans
+from vshop.shop.traces import Trace, TraceReader, add_logged_exceptions
 
 MOST = 500
 _MORE = 5
 """Traces to read if criteria are applied here, in multiples."""
 MOST_LINKED = 50
+_MOST_LOGS = 1000
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")  # a foreign span may link to anything
 _ORDER_TAGS = {"order": "shop.order.id", "item": "shop.item.id", "user": "enduser.id"}
-SUMMARY_ATTRIBUTES = (*_ORDER_TAGS.values(), "shop.order.quantity")
-"""Those that a summary takes from any span."""
+_SUMMARY = {"orderId": "shop.order.id", "itemId": "shop.item.id", "user": "enduser.id", "quantity": "shop.order.quantity"}
+"""Attributes that a summary takes from any span."""
 
 
 class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,29 +40,73 @@ class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 20
 
 
-class Traces:
-    """The query API applies the criteria it supports; the rest is filtered here."""
+class Shown(NamedTuple):
+    """A trace and its JSON. Of a large one, ``trace`` has the spans that a summary needs, and ``view`` columns of all."""
 
-    def __init__(self, reader: TraceReader, topic: str, read_logs: Callable[..., list[dict[str, Any]]]) -> None:
+    trace: Trace
+    view: dict[str, Any]
+
+
+class _Outline(msgspec.Struct, rename="camel", kw_only=True):
+    resource_spans: list[Any]
+    figures: dict[str, int]
+    columns: msgspec.Raw = msgspec.Raw()
+
+
+class Traces:
+    """Reads traces, with the exceptions that the services only log (``SHOP_EXCEPTIONS=log``).
+
+    The query API applies the criteria of a search that it supports; the rest is filtered here.
+    """
+
+    def __init__(self, client: ShopClient, reader: TraceReader, topic: str) -> None:
         self.reader = reader
+        self._client = client
         self._topic = topic
-        self._read_logs = read_logs
 
     def get(self, trace_ids: Iterable[str]) -> list[Trace]:
         """Return the stored ones."""
         spans = (self.reader.get(one).spans for one in trace_ids if _TRACE_ID.fullmatch(one))
         return [Trace(some[0].trace_id, some) for some in spans if some]
 
+    def read(self, trace_id: str, *, outline: bool) -> Shown | None:
+        """Return a trace with all its spans, or with columns if an outline is wanted and it is large."""
+        if not outline:
+            return next(map(self._show, self.get([trace_id])), None)
+        path = f"/api/outlines/{quote(trace_id, safe='')}"
+        found = self._client.read("observatory", path, {"attribute": list(_SUMMARY.values())}, _Outline)
+        spans = read_spans({"resourceSpans": found.resource_spans})
+        if not spans:
+            return None
+        trace = Trace(spans[0].trace_id, spans)
+        if not len(found.columns):
+            return self._show(trace)
+        trace = self._with_logged_exceptions(trace)
+        figures = summary(trace) | found.figures
+        return Shown(trace, {"traceId": trace.trace_id, "spans": [], "columns": found.columns, "notes": [], "summary": figures})
+
+    def spans(self, trace_id: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the spans of a trace with these ids."""
+        found = read_spans(self._client.get("observatory", f"/api/spans/{quote(trace_id, safe='')}", {"id": ids}))
+        return [span_view(span) for span in self._with_logged_exceptions(Trace(trace_id, found)).spans]
+
+    def _show(self, trace: Trace) -> Shown:
+        trace = self._with_logged_exceptions(trace)
+        return Shown(trace, view(trace))
+
+    def _with_logged_exceptions(self, trace: Trace) -> Trace:
+        if any(span.failed and not span.exceptions for span in trace.spans):
+            with contextlib.suppress(ShopError):  # Jaeger stores no logs
+                return add_logged_exceptions(trace, self._client.logs(traceId=trace.trace_id, limit=_MOST_LOGS))
+        return trace
+
     def search(self, query: TraceQuery) -> list[Trace]:
         """Return the latest matching traces, newest first."""
-        service, tags, complete = _store_query(query)
+        service, operation, tags, complete = _store_query(query)
         limit = min(query.limit if complete else query.limit * _MORE, MOST)
-        by_order = any(getattr(query, name) for name in _ORDER_TAGS)
+        begin, end = (query.start or 0) / 1e6, (query.end or 0) / 1e6
         found: dict[str, Trace] = {}
         for one in [service] if service else self.reader.services():
-            exact = query.operation if one == query.service else ""
-            operation = exact or ("POST /orders" if by_order else "")
-            begin, end = (query.start or 0) / 1e6, (query.end or 0) / 1e6
             for trace in self.reader.find_traces(one, tags, operation=operation, begin=begin, end=end, limit=limit):
                 found.setdefault(trace.trace_id, trace)
         logged = self._ids_of_logged(query)
@@ -72,13 +119,21 @@ class Traces:
         if not query.exception:
             return set()
         try:
-            records = self._read_logs(search=query.exception, limit=MOST)
+            records = self._client.logs(search=query.exception, limit=MOST)
         except ShopError:
             return set()  # Jaeger stores no logs
         found = [one["traceId"] for one in records if one["attributes"].get("exception.type") == query.exception and one["traceId"]]
         return set(list(dict.fromkeys(reversed(found)))[: query.limit])
 
-    def related(self, trace: Trace) -> dict[str, tuple[str, Trace | None]]:
+    def related(self, trace: Trace, *, outline: bool) -> list[dict[str, Any]]:
+        """Return views of the related traces, each with the reason ``why``."""
+        views = []
+        for trace_id, (why, known) in self.related_ids(trace).items():
+            other = self._show(known) if known else self.read(trace_id, outline=outline)
+            views += [other.view | {"why": why}] if other else []
+        return views
+
+    def related_ids(self, trace: Trace) -> dict[str, tuple[str, Trace | None]]:
         """Return the first linked traces, which are not read yet, and those of the same order, by id, with the reason."""
         own, linked = trace.trace_id, linked_ids(trace)
         found: dict[str, tuple[str, Trace | None]] = dict.fromkeys(linked[:MOST_LINKED], ("linked by this trace", None))
@@ -105,17 +160,17 @@ def linked_ids(trace: Trace) -> list[str]:
     return list(dict.fromkeys(other for other in links if other != trace.trace_id and _TRACE_ID.fullmatch(other)))
 
 
-def _store_query(query: TraceQuery) -> tuple[str, dict[str, str], bool]:
-    entry = {tag: str(getattr(query, name)) for name, tag in _ORDER_TAGS.items() if getattr(query, name)}
-    timed = query.min_ms is not None or query.max_ms is not None
-    if entry:
-        return "orders", entry, not (query.error or query.exception or timed or query.service or query.operation)
-    if query.exception:
-        # The type is on the event, the status on the span. The type matches fewer spans.
-        return query.service, {"exception.type": query.exception}, not timed
-    if query.error:
-        return query.service, {"error": "true"}, not timed
-    return query.service or "orders", {}, not timed
+def _store_query(query: TraceQuery) -> tuple[str, str, dict[str, str], bool]:
+    """Return service, operation and tags for the query API, and whether no criterion remains."""
+    untimed = query.min_ms is None and query.max_ms is None
+    tags = {tag: getattr(query, name) for name, tag in _ORDER_TAGS.items() if getattr(query, name)}
+    if tags:
+        operation = query.operation if query.service == "orders" else ""
+        others = query.error or query.exception or query.service or query.operation
+        return "orders", operation or "POST /orders", tags, untimed and not others
+    # The type is on the event, the status on the span. The type matches fewer spans.
+    tags = {"exception.type": query.exception} if query.exception else {"error": "true"} if query.error else {}
+    return query.service or ("" if tags else "orders"), query.operation if query.service else "", tags, untimed
 
 
 def _is_between(trace: Trace, query: TraceQuery) -> bool:
@@ -184,12 +239,9 @@ def summary(trace: Trace) -> dict[str, Any]:
     """Summarize a trace."""
     spans = trace.spans
     first = next((span for span in spans if span.parent_id is None), spans[0])
-    attributes: dict[str, Any] = {}
-    for span in reversed(spans):
-        attributes |= span.attributes
-    types = _exception_types(trace) + [
-        str(span.stable["error.type"]) for span in spans if span.failed and "error.type" in span.stable
-    ]
+    failed = [span for span in spans if span.failed]
+    sent = any(span.kind == "PRODUCER" and span.service == "orders" and not span.failed for span in spans)
+    types = _exception_types(trace) + [str(span.stable["error.type"]) for span in failed if "error.type" in span.stable]
     return {
         "traceId": trace.trace_id,
         "service": first.service,
@@ -197,19 +249,11 @@ def summary(trace: Trace) -> dict[str, Any]:
         "start": _start_ns(trace) // 1000,
         "duration": _duration_us(trace),
         "spans": len(spans),
-        "errors": sum(span.failed for span in spans),
+        "errors": len(failed),
         "services": sorted({span.service for span in spans}),
         "errorTypes": list(dict.fromkeys(types)),
         "status": first.http_status or None,
-        "orderId": attributes.get("shop.order.id"),
-        "itemId": attributes.get("shop.item.id"),
-        "user": attributes.get("enduser.id"),
-        "quantity": attributes.get("shop.order.quantity"),
+        **{name: next((span.attributes[one] for span in spans if one in span.attributes), None) for name, one in _SUMMARY.items()},
         "handled": any(span.kind == "CONSUMER" and not span.failed for span in spans),
-        "endsAtKafka": _ends_at_kafka(spans),
+        "endsAtKafka": sent and not any(span.kind == "CONSUMER" for span in spans),
     }
-
-
-def _ends_at_kafka(spans: list[Span]) -> bool:
-    sent = any(span.kind == "PRODUCER" and span.service == "orders" and not span.failed for span in spans)
-    return sent and not any(span.kind == "CONSUMER" for span in spans)

@@ -7,12 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from observatory.alerting.evaluation import Finding, Rule, evaluate, load
-from observatory.alerting.evidence import Evidence
-from observatory.query import bad_param, json_response, parse_trace_id, time_param
+from observatory.alerting.evaluation import Evidence, Finding, Rule, evaluate, load
+from observatory.query import json_response, param, parse_trace_id, parse_value
 from observatory.store import Stores
 from vshop.kit.http.problems import Problem
-from vshop.kit.times import rfc3339
+from vshop.kit.times import parse_time, rfc3339
 
 __all__ = ["Rule", "blueprint", "load"]
 
@@ -25,11 +24,10 @@ def blueprint(stores: Stores, rules: Sequence[Rule], now_ns: Callable[[], int]) 
 
     @api.get("/api/alerts")
     def alerts() -> Response:
-        at = time_param("at")
-        now = now_ns() if at is None else at
-        since, until = time_param("since"), time_param("until")
+        now = param(request.args, "at", parse_time, now_ns())
+        since = param(request.args, "since", parse_time, None)
         # Without until, a since in the future is accepted: the caller's clock may be slightly fast.
-        end = max(now, since or 0) if until is None else until
+        end = param(request.args, "until", parse_time, max(now, since or 0))
         if since is not None and since > end:
             raise Problem(400, f"since ({rfc3339(since)}) is later than until ({rfc3339(end)}).", field="since")
         requested, only = _requested(rules), _trace_ids()
@@ -57,10 +55,7 @@ def blueprint(stores: Stores, rules: Sequence[Rule], now_ns: Callable[[], int]) 
 
 def _trace_ids() -> frozenset[bytes] | None:
     texts = request.args.getlist("traceId")
-    try:
-        return frozenset(parse_trace_id(text) for text in texts) if texts else None
-    except ValueError as error:
-        raise bad_param("traceId", error) from error
+    return frozenset(parse_value("traceId", text, parse_trace_id) for text in texts) if texts else None
 
 
 def _requested(rules: Sequence[Rule]) -> Sequence[Rule]:

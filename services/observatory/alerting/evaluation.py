@@ -1,21 +1,29 @@
-"""The alert rules of ``rules.yaml``, and their evaluation."""
+"""The alert rules of ``rules.yaml``, what they read of traces and log records, and their evaluation."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 import yaml
 from msgspec import Meta
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from observatory.alerting.evidence import Evidence
-from observatory.store.trace_store import Span
+from observatory.store.log_store import LogRecord
+from observatory.store.trace_store import STATUS_ERROR, Span, Trace
+from vshop.kit.telemetry import SHOP_SERVICES
+from vshop.kit.telemetry.dialects import SPELLINGS
 
 Kind = Literal["exceptions", "not-handled", "slow", "rejected"]
 State = Literal["firing", "pending", "inactive"]
 
-LABEL_COUNTS: Mapping[Kind, int] = {"exceptions": 1, "not-handled": 0, "slow": 0, "rejected": 1}
+_SERVER, _PRODUCER, _CONSUMER = 2, 4, 5
+
+_STATUS = ("http.response.status_code", SPELLINGS["http"]["http.response.status_code"])
+# These bytes are not UTF-8, so only this attribute contains them.
+_ACCEPTED = tuple(KeyValue(key=name, value=AnyValue(int_value=202)).SerializeToString() for name in _STATUS)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +44,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     grace_s: Annotated[float, Meta(ge=0)] = 0
     labels: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _, needed = _EVALUATORS[self.kind]
+        if len(self.labels) != needed:
+            raise ValueError(f"{self.id} names {len(self.labels)} labels, but kind {self.kind} needs {needed}")
+
     def begins_ns(self, end_ns: int) -> int:
         """Return the start of the window that ends at ``end_ns``."""
         return 0 if self.window_s is None else end_ns - round(self.window_s * 10**9)
@@ -54,17 +67,11 @@ def load(path: Path) -> tuple[Rule, ...]:
     """Load the rules, or raise RulesError."""
     try:
         rules = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), tuple[Rule, ...])
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except (OSError, yaml.YAMLError, ValueError) as error:
         raise RulesError(f"The alert rules in {path} are invalid: {error}") from error
-    problems = [
-        f"{rule.id} names {len(rule.labels)} labels, but kind {rule.kind} needs {LABEL_COUNTS[rule.kind]}"
-        for rule in rules
-        if len(rule.labels) != LABEL_COUNTS[rule.kind]
-    ]
-    ids = [rule.id for rule in rules]
-    problems += [f"{rule_id} occurs twice" for rule_id in sorted(set(ids)) if ids.count(rule_id) > 1]
-    if problems:
-        raise RulesError(f"The alert rules in {path} are invalid: {'; '.join(problems)}")
+    for rule_id, count in Counter(rule.id for rule in rules).items():
+        if count > 1:
+            raise RulesError(f"The alert rules in {path} are invalid: {rule_id} occurs twice")
     return rules
 
 
@@ -82,9 +89,109 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     since_ns: int | None = None
 
 
+class Evidence:
+    """The traces whose earliest span started in a window.
+
+    ``sends``: orders that Kafka acknowledged, with their requests. ``exceptions``: type and time, by trace id.
+    """
+
+    def __init__(
+        self,
+        traces: Iterable[Trace],
+        records: Iterable[LogRecord],
+        *,
+        since_ns: int,
+        until_ns: int,
+        now_ns: int,
+        only: Container[bytes] | None = None,
+    ) -> None:
+        """Collect the evidence of a window, both ends inclusive; of all traces, or of those in ``only``."""
+        self.now_ns = now_ns
+        self.requests: list[Span] = []
+        self.sends: list[tuple[Span, Span | None]] = []
+        self.exceptions: dict[bytes, list[tuple[str, int]]] = {}
+        self._processing: dict[tuple[bytes, bytes], list[Span]] = {}
+        self._replays: dict[tuple[bytes, bytes], list[Span]] = {}
+        trace_ids = set()
+        for trace in traces:
+            spans = list(trace.spans)  # the trace may grow during the evaluation
+            if since_ns <= self._index(spans) <= until_ns and (only is None or trace.id in only):
+                trace_ids.add(trace.id)
+                self._add(spans)
+        for record in records:
+            if record.exception and record.trace_id in trace_ids and record.service in SHOP_SERVICES:
+                self.exceptions.setdefault(record.trace_id, []).append((record.exception, record.time_ns))
+
+    def _index(self, spans: Sequence[Span]) -> int:
+        start_ns = 2**64
+        for span in spans:
+            if span.start_ns < start_ns:  # noqa: PLR1730 - min() is slow
+                start_ns = span.start_ns
+            kind = span.kind
+            if kind == _CONSUMER and _is_processing(span):
+                self._processing.setdefault((span.trace_id, span.parent_id), []).append(span)
+                for link in span.links:
+                    self._processing.setdefault(link, []).append(span)
+            elif kind == _PRODUCER and _is_send(span, "stock-updater"):
+                self._replays.setdefault((span.trace_id, span.parent_id), []).append(span)
+        return start_ns
+
+    def _add(self, spans: Sequence[Span]) -> None:
+        requests, sends = [], []
+        for span in spans:
+            kind = span.kind
+            if kind == _SERVER and span.name == "POST /orders" and span.service == "orders":
+                requests.append(span)
+            elif kind == _PRODUCER and _is_send(span, "orders"):
+                sends.append(span)
+            for exception in span.exceptions if span.service in SHOP_SERVICES else ():
+                self.exceptions.setdefault(span.trace_id, []).append((exception, span.end_ns))
+        self.requests += requests
+        self.sends += [(send, _request_of(send, requests, spans)) for send in sends]
+
+    def processing_of(self, send: Span) -> list[Span]:
+        """Return an order's successful processing: children of the send or its replays, or linked to them."""
+        key = (send.trace_id, send.span_id)
+        found = self._processing.get(key, [])
+        for replay in self._replays.get(key, ()):
+            found = found + self._processing.get((replay.trace_id, replay.span_id), [])
+        return found
+
+
+def _is_send(span: Span, service: str) -> bool:
+    return (
+        span.status != STATUS_ERROR and span.name.startswith("send ") and not span.name.endswith(".dlq") and span.service == service
+    )
+
+
+def _is_processing(span: Span) -> bool:
+    return span.status != STATUS_ERROR and span.name.startswith("process ") and span.service == "stock-updater"
+
+
+def _request_of(send: Span, requests: Sequence[Span], spans: Sequence[Span]) -> Span | None:
+    for request in requests:
+        if request.span_id == send.parent_id:
+            return request
+    by_id = {span.span_id: span for span in spans}
+    span: Span | None = send
+    while span is not None and span not in requests:
+        span = by_id.pop(span.parent_id, None)  # removed, because parents may form a cycle
+    return span
+
+
+def _http_status(span: Span) -> int | None:
+    if any(accepted in span.raw for accepted in _ACCEPTED):
+        return 202
+    # The status is among the last attributes.
+    for item in reversed(span.message().attributes):
+        if item.key in _STATUS:
+            return int(item.value.int_value)
+    return None
+
+
 def evaluate(rule: Rule, evidence: Evidence) -> Sequence[Finding]:
     """Return a finding for each set of labels that fires, the greatest value first, or else one pending or inactive finding."""
-    found = sorted(_EVALUATORS[rule.kind](evidence, rule), key=lambda finding: (-finding.value, finding.labels))
+    found = sorted(_EVALUATORS[rule.kind][0](evidence, rule), key=lambda finding: (-finding.value, finding.labels))
     firing = [finding for finding in found if finding.state == "firing"]
     if firing:
         return firing
@@ -140,7 +247,7 @@ def _not_handled(evidence: Evidence, rule: Rule) -> list[Finding]:
 def _rejected(evidence: Evidence, rule: Rule) -> list[Finding]:
     hits: dict[int, list[_Hit]] = {}
     for request in evidence.requests:
-        status = evidence.http_status(request)
+        status = _http_status(request)
         if status is not None and status >= 400:
             hits.setdefault(status, []).append(_Hit(request.end_ns, request.trace_id))
     return [_count(rule, found, labels=(str(status),)) for status, found in hits.items()]
@@ -169,14 +276,15 @@ def _order_ends(evidence: Evidence) -> dict[Span, int]:
     ends: dict[Span, int] = {}
     for send, request in evidence.sends:
         processing = evidence.processing_of(send)
-        if processing and request is not None and evidence.http_status(request) == 202:
+        if processing and request is not None and _http_status(request) == 202:
             ends[request] = max(ends.get(request, 0), *(span.end_ns for span in processing))
     return ends
 
 
-_EVALUATORS: Mapping[Kind, Callable[[Evidence, Rule], list[Finding]]] = {
-    "exceptions": _exceptions,
-    "not-handled": _not_handled,
-    "slow": _slow,
-    "rejected": _rejected,
+_EVALUATORS: Mapping[Kind, tuple[Callable[[Evidence, Rule], list[Finding]], int]] = {
+    "exceptions": (_exceptions, 1),
+    "not-handled": (_not_handled, 0),
+    "slow": (_slow, 0),
+    "rejected": (_rejected, 1),
 }
+"""Each kind's function, and how many labels it groups by."""

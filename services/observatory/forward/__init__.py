@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from observatory.forward.queue import SIGNALS, Batch, ForwardQueue, Signal, Transport
+from observatory.forward.queue import Batch, ForwardQueue, Transport
 from observatory.forward.transports import FileTransport, GrpcTransport, HttpTransport
+from observatory.store.otlp import SIGNALS, Signal
 from vshop.kit.settings import Settings, SettingsError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"}
@@ -26,7 +27,7 @@ class Forwarding:
         """Queue an ``Export…ServiceRequest`` for every target that wants the signal."""
         if not self._queues:
             return
-        batch = Batch(signal, message.SerializeToString(), _items(message))
+        batch = Batch(signal, message.SerializeToString(), SIGNALS[signal].count(message))
         for queue in self._queues:
             if signal in queue.signals:
                 queue.offer(batch)
@@ -62,12 +63,12 @@ class Target(msgspec.Struct, frozen=True):
     def parse(cls, text: str) -> Self:
         """Parse a target, or raise SettingsError, whose message omits headers, which may be secrets."""
         url, *options = (part.strip() for part in text.split(";"))
-        signals, headers = SIGNALS, dict[str, str]()
+        signals, headers = frozenset[str](SIGNALS), dict[str, str]()
         for option in filter(None, options):
             name, _, value = option.partition("=")
             if name == "header":
                 headers |= _headers(value, f"The header of {url!r} in SHOP_FORWARD", separator="")
-            elif name == "signals" and value and SIGNALS.issuperset(item.strip() for item in value.split(",")):
+            elif name == "signals" and value and SIGNALS.keys() >= {item.strip() for item in value.split(",")}:
                 signals = frozenset(item.strip() for item in value.split(","))
             else:
                 shown = option if name == "signals" else name
@@ -124,23 +125,3 @@ def _headers(text: str, setting: str, separator: str = ",") -> dict[str, str]:
         # The value may be a secret, so the message omits it.
         raise SettingsError(f"{setting} is not in the form name=value{separator and ',name=value'}.")
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-def _items(message: Any) -> int:
-    scopes = [
-        scope
-        for _, resources in message.ListFields()
-        for of_resource in resources
-        for field, value in of_resource.ListFields()
-        if field.name.startswith("scope_")
-        for scope in value
-    ]
-    return sum(_size(item) for scope in scopes for field, value in scope.ListFields() if field.name in _LISTS for item in value)
-
-
-_LISTS = {"spans", "log_records", "metrics"}
-
-
-def _size(item: Any) -> int:
-    kind = item.WhichOneof("data") if item.DESCRIPTOR.name == "Metric" else None
-    return len(getattr(item, kind).data_points) if kind else 1

@@ -5,14 +5,13 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-log = logging.getLogger("observatory.forward")
+from observatory.store.otlp import SIGNALS, Signal
 
-Signal = Literal["traces", "logs", "metrics"]
-SIGNALS = frozenset({"traces", "logs", "metrics"})
+log = logging.getLogger("observatory.forward")
 
 _MAX_QUEUED_BYTES = 32 * 1024 * 1024
 _RETRY_FOR_S = 60.0
@@ -61,7 +60,7 @@ class ForwardQueue:
         *,
         max_bytes: int = _MAX_QUEUED_BYTES,
         retry_for_s: float = _RETRY_FOR_S,
-        signals: frozenset[str] = SIGNALS,
+        signals: frozenset[str] = frozenset(SIGNALS),
     ) -> None:
         """Build a queue. Requests above ``max_bytes`` are dropped; each is retried for ``retry_for_s``."""
         self.signals = signals

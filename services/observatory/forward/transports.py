@@ -7,15 +7,10 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest, ExportMetricsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
-
-from observatory.forward.queue import Batch, RefusedError, RetryableError, Signal
-from observatory.store.otlp import DecodeError, as_dict, decode
+from observatory.forward.queue import Batch, RefusedError, RetryableError
+from observatory.store.otlp import SIGNALS, DecodeError, as_dict, decode
 
 _PROTOBUF = "application/x-protobuf"
 _SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)$")
@@ -35,17 +30,6 @@ _RETRYABLE_CODES = {
     "RESOURCE_EXHAUSTED",
 }
 """https://opentelemetry.io/docs/specs/otlp/#failures"""
-
-METHODS: dict[Signal, str] = {
-    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-}
-_REQUEST_TYPES: dict[str, type[Any]] = {
-    "traces": ExportTraceServiceRequest,
-    "logs": ExportLogsServiceRequest,
-    "metrics": ExportMetricsServiceRequest,
-}
 
 
 class HttpTransport:
@@ -108,7 +92,7 @@ class GrpcTransport:
             if parts.scheme == "grpcs"
             else grpc.insecure_channel(address, options)
         )
-        self._calls = {signal: self._channel.unary_unary(method) for signal, method in METHODS.items()}
+        self._calls = {signal: self._channel.unary_unary(messages.method) for signal, messages in SIGNALS.items()}
 
     def send(self, batch: Batch) -> int:
         """Call one service."""
@@ -139,7 +123,7 @@ class FileTransport:
         """Append one line in a single write, so that readers see whole lines only."""
         self._folder.mkdir(parents=True, exist_ok=True)
         # A request and the file exporter's TracesData, LogsData or MetricsData have the same fields.
-        line = json.dumps(as_dict(decode(_REQUEST_TYPES[batch.signal], batch.body)), ensure_ascii=False, separators=(",", ":"))
+        line = json.dumps(as_dict(decode(SIGNALS[batch.signal].request, batch.body)), ensure_ascii=False, separators=(",", ":"))
         with (self._folder / f"{batch.signal}.jsonl").open("ab") as file:
             file.write(line.encode("utf-8", "backslashreplace") + b"\n")
         return 0
@@ -150,13 +134,8 @@ class FileTransport:
 
 def _count_refused(batch: Batch, response: bytes) -> int:
     with contextlib.suppress(DecodeError):
-        match batch.signal:
-            case "traces":
-                return decode(ExportTraceServiceResponse, response).partial_success.rejected_spans
-            case "logs":
-                return decode(ExportLogsServiceResponse, response).partial_success.rejected_log_records
-            case "metrics":
-                return decode(ExportMetricsServiceResponse, response).partial_success.rejected_data_points
+        messages = SIGNALS[batch.signal]
+        return int(getattr(decode(messages.response, response).partial_success, messages.rejected))
     return 0
 
 

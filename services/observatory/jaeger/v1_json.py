@@ -5,14 +5,14 @@ adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/
 tags: https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/
 """
 
-import ipaddress
-import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
+from observatory.jaeger import LIBRARY_KEYS, make_ips_readable
 from observatory.store import otlp
 from observatory.store.origins import Resource, Scope
 from observatory.store.trace_store import KIND_NAMES, STATUS_ERROR, STATUS_NAMES, Span, Trace
@@ -27,24 +27,16 @@ _TYPES = ("string", "bool", "int64", "float64", "binary")
 _TYPE_OF = {"string_value": 0, "bool_value": 1, "int_value": 2, "double_value": 3, "bytes_value": 4}
 
 _JS_MAX_SAFE_INTEGER = 2**53 - 1
-_IP_KEYS = frozenset({"ip", "peer.ipv4"})
-
-LIBRARY_KEYS = frozenset(
-    {"telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version", "telemetry.distro.name", "telemetry.distro.version"}
-)
-"""They describe the process, even on a span."""
 
 _CHILD_OF, _FOLLOWS_FROM = "CHILD_OF", "FOLLOWS_FROM"
-_NO_TRACE = bytes(16)
 
 
 def trace(stored: Trace, *, raw: bool = False) -> dict[str, Any]:
-    """Convert a trace. ``raw`` keeps repeated spans and invalid references, and sorts nothing."""
-    spans = list(stored.spans) if raw else without_repeats(stored.spans)
+    """Convert a trace. ``raw`` keeps invalid references, and sorts nothing."""
     processes = _Processes(raw=raw)
     return {
         "traceID": trace_id_text(stored.id),
-        "spans": [_span(span, processes) for span in spans],
+        "spans": [_span(span, processes) for span in list(stored.spans)],  # the trace may grow meanwhile
         "processes": processes.as_json(),
         "warnings": None,
     }
@@ -52,31 +44,23 @@ def trace(stored: Trace, *, raw: bool = False) -> dict[str, Any]:
 
 def trace_id_text(trace_id: bytes) -> str:
     """Return 32 hex digits, or 16 if the upper half is zero."""
-    return trace_id[8:].hex() if trace_id.startswith(_NO_TRACE[:8]) and trace_id != b"" else trace_id.hex()
-
-
-def without_repeats(spans: Iterable[Span]) -> list[Span]:
-    """Drop spans that an exporter sent twice."""
-    first: dict[tuple[bytes, int], Span] = {}
-    for span in spans:
-        first.setdefault((span.raw, id(span.scope)), span)
-    return list(first.values())
+    return trace_id[8:].hex() if trace_id.startswith(bytes(8)) and trace_id != b"" else trace_id.hex()
 
 
 def _span(span: Span, processes: "_Processes") -> dict[str, Any]:
     message = span.message()
+    if not processes.raw:
+        make_ips_readable(message.attributes)
     tags = _span_tags(message, processes.scope(span.scope))
-    references = _references(message, span.trace_id, span.parent_id)
     moved: list[Tag] = []
     if not processes.raw:
         moved = [tag for tag in tags if tag[0] in LIBRARY_KEYS]
-        tags = sorted(readable_ip(tag) for tag in tags if tag[0] not in LIBRARY_KEYS)
-        references = _parent_first([item for item in references if item.trace_id not in {b"", _NO_TRACE}], span.trace_id)
+        tags = sorted(tag for tag in tags if tag[0] not in LIBRARY_KEYS)
     return {
         "traceID": trace_id_text(span.trace_id),
         "spanID": span.span_id.hex(),
         "operationName": span.name,
-        "references": [reference.as_json() for reference in references],
+        "references": _references(span, message, raw=processes.raw),
         "startTime": span.start_ns // 1_000,
         "duration": (span.stop_ns - span.start_ns) // 1_000,
         "tags": [_tag_json(tag) for tag in tags],
@@ -95,60 +79,45 @@ def _log(event: SpanMessage.Event, *, raw: bool) -> dict[str, Any]:
     return {"timestamp": event.time_unix_nano // 1_000, "fields": [_tag_json(field) for field in fields]}
 
 
-class _Reference(NamedTuple):
-    kind: str
-    trace_id: bytes
-    span_id: bytes
-
-    def as_json(self) -> dict[str, str]:
-        return {"refType": self.kind, "traceID": trace_id_text(self.trace_id), "spanID": self.span_id.hex()}
-
-
-def _references(message: SpanMessage, trace_id: bytes, parent_id: bytes) -> list[_Reference]:
+def _references(span: Span, message: SpanMessage, *, raw: bool) -> list[dict[str, str]]:
     """A link to the parent adds no second reference but sets the kind of the first.
 
     https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/v0.140.0/pkg/translator/jaeger/traces_to_jaegerproto.go
     """
-    found = [_Reference(_CHILD_OF, trace_id, parent_id)] if parent_id else []
+    parent = (span.trace_id, span.parent_id)
+    found = [(_CHILD_OF, *parent)] if span.parent_id else []
     for link in message.links:
         link_kind = otlp.find(link.attributes, "opentracing.ref_type")
         kind = _CHILD_OF if link_kind is not None and link_kind.string_value == "child_of" else _FOLLOWS_FROM
-        if parent_id and link.trace_id == trace_id and link.span_id == parent_id:
-            found[0] = found[0]._replace(kind=kind)
-        else:
-            found.append(_Reference(kind, link.trace_id, link.span_id))
-    return found
-
-
-def _parent_first(references: list[_Reference], trace_id: bytes) -> list[_Reference]:
-    """Jaeger's page takes the first reference for the parent."""
-    inside = [i for i, reference in enumerate(references) if reference.trace_id == trace_id]
-    if inside:
-        swap = next((i for i in inside if references[i].kind == _CHILD_OF), inside[0])
-        references[0], references[swap] = references[swap], references[0]
-    return references
+        if span.parent_id and (link.trace_id, link.span_id) == parent:
+            found[0] = (kind, *parent)
+        elif raw or any(link.trace_id):
+            found.append((kind, link.trace_id, link.span_id))
+    inside = [] if raw else [i for i, (_, trace_id, _) in enumerate(found) if trace_id == span.trace_id]
+    if inside:  # Jaeger's page takes the first reference for the parent
+        swap = next((i for i in inside if found[i][0] == _CHILD_OF), inside[0])
+        found[0], found[swap] = found[swap], found[0]
+    return [{"refType": kind, "traceID": trace_id_text(trace_id), "spanID": span_id.hex()} for kind, trace_id, span_id in found]
 
 
 class _Processes:
     def __init__(self, *, raw: bool) -> None:
         self.raw = raw
+        self.scope = cache(Scope.message)
+        self._tags = cache(self._resource_tags)
         self._keys: dict[_Process, str] = {}
-        self._tags: dict[int, list[Tag]] = {}
-        self._scopes: dict[int, Any] = {}
-
-    def scope(self, scope: Scope) -> Any:
-        if id(scope) not in self._scopes:
-            self._scopes[id(scope)] = scope.message()
-        return self._scopes[id(scope)]
 
     def key(self, resource: Resource, moved: Sequence[Tag]) -> str:
-        if id(resource) not in self._tags:
-            found = _tags(resource.message().attributes)
-            self._tags[id(resource)] = [tag for tag in found if tag[0] != "service.name"]
-        tags = [*self._tags[id(resource)], *moved]
+        tags = [*self._tags(resource), *moved]
         if not self.raw:
-            tags = sorted(readable_ip(tag) for tag in tags)
+            tags.sort()
         return self._keys.setdefault((resource.service, tuple(tags)), f"p{len(self._keys) + 1}")
+
+    def _resource_tags(self, resource: Resource) -> list[Tag]:
+        attributes = resource.message().attributes
+        if not self.raw:
+            make_ips_readable(attributes)
+        return [tag for tag in _tags(attributes) if tag[0] != "service.name"]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -163,14 +132,6 @@ def _tags(items: Iterable[KeyValue]) -> list[Tag]:
         number = _TYPE_OF.get(kind)
         found.append((item.key, 0, otlp.text(item.value)) if number is None else (item.key, number, getattr(item.value, kind)))
     return found
-
-
-def readable_ip(item: Tag) -> Tag:
-    """Convert an IPv4 address that was sent as a number to dotted text."""
-    key, kind, value = item
-    if key not in _IP_KEYS or _TYPES[kind] not in {"int64", "float64"} or not math.isfinite(value):
-        return item
-    return (key, 0, str(ipaddress.IPv4Address(int(value) % 2**32)))
 
 
 def _span_tags(message: SpanMessage, scope: InstrumentationScope) -> list[Tag]:

@@ -4,26 +4,47 @@ Definition: https://github.com/jaegertracing/jaeger-idl/blob/v0.6.0/proto/api_v3
 adjustments: https://github.com/jaegertracing/jaeger/blob/v2.13.0/cmd/query/app/querysvc/v2/adjuster/standard.go.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import base64
+import contextlib
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
-from observatory.jaeger import query_params, search
-from observatory.jaeger.query_params import BadQueryError
-from observatory.jaeger.v1_json import LIBRARY_KEYS, readable_ip, without_repeats
-from observatory.query import json_response
+from observatory.jaeger import (
+    DEFAULT_LIMIT,
+    LIBRARY_KEYS,
+    flag,
+    make_ips_readable,
+    parse_duration,
+    parse_limit,
+    parse_strings,
+    search,
+)
+from observatory.jaeger.search import Query
+from observatory.query import BadParamError, json_response, param, parse_trace_id
 from observatory.store.origins import Resource, Scope
-from observatory.store.otlp import as_dict
+from observatory.store.otlp import as_dict, find
 from observatory.store.trace_store import STATUS_ERROR, Span, Trace, TraceStore
+from vshop.kit import times
 
-_NO_TRACE = "0" * 32
+_SEARCH = (
+    *("query.serviceName", "query.operationName", "query.startTimeMin", "query.startTimeMax", "query.durationMin"),
+    *("query.durationMax", "query.searchDepth", "query.rawTraces", "query.attributes"),
+)
+_TRACE = ("startTime", "endTime", "rawTraces")
+_OPERATIONS = ("service", "spanKind")
+_MAX_NS = 2**64 - 1
 
 
 def blueprint(traces: TraceStore) -> Blueprint:
     """Build the endpoints."""
     api = Blueprint("jaeger_v3", __name__, url_prefix="/api/v3")
-    api.register_error_handler(BadQueryError, lambda error: _failure(400, str(error)))
+    api.register_error_handler(BadParamError, lambda error: _failure(400, str(error)))
 
     @api.get("/services")
     def list_services() -> Response:
@@ -32,33 +53,84 @@ def blueprint(traces: TraceStore) -> Blueprint:
 
     @api.get("/operations")
     def list_operations() -> Response:
-        given = query_params.v3(request.args, query_params.OPERATIONS_V3)
+        given = _params(_OPERATIONS)
         found = traces.operations(given.get("service", ""), given.get("spanKind", ""))
         return json_response({"operations": [{"name": name, "spanKind": kind or "internal"} for name, kind in found]})
 
     @api.get("/traces/<path:trace_id>")
     def read_trace(trace_id: str) -> Response:
-        raw = query_params.trace_params_v3(request.args)
-        found = traces.trace(query_params.trace_id_v3(trace_id))
+        given = _params(_TRACE)
+        for name in ("startTime", "endTime"):  # hints to a storage
+            param(given, name, times.parse_rfc3339, 0)
+        raw = flag(given, "rawTraces")
+        found = traces.trace(_parse_trace_id(trace_id))
         return _result([found] if found else [], raw=raw)
 
     @api.get("/traces")
     def find_traces() -> Response:
-        query, raw = query_params.search_v3(request.args)
+        query, raw = _query()
         return _result(search.find(traces.traces(), query), raw=raw)
 
     @api.get("/trace-summaries")
     def find_summaries() -> Response:
-        query, _ = query_params.search_v3(request.args)
+        query, _ = _query()
         summaries = [_summary(trace) for trace in search.find(traces.traces(), query)]
         return json_response({"summaries": summaries} if summaries else {})
 
     return api
 
 
+def _params(known: Sequence[str]) -> dict[str, str]:
+    """Return the parameters by their newest spelling, or raise BadParamError for an unknown one."""
+    spellings = {spelling: name for name in known for spelling in (name, re.sub("(?=[A-Z])", "_", name).lower())}
+    if known is _SEARCH:
+        spellings["query.num_traces"] = "query.searchDepth"
+    for name in request.args:
+        if name not in spellings and name != "prettyPrint":
+            raise BadParamError(f"Parameter {name} is not supported. Known parameters: {', '.join(known)}")
+    found: dict[str, str] = {}
+    for spelling, name in spellings.items():
+        if request.args.get(spelling):
+            found.setdefault(name, request.args[spelling])
+    return found
+
+
+def _query() -> tuple[Query, bool]:
+    """Parse a search; return also whether traces are wanted raw."""
+    given = _params(_SEARCH)
+    if "query.startTimeMin" not in given or "query.startTimeMax" not in given:
+        raise BadParamError("query.startTimeMin and query.startTimeMax are required")
+    query = Query(
+        service=given.get("query.serviceName", ""),
+        operation=given.get("query.operationName", ""),
+        tags=param(given, "query.attributes", parse_strings, {}),
+        start_min_ns=param(given, "query.startTimeMin", times.parse_rfc3339, 0),
+        start_max_ns=param(given, "query.startTimeMax", times.parse_rfc3339, 0),
+        duration_min_ns=param(given, "query.durationMin", parse_duration, 0),
+        duration_max_ns=param(given, "query.durationMax", parse_duration, 0),
+        limit=param(given, "query.searchDepth", parse_limit, DEFAULT_LIMIT),
+    )
+    if query.start_min_ns >= query.start_max_ns:
+        raise BadParamError("query.startTimeMin must be before query.startTimeMax")
+    return query, flag(given, "query.rawTraces")
+
+
+def _parse_trace_id(text: str) -> bytes:
+    """Parse a trace id, which may also be base64, as protobuf's JSON writes it."""
+    with contextlib.suppress(BadParamError):
+        return parse_trace_id(text)
+    try:
+        found = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_" if set(text) & {"-", "_"} else None, validate=True)
+    except ValueError as error:
+        raise BadParamError(f"{text!r} is neither hexadecimal nor base64") from error
+    if len(found) not in {8, 16}:
+        raise BadParamError(f"{text!r} has not 8 or 16 bytes")
+    return found.rjust(16, b"\0")
+
+
 def _summary(trace: Trace) -> dict[str, Any]:
     """As Jaeger does: zeros and empty texts are left out, 64-bit numbers are text."""
-    spans = without_repeats(trace.spans)
+    spans = list(trace.spans)
     ids = {span.span_id for span in spans}
     roots = [span for span in spans if not span.parent_id]
     root = min(roots, key=lambda span: span.start_ns) if roots else None
@@ -86,96 +158,61 @@ def _span_counts(spans: Sequence[Span]) -> dict[str, int]:
 def _result(found: Sequence[Trace], *, raw: bool) -> Response:
     if not found:
         return _failure(404, "No traces found")
-    return json_response({"result": {"resourceSpans": _resource_spans(found, raw=raw)}})
+    return json_response(
+        {"result": {"resourceSpans": [group for trace in found for group in resource_spans(trace.spans, raw=raw)]}}
+    )
 
 
 def _failure(status: int, message: str) -> Response:
     return json_response({"error": {"httpCode": status, "message": message}}, status)
 
 
-def _resource_spans(traces: Sequence[Trace], *, raw: bool) -> list[dict[str, Any]]:
-    return [group for trace in traces for group in resource_spans(trace.spans if raw else without_repeats(trace.spans), raw=raw)]
-
-
 def resource_spans(spans: Iterable[Span], *, raw: bool = False) -> list[dict[str, Any]]:
     """Group spans by resource and scope. ``raw`` skips the adjustments."""
-    resources: dict[Resource, dict[str, Any]] = {}
-    scopes: dict[Scope, list[dict[str, Any]]] = {}
+    resources: dict[Resource, ResourceSpans] = {}
+    scopes: dict[Scope, ScopeSpans] = {}
     for span in list(spans):  # a stored trace may grow meanwhile
         owner = span.scope.resource
         if owner not in resources:
-            resources[owner] = {"resource": _resource(owner, raw=raw), "scopeSpans": []}
+            resources[owner] = ResourceSpans(resource=_resource(owner))
+            _adjust(resources[owner].resource, raw=raw)
         if span.scope not in scopes:
-            scopes[span.scope] = []
-            resources[owner]["scopeSpans"].append({"scope": _scope(span.scope, raw=raw), "spans": scopes[span.scope]})
-        scopes[span.scope].append(_span(span, resources[owner]["resource"], raw=raw))
-    return list(resources.values())
+            scopes[span.scope] = resources[owner].scope_spans.add(scope=span.scope.message())
+            _adjust(scopes[span.scope].scope, raw=raw)
+        message = scopes[span.scope].spans.add()
+        message.ParseFromString(span.raw)
+        message.end_time_unix_nano = min(span.stop_ns, _MAX_NS)
+        message.status.SetInParent()
+        if not raw:
+            _adjust_span(message, resources[owner].resource.attributes)
+    return [as_dict(group) for group in resources.values()]
 
 
-def _resource(resource: Resource, *, raw: bool) -> dict[str, Any]:
-    found = as_dict(resource.message())
-    attributes = found.setdefault("attributes", [])
-    service_name = next((item for item in attributes if item.get("key") == "service.name"), None)
-    if service_name is None:
-        service_name = {"key": "service.name"}
-        attributes.append(service_name)
-    service_name["value"] = {"stringValue": resource.service}
-    return found if raw else _adjusted(found)
+def _resource(resource: Resource) -> ResourceMessage:
+    message = resource.message()
+    name = find(message.attributes, "service.name") or message.attributes.add(key="service.name").value
+    name.string_value = resource.service
+    return message
 
 
-def _scope(scope: Scope, *, raw: bool) -> dict[str, Any]:
-    found = as_dict(scope.message())
-    return found if raw else _adjusted(found)
+def _adjust_span(message: SpanMessage, of_resource: Any) -> None:
+    """Move the attributes that describe the process, and drop links without a trace."""
+    for item in list(message.attributes):
+        if item.key in LIBRARY_KEYS:
+            existing = find(of_resource, item.key)
+            if existing is None:
+                of_resource.append(item)
+            if existing is None or existing == item.value:
+                message.attributes.remove(item)
+    for link in list(message.links):
+        if not any(link.trace_id):
+            message.links.remove(link)
+    for owner in (message, *message.events, *message.links):
+        _adjust(owner)
+    message.events.sort(key=lambda event: event.name)
 
 
-def _span(span: Span, resource: dict[str, Any], *, raw: bool) -> dict[str, Any]:
-    found = as_dict(span.message())
-    found["endTimeUnixNano"] = str(span.stop_ns)
-    found.setdefault("status", {})
-    if raw:
-        return found
-    _move_library_attributes(found, resource)
-    _drop_empty_links(found)
-    if "events" in found:
-        found["events"] = sorted(map(_adjusted, found["events"]), key=lambda event: str(event.get("name", "")))
-    return _adjusted(found)
-
-
-def _move_library_attributes(span: dict[str, Any], resource: dict[str, Any]) -> None:
-    kept = []
-    for item in span.get("attributes", []):
-        if item.get("key") not in LIBRARY_KEYS:
-            kept.append(item)
-            continue
-        existing = next((other for other in resource["attributes"] if other.get("key") == item["key"]), None)
-        if existing is None:
-            resource["attributes"].append(item)
-        elif existing.get("value") != item.get("value"):
-            kept.append(item)
-    if "attributes" in span:
-        span["attributes"] = kept
-
-
-def _drop_empty_links(span: dict[str, Any]) -> None:
-    links = [_adjusted(link) for link in span.pop("links", []) if link.get("traceId", _NO_TRACE) != _NO_TRACE]
-    if links:
-        span["links"] = links
-
-
-def _adjusted(owner: dict[str, Any]) -> dict[str, Any]:
-    # Protobuf's JSON omits what is empty, also a key or a value.
-    attributes = [{"key": "", "value": {}} | item for item in owner.pop("attributes", [])]
-    if attributes:
-        attributes.sort(key=lambda item: str(item["key"]))
-        owner["attributes"] = [{"key": item["key"], "value": _readable_ip(item)} for item in attributes]
-    return owner
-
-
-def _readable_ip(item: dict[str, Any]) -> Any:
-    value = item["value"]
-    number_types: dict[str, tuple[int, Callable[[Any], Any]]] = {"intValue": (2, int), "doubleValue": (3, float)}
-    for name, (type_index, parse) in number_types.items():
-        if name in value:
-            _, shown_type, text = readable_ip((item["key"], type_index, parse(value[name])))
-            return {"stringValue": text} if shown_type == 0 else value
-    return value
+def _adjust(owner: Any, *, raw: bool = False) -> None:
+    if not raw:
+        make_ips_readable(owner.attributes)
+        owner.attributes.sort(key=lambda item: item.key)

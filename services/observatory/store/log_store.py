@@ -1,10 +1,9 @@
 """Stores log records. Above its limits it drops the oldest."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordMessage
 
 from observatory.store.origins import BoundedStore, Scope, exception_type
@@ -36,24 +35,15 @@ class LogRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 class LogStore(BoundedStore):
-    """A thread-safe store; ``max_bytes`` of OTLP."""
+    """It refuses no record."""
+
+    signal = "logs"
 
     def __init__(self, max_records: int, max_bytes: int) -> None:
-        super().__init__(max_bytes)
-        self.max_records = max_records
+        super().__init__(max_records, max_bytes)
         self._records: deque[LogRecord] = deque()
-        self._services: Counter[str] = Counter()
 
-    def add(self, request: ExportLogsServiceRequest) -> int:
-        """Add a request; return 0, since no record is refused."""
-        with self._lock:
-            for message, scope in self._items(request.resource_logs, "scope_logs", "log_records"):
-                self._add_record(message, scope)
-            while len(self._records) > self.max_records or self._total_bytes > self.max_bytes:
-                self._drop_oldest()
-        return 0
-
-    def _add_record(self, message: LogRecordMessage, scope: Scope) -> None:
+    def _add_item(self, message: LogRecordMessage, scope: Scope) -> None:
         time_ns = message.time_unix_nano or message.observed_time_unix_nano
         self._received += 1
         if self._is_late(time_ns):
@@ -71,28 +61,22 @@ class LogStore(BoundedStore):
         )
         self._records.append(record)
         self._origins.count(scope, 1)
-        self._services[record.service] += 1
+        self._items += 1
         self._bytes += len(raw)
 
     def _drop_oldest(self) -> None:
         record = self._records.popleft()
-        self._bytes -= len(record.raw)
         self._origins.count(record.scope, -1)
-        self._services[record.service] -= 1
-        if not self._services[record.service]:
-            del self._services[record.service]
+        self._items -= 1
+        self._bytes -= len(record.raw)
         self._dropped += 1
 
     def clear(self, now_ns: int) -> int:
         """Drop all records, and from now on late ones from before; return their number."""
         with self._lock:
-            self._cleared_ns = now_ns
-            records = len(self._records)
-            self._dropped += records
+            records = self._items
+            self._forget_all(now_ns)
             self._records.clear()
-            self._services.clear()
-            self._origins.clear()
-            self._bytes = 0
             return records
 
     def records(self) -> Sequence[LogRecord]:
@@ -104,15 +88,10 @@ class LogStore(BoundedStore):
         """Count the stored, received and dropped records."""
         with self._lock:
             return {
-                "records": len(self._records),
+                "records": self._items,
                 "bytes": self._total_bytes,
                 "receivedRecords": self._received,
                 "droppedRecords": self._dropped,
-                "maxRecords": self.max_records,
+                "maxRecords": self.max_items,
                 "maxBytes": self.max_bytes,
             }
-
-    def counts_by_service(self) -> dict[str, int]:
-        """Count the stored records of each service."""
-        with self._lock:
-            return dict(self._services)

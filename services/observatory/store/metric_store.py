@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     DataPointFlags,
     ExponentialHistogramDataPoint,
@@ -98,17 +97,20 @@ class Series:
         self.size_bytes += len(text) - len(self.description)
         self.description = text
 
-    def keep_latest(self) -> None:
+    def keep_latest(self) -> int:
         """Drop all points except the latest, whose value counts as reached at an unknown time: it is no increase.
 
-        https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
+        Returns how many. https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
         """
-        latest = decode(POINT_TYPES[self.key.kind], self.points[-1])
+        if not self.points:  # only deltas without a value came
+            return 0
+        latest, dropped = decode(POINT_TYPES[self.key.kind], self.points[-1]), len(self.points) - 1
         if self.temporality == "cumulative":
             latest.start_time_unix_nano = latest.time_unix_nano
         self.size_bytes -= sum(map(len, self.points))
         self.points.clear()
         self._store(latest)
+        return dropped
 
     def _store(self, point: Any) -> int:
         raw = point.SerializeToString()
@@ -140,7 +142,9 @@ class Series:
 
 
 class MetricStore(BoundedStore):
-    """Thread-safe."""
+    """It refuses no point."""
+
+    signal = "metrics"
 
     def __init__(self, max_series: int = 2_000, max_points: int = 240, max_bytes: int = 128_000_000) -> None:
         """Build an empty store.
@@ -148,29 +152,20 @@ class MetricStore(BoundedStore):
         Above ``max_points``, a series' oldest point is dropped; above ``max_series`` or ``max_bytes`` of OTLP, the least recently
         updated series.
         """
-        super().__init__(max_bytes)
-        self.max_series, self.max_points = max_series, max_points
+        super().__init__(max_series, max_bytes)
+        self.max_points = max_points
         self._series: OrderedDict[SeriesKey, Series] = OrderedDict()
-        self._points = self._dropped_series = 0
-
-    def add(self, request: ExportMetricsServiceRequest) -> int:
-        """Add a request; return 0, since no point is refused."""
-        with self._lock:
-            for metric, scope in self._items(request.resource_metrics, "scope_metrics", "metrics"):
-                self._add_metric(metric, scope)
-            while len(self._series) > self.max_series or self._total_bytes > self.max_bytes:
-                self._drop_oldest()
-        return 0
+        self._dropped_series = 0
 
     def _drop_oldest(self) -> None:
         key, series = self._series.popitem(last=False)
         self._origins.count(key.scope, -1)
+        self._items -= 1
         self._bytes -= series.size_bytes
-        self._points -= len(series.points)
         self._dropped += len(series.points)
         self._dropped_series += 1
 
-    def _add_metric(self, metric: Metric, scope: Scope) -> None:
+    def _add_item(self, metric: Metric, scope: Scope) -> None:
         kind = metric.WhichOneof("data")
         if kind is None:
             return
@@ -184,26 +179,25 @@ class MetricStore(BoundedStore):
             if series is None:
                 series = self._series[key] = Series(key, self.max_points)
                 self._origins.count(scope, 1)
+                self._items += 1
                 self._bytes += series.size_bytes
             self._series.move_to_end(key)
-            size_bytes, points = series.size_bytes, len(series.points)
+            self._bytes -= series.size_bytes
             self._dropped += series.append(point)
             series.describe(metric.description)
-            self._bytes += series.size_bytes - size_bytes
-            self._points += len(series.points) - points
+            self._bytes += series.size_bytes
             self._received += 1
 
     def clear(self) -> int:
         """Drop all points except each series' latest, which is the base of the next increase; return how many."""
         with self._lock:
-            before = self._points
+            dropped = 0
             for series in self._series.values():
                 self._bytes -= series.size_bytes
-                series.keep_latest()
+                dropped += series.keep_latest()
                 self._bytes += series.size_bytes
-            self._points = sum(len(series.points) for series in self._series.values())
-            self._dropped += before - self._points
-            return before - self._points
+            self._dropped += dropped
+            return dropped
 
     def series(self, name: str = "", service: str = "", latest: int | None = None) -> Sequence[tuple[Series, Sequence[bytes]]]:
         """List series with their points, the oldest first."""
@@ -218,13 +212,13 @@ class MetricStore(BoundedStore):
         """Count the stored, received and dropped points."""
         with self._lock:
             return {
-                "series": len(self._series),
-                "points": self._points,
+                "series": self._items,
+                "points": sum(len(series.points) for series in self._series.values()),
                 "bytes": self._total_bytes,
                 "receivedPoints": self._received,
                 "droppedPoints": self._dropped,
                 "droppedSeries": self._dropped_series,
-                "maxSeries": self.max_series,
+                "maxSeries": self.max_items,
                 "maxPointsPerSeries": self.max_points,
                 "maxBytes": self.max_bytes,
             }

@@ -3,16 +3,17 @@
 import sys
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 import msgspec
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 
 from observatory.store import otlp
-from observatory.store.otlp import decode
+from observatory.store.otlp import SIGNALS, Signal, decode
 
 _LATE_NS = 60 * 10**9
 """An item older than this at a clear is not late: a recording is being replayed."""
@@ -69,23 +70,42 @@ class _Origins:
         self._uses.clear()
         self.size_bytes = 0
 
+    def uses_by_service(self) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for scope, uses in self._uses.items():
+            found[scope.resource.service] += uses
+        return dict(found)
 
-class BoundedStore:
-    """The base of the stores."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
+class BoundedStore(ABC):
+    """The base of the stores. Thread-safe; ``max_bytes`` of OTLP."""
+
+    signal: ClassVar[Signal]
+
+    def __init__(self, max_items: int, max_bytes: int) -> None:
+        self.max_items, self.max_bytes = max_items, max_bytes
         self._lock = threading.Lock()
         self._origins = _Origins()
-        self._bytes = self._received = self._dropped = 0
+        self._items = self._bytes = self._received = self._refused = self._dropped = 0
         self._cleared_ns = 0
 
-    def _items(self, resources: Iterable[Any], scopes: str, items: str) -> Iterator[tuple[Any, Scope]]:
-        for of_resource in resources:
-            for of_scope in getattr(of_resource, scopes):
+    def add(self, request: Any) -> int:
+        """Add a request; return how many items were refused."""
+        with self._lock:
+            before = self._refused
+            for of_resource, of_scope, items in SIGNALS[self.signal].groups(request):
                 scope = self._origins.scope(of_resource.resource, of_scope.scope)
-                for item in getattr(of_scope, items):
-                    yield item, scope
+                for item in items:
+                    self._add_item(item, scope)
+            while self._items > self.max_items or self._total_bytes > self.max_bytes:
+                self._drop_oldest()
+            return self._refused - before
+
+    @abstractmethod
+    def _add_item(self, message: Any, scope: Scope) -> None: ...
+
+    @abstractmethod
+    def _drop_oldest(self) -> None: ...
 
     @property
     def _total_bytes(self) -> int:
@@ -94,6 +114,17 @@ class BoundedStore:
     def _is_late(self, start_ns: int) -> bool:
         """Of an item that started before the latest clear, the rest of the trace may be gone."""
         return 0 < self._cleared_ns - start_ns < _LATE_NS
+
+    def _forget_all(self, now_ns: int) -> None:
+        self._cleared_ns = now_ns
+        self._dropped += self._items
+        self._origins.clear()
+        self._items = self._bytes = 0
+
+    def counts_by_service(self) -> dict[str, int]:
+        """Count the stored items of each service."""
+        with self._lock:
+            return self._origins.uses_by_service()
 
 
 def exception_type(attributes: Iterable[KeyValue]) -> str:

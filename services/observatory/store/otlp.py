@@ -3,16 +3,69 @@
 import base64
 import json
 import math
-from collections.abc import Callable, Iterable, MutableSequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 __all__ = ["DecodeError", "MessageToJson", "ParseDict", "ParseError", "Status", "as_dict", "as_json", "decode", "find", "text"]
+
+Signal = Literal["traces", "logs", "metrics"]
+
+
+class Messages(NamedTuple):
+    """A signal's request and response, the request's nested fields, the partial success's counter, and the method of gRPC."""
+
+    request: type[Any]
+    response: type[Any]
+    resources: str
+    scopes: str
+    items: str
+    rejected: str
+    method: str
+
+    def groups(self, request: Any) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield the resource, the scope, and the items of each scope, as the lists of the request."""
+        for of_resource in getattr(request, self.resources):
+            for of_scope in getattr(of_resource, self.scopes):
+                yield of_resource, of_scope, getattr(of_scope, self.items)
+
+    def count(self, request: Any) -> int:
+        """Count a request's spans, log records or data points; a metric without data counts as one."""
+        items = [item for _, _, items in self.groups(request) for item in items]
+        if self.items != "metrics":
+            return len(items)
+        kinds = [item.WhichOneof("data") for item in items]
+        return sum(len(getattr(item, kind).data_points) if kind else 1 for item, kind in zip(items, kinds, strict=True))
+
+
+SIGNALS: dict[Signal, Messages] = {
+    "traces": Messages(
+        trace_service_pb2.ExportTraceServiceRequest,
+        trace_service_pb2.ExportTraceServiceResponse,
+        *("resource_spans", "scope_spans", "spans", "rejected_spans"),
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    ),
+    "logs": Messages(
+        logs_service_pb2.ExportLogsServiceRequest,
+        logs_service_pb2.ExportLogsServiceResponse,
+        *("resource_logs", "scope_logs", "log_records", "rejected_log_records"),
+        "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    ),
+    "metrics": Messages(
+        metrics_service_pb2.ExportMetricsServiceRequest,
+        metrics_service_pb2.ExportMetricsServiceResponse,
+        *("resource_metrics", "scope_metrics", "metrics", "rejected_data_points"),
+        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    ),
+}
 
 NON_FINITE = frozenset({"NaN", "+Inf", "-Inf"})
 """JSON lacks them."""

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from observatory.store.origins import BoundedStore, Scope, exception_type
@@ -90,25 +89,18 @@ class Trace:
 
 
 class TraceStore(BoundedStore):
-    """Thread-safe; ``max_bytes`` of OTLP. Readers get copies of its lists, so they hold no lock."""
+    """Readers get copies of its lists, so they hold no lock."""
+
+    signal = "traces"
 
     def __init__(self, max_spans: int, max_bytes: int) -> None:
-        super().__init__(max_bytes)
-        self.max_spans = max_spans
+        super().__init__(max_spans, max_bytes)
         self._traces: dict[bytes, Trace] = {}
         self._operations: Counter[tuple[str, str, int]] = Counter()
-        self._spans = self._refused = self._repeated = self._dropped_traces = 0
+        self._repeated = self._dropped_traces = 0
 
-    def add(self, request: ExportTraceServiceRequest) -> int:
-        """Add a request; return how many spans have an id of the wrong length or all zero (https://www.w3.org/TR/trace-context/#trace-id)."""
-        with self._lock:
-            before = self._refused
-            for message, scope in self._items(request.resource_spans, "scope_spans", "spans"):
-                self._add_span(message, scope)
-            self._drop_oldest()
-            return self._refused - before
-
-    def _add_span(self, message: SpanMessage, scope: Scope) -> None:
+    def _add_item(self, message: SpanMessage, scope: Scope) -> None:
+        """Refuse an id of the wrong length or all zero (https://www.w3.org/TR/trace-context/#trace-id)."""
         trace_id, span_id, parent_id = message.trace_id, message.span_id, message.parent_span_id
         self._received += 1
         bad_parent = parent_id and len(parent_id) != 8
@@ -130,35 +122,31 @@ class TraceStore(BoundedStore):
         trace.spans.append(span)
         self._origins.count(scope, 1)
         self._operations[span.service, span.name, span.kind] += 1
-        self._spans += 1
+        self._items += 1
         self._bytes += len(span.raw)
         trace.size_bytes += len(span.raw)
 
     def _drop_oldest(self) -> None:
-        while self._spans > self.max_spans or self._total_bytes > self.max_bytes:
-            trace = self._traces.pop(next(iter(self._traces)))
-            self._spans -= len(trace.spans)
-            self._bytes -= trace.size_bytes
-            self._dropped += len(trace.spans)
-            self._dropped_traces += 1
-            for span in trace.spans:
-                self._origins.count(span.scope, -1)
-                operation = (span.service, span.name, span.kind)
-                self._operations[operation] -= 1
-                if not self._operations[operation]:
-                    del self._operations[operation]
+        trace = self._traces.pop(next(iter(self._traces)))
+        self._items -= len(trace.spans)
+        self._bytes -= trace.size_bytes
+        self._dropped += len(trace.spans)
+        self._dropped_traces += 1
+        for span in trace.spans:
+            self._origins.count(span.scope, -1)
+            operation = (span.service, span.name, span.kind)
+            self._operations[operation] -= 1
+            if not self._operations[operation]:
+                del self._operations[operation]
 
     def clear(self, now_ns: int) -> int:
         """Drop all traces, and from now on late spans that started before; return their number."""
         with self._lock:
-            self._cleared_ns = now_ns
+            self._forget_all(now_ns)
             traces = len(self._traces)
             self._dropped_traces += traces
-            self._dropped += self._spans
             self._traces.clear()
             self._operations.clear()
-            self._origins.clear()
-            self._spans = self._bytes = 0
             return traces
 
     def traces(self) -> Sequence[Trace]:
@@ -187,21 +175,13 @@ class TraceStore(BoundedStore):
         with self._lock:
             return {
                 "traces": len(self._traces),
-                "spans": self._spans,
+                "spans": self._items,
                 "bytes": self._total_bytes,
                 "receivedSpans": self._received,
                 "refusedSpans": self._refused,
                 "repeatedSpans": self._repeated,
                 "droppedSpans": self._dropped,
                 "droppedTraces": self._dropped_traces,
-                "maxSpans": self.max_spans,
+                "maxSpans": self.max_items,
                 "maxBytes": self.max_bytes,
             }
-
-    def counts_by_service(self) -> dict[str, int]:
-        """Count the stored spans of each service."""
-        with self._lock:
-            counts: Counter[str] = Counter()
-            for (service, _, _), spans in self._operations.items():
-                counts[service] += spans
-            return dict(counts)

@@ -17,10 +17,7 @@ COMMANDS = {
     "open": ("signals:open_page", "Open the console, or a trace, in the browser."),
     "env": ("machine:env", "Print the variables that a program beside the shop needs, for `eval`."),
     "doctor": ("machine:doctor", "Check whether this machine can run a shop, and print what to do if it cannot."),
-    "reset": (
-        "chaos:reset_shop",
-        "Reset the running shop: switches off, stock full, no dead letters or telemetry, a new journal.",
-    ),
+    "reset": ("chaos:reset_shop", "Reset the running shop: switches off, stock full, no dead letters or telemetry, a new journal."),
     "order": ("orders:order", "Log in, place an order, wait for its complete trace, and draw it."),
     "stock": ("orders:stock", "Show the stock table."),
     "trace": ("signals:trace", "Draw a trace in its current state."),

@@ -15,9 +15,8 @@ from vshop.cli.output import Result, Steps, command, err, out, print_table
 from vshop.cli.references import complete_incident
 from vshop.incidents import Incident, load_catalogue, load_incident, wording
 from vshop.incidents.exports import Telemetry, held, window, write_openrca, write_rcaeval
-from vshop.incidents.runs import IncidentRun, runs
 from vshop.incidents.schema import check_catalogue
-from vshop.incidents.scoring import CaseScore, truths
+from vshop.incidents.scoring import CaseScore, IncidentRun, runs, truths
 from vshop.incidents.scoring import score as score_answers
 from vshop.kit.http import json_body
 from vshop.shop.addresses import find

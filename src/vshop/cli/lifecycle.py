@@ -19,7 +19,6 @@ from vshop.kit.telemetry.modes import VARIABLE
 from vshop.runtime.compose import TAIL_SAMPLING, ComposeMode
 from vshop.runtime.kubernetes.mode import ClusterMode, ClusterOptions
 from vshop.runtime.local.shop import LocalMode, Shop
-from vshop.runtime.model.errors import NotRunningError
 from vshop.runtime.model.options import Options
 from vshop.runtime.model.probes import probe_shop
 from vshop.runtime.model.progress import Mode, Started
@@ -241,10 +240,7 @@ def restart(
     home: Home = None,
 ) -> Steps:
     """Restart one part. Orders, stock and switches are kept; the observatory starts empty."""
-    shop = Shop.running(home)
-    if shop is None:
-        raise NotRunningError("No shop is running. Start one with `vshop up`.")
-    shop.restart(part, ProgressPrinter())
+    Shop.find(home).restart(part, ProgressPrinter())
     yield {"restarted": part}
     if part == "observatory":
         out.print("The observatory keeps traces, logs and metrics in memory; those from before the restart are gone.")

@@ -4,15 +4,16 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Annotated, Self
+from typing import Annotated
 
 import typer
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from vshop.cli.output import AsJson, err, out, print_json
+from vshop.cli.output import AsJson, err, out, print_json, print_table
 from vshop.cli.references import complete_verifiable
 from vshop.incidents import Incident, load_catalogue, load_incident
 from vshop.incidents.incident import Scope
@@ -41,8 +42,7 @@ def verify(
     ] = False,
     scope: Annotated[Scope, typer.Option(help="Switch on for all requests, or by baggage for the verifier's only")] = "global",
     parallel: Annotated[
-        bool,
-        typer.Option("--parallel", "-p", help="Verify request-scoped incidents in parallel, then the others"),
+        bool, typer.Option("--parallel", "-p", help="Verify request-scoped incidents in parallel, then the others")
     ] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", "-x", help="Stop at the first incident that fails")] = False,
     as_json: AsJson = False,
@@ -59,14 +59,10 @@ def verify(
     addresses = find()
     began = time.monotonic()
     ids = [*(one.id for one in chosen), *(one.id for one in faults)]
-    with _Progress(ids, live=out.is_terminal and not as_json) as progress:
-        verifier = BatchVerifier(
-            shop=ShopClient(addresses),
-            traces=TraceReader(addresses.traces),
-            progress=progress,
-            scope=scope,
-            fail_fast=fail_fast,
-        )
+    progress = _Progress(ids, live=out.is_terminal and not as_json)
+    with progress.shown():
+        shop, traces = ShopClient(addresses), TraceReader(addresses.traces)
+        verifier = BatchVerifier(shop=shop, traces=traces, progress=progress, scope=scope, fail_fast=fail_fast)
         verdicts = list(verifier.in_parallel(chosen) if parallel else verifier.in_sequence(chosen))
         if not (fail_fast and any(not one.verified for one in verdicts)):
             verdicts += _verify_faults(faults, progress, fail_fast=fail_fast)
@@ -118,45 +114,31 @@ def _choose(incidents: list[str] | None, scope: Scope) -> list[Incident]:
 
 class _Progress:
     def __init__(self, incidents: list[str], *, live: bool) -> None:
-        self._incidents = incidents
+        self._incidents, self._live = incidents, live
         self._marks: dict[str, dict[str, str]] = {}
         self._ends: dict[str, tuple[str, ...]] = {}
-        self._live = Live(self.table(), console=out, refresh_per_second=8) if live else None
 
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        if self._live is not None:
-            self._live.stop()
+    def shown(self) -> AbstractContextManager[object]:
+        """Show the table while the block runs, if the terminal can."""
+        return Live(get_renderable=self.table, console=out, refresh_per_second=8) if self._live else nullcontext()
 
     def begin(self, incident: str) -> None:
         self._marks[incident] = {"clean": "[yellow]…[/]"}
         self._ends.pop(incident, None)
-        self._show()
 
     def phase(self, incident: str, phase: Phase, checks: list[Check]) -> None:
         failed = sum(not check.ok for check in checks)
-        self._marks[incident]["on" if phase == "trigger" else phase] = (
-            f"[red]✖ {failed}[/]" if failed else f"[green]✔[/] [dim]{len(checks)}[/]"
-        )
-        if self._live is None:
+        mark = f"[red]✖ {failed}[/]" if failed else f"[green]✔[/] [dim]{len(checks)}[/]"
+        self._marks[incident]["on" if phase == "trigger" else phase] = mark
+        if not self._live:
             result = f"[red]{failed} of {len(checks)} not as expected[/]" if failed else f"{len(checks)} checks"
             err.print(f"{incident:<32} {phase:<12} {result}")
-        self._show()
 
     def end(self, verdict: Verdict) -> None:
         colour = "green" if verdict.verified else "red"
         if self._marks[verdict.incident]["clean"] == "[yellow]…[/]":
             del self._marks[verdict.incident]["clean"]
         self._ends[verdict.incident] = (colour, str(len(verdict.checks)), f"{verdict.seconds:.1f}")
-        self._show()
-
-    def _show(self) -> None:
-        if self._live is not None:
-            self._live.update(self.table())
 
     def table(self) -> Table:
         table = Table("incident", *_PHASES, "checks", "seconds", box=None, header_style="dim")
@@ -172,13 +154,12 @@ def _print_telemetry(verdicts: list[Verdict]) -> None:
         return
     reason = "no service records any" if [*modes] == [NONE] else "incident files describe that of the mode sdk"
     out.print(f"\n[yellow]Telemetry was not judged[/] (mode {escape(', '.join(modes))}): {reason}.", soft_wrap=True)
-    table = Table("incident", *(hop.id for hop in HOPS), box=None, header_style="dim")
+    rows = []
     for verdict in verdicts:
-        if verdict.hops:
-            cells = {hop.hop: _hop_cell(hop) for hop in verdict.hops}
-            table.add_row(verdict.incident, *(cells.get(hop.id, "") for hop in HOPS))
-    if table.row_count:
-        out.print(table)
+        cells = {hop.hop: _hop_cell(hop) for hop in verdict.hops or ()}
+        rows += [(verdict.incident, *(cells.get(hop.id, "") for hop in HOPS))] if cells else []
+    if rows:
+        print_table("incident", *(hop.id for hop in HOPS), rows=rows)
 
 
 def _hop_cell(hop: HopReport) -> str:

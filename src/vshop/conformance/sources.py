@@ -24,12 +24,9 @@ from vshop.shop.traces import TraceReader
 
 def from_files(path: Path) -> Mapping[Signal, list[Json]]:
     """Read a folder of OTLP JSON lines (``traces.jsonl``, …), or a corpus. Raises CorpusError."""
-    lines = {signal: path / f"{signal}.jsonl" for signal in SIGNALS}
-    if any(file.exists() for file in lines.values()):
-        return {
-            signal: [msgspec.json.decode(line) for line in file.read_bytes().splitlines()] if file.exists() else []
-            for signal, file in lines.items()
-        }
+    files: dict[Signal, Path] = {signal: file for signal in SIGNALS if (file := path / f"{signal}.jsonl").exists()}
+    if files:
+        return {signal: msgspec.json.Decoder().decode_lines(file.read_bytes()) for signal, file in files.items()}
     if not path.exists():
         raise CorpusError(f"{path} does not exist.")
     corpus = load_corpus(path)

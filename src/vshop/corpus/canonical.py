@@ -4,7 +4,7 @@ Metrics count from zero, and histograms agree with the spans.
 """
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -30,11 +30,6 @@ _SERVICES = {"orders": 0, "auth-stub": 1, "stock-updater": 2}
 _WHERE = {"own": 0, "linked": 1, "elsewhere": 2}
 
 
-def canonical(case: CaseFiles, seed: int, number: int, ports: Mapping[str, int]) -> CaseFiles:
-    """Return a case's canonical form; the seed determines the ids, the number its hour."""
-    return _CaseBuilder(case, seed, number, ports).case()
-
-
 class _CaseBuilder:
     def __init__(self, case: CaseFiles, seed: int, number: int, ports: Mapping[str, int]) -> None:
         self._case = case
@@ -44,7 +39,7 @@ class _CaseBuilder:
         self._rewriter = Rewriter(Names(seed, case.id), ports)
         self._trace_start: dict[str, int] = {}
 
-    def case(self) -> CaseFiles:
+    def canonical(self) -> CaseFiles:
         """Always in the same order, which determines the ids."""
         end = self._lay_out()
         names = self._rewriter.names
@@ -55,13 +50,15 @@ class _CaseBuilder:
         spans = sorted((self._span(row) for row in self._timeline.order), key=lambda row: _SERVICES.get(row.service, 9))
         named = {move.name for move in self._incident.expect.metrics}
         window = (self._begin - _SECOND_NS, end + _SECOND_NS)
-        metrics = list(rows(self._case.signals["metrics"], "metrics"))
+        kept = [row for row in rows(self._case.signals["metrics"], "metrics") if _is_kept(row, named)]
+        metrics = [_metric(row, self._timeline, self._rewriter, window) for row in kept]
+        metrics.sort(key=lambda row: (row.service, str(row.scope.get("name")), row.item["name"], _attributes_key(row)))
         return CaseFiles(
             id=self._case.id,
             signals={
                 "traces": document(spans, "traces"),
                 "logs": document(self._logs(), "logs"),
-                "metrics": document(_canonical_metrics(metrics, self._timeline, self._rewriter, named, window), "metrics"),
+                "metrics": document(metrics, "metrics"),
             },
             truth=self._truth(),
         )
@@ -82,8 +79,7 @@ class _CaseBuilder:
         item, rewriter, timeline = row.item, self._rewriter, self._timeline
         rewriter.moment_ns = self._trace_start[item["traceId"]]
         start, end = timeline.start[item["spanId"]], timeline.end[item["spanId"]]
-        ids = {name: rewriter.names.replacement(item[name]) for name in ("traceId", "spanId", "parentSpanId") if item.get(name)}
-        made = rewriter.owner(item) | ids | {"startTimeUnixNano": str(start), "endTimeUnixNano": str(end)}
+        made = rewriter.owner(item) | {"startTimeUnixNano": str(start), "endTimeUnixNano": str(end)}
         if "events" in item:
             count = len(item["events"])
             made["events"] = [
@@ -91,10 +87,7 @@ class _CaseBuilder:
                 for place, event in enumerate(item["events"])
             ]
         if "links" in item:
-            made["links"] = [
-                rewriter.owner(link) | {name: rewriter.names.replacement(link[name]) for name in ("traceId", "spanId")}
-                for link in item["links"]
-            ]
+            made["links"] = [rewriter.owner(link) for link in item["links"]]
         if "status" in item and "message" in item["status"]:
             made["status"] = item["status"] | {"message": rewriter.text(item["status"]["message"])}
         for pair in made.get("attributes", []):
@@ -116,24 +109,15 @@ class _CaseBuilder:
     def _log(self, row: Row, time_ns: int) -> Row:
         item, rewriter = row.item, self._rewriter
         rewriter.moment_ns = self._trace_start[item["traceId"]]
-        ids = {name: rewriter.names.replacement(item[name]) for name in ("traceId", "spanId")}
-        body = {"body": rewriter.attributes([{"key": "", "value": item["body"]}])[0]["value"]} if "body" in item else {}
+        body = {"body": rewriter.value("", item["body"])} if "body" in item else {}
         times = {"timeUnixNano": str(time_ns), "observedTimeUnixNano": str(time_ns + 1000)}
-        return Row(rewriter.owner(row.resource), row.scope, row.schema_url, rewriter.owner(item) | ids | body | times)
+        return Row(rewriter.owner(row.resource), row.scope, row.schema_url, rewriter.owner(item) | body | times)
 
     def _truth(self) -> Json:
         self._rewriter.moment_ns = self._begin
         truth = {name: value for name, value in self._case.truth.items() if name != "incident"}
         made: Json = self._rewriter.deep(truth)
         return {"schemaVersion": made.pop("schemaVersion"), "incident": self._case.truth["incident"], **made}
-
-
-def _canonical_metrics(
-    metrics: Sequence[Row], timeline: Timeline, rewriter: Rewriter, named: set[str], window: tuple[int, int]
-) -> list[Row]:
-    kept = [row for row in metrics if _is_kept(row, named)]
-    made = [_metric(row, timeline, rewriter, window) for row in kept]
-    return sorted(made, key=lambda row: (row.service, str(row.scope.get("name")), row.item["name"], _attributes_key(row)))
 
 
 def _is_kept(row: Row, named: set[str]) -> bool:
@@ -146,20 +130,14 @@ def _is_kept(row: Row, named: set[str]) -> bool:
 def _metric(row: Row, timeline: Timeline, rewriter: Rewriter, window: tuple[int, int]) -> Row:
     kind, (first, last) = points(row.item)
     started = {"startTimeUnixNano": str(window[0])} if kind != "gauge" else {}
-    own_attributes = rewriter.owner({name: last[name] for name in ("attributes",) if name in last})
+    own_attributes = rewriter.owner({"attributes": last["attributes"]} if "attributes" in last else {})
     times = [started | {"timeUnixNano": str(moment)} | own_attributes for moment in window]
-    pair: list[Json]
+    old, new = (point_value(first), point_value(last)) if kind == "gauge" else (0.0, point_value(last) - point_value(first))
     if kind == "histogram":
-        pair = [
-            times[0] | _histogram(last, []),
-            times[1] | _histogram(last, _durations(row, last, int(point_value(last) - point_value(first)), timeline)),
-        ]
+        contents = [_histogram(last, []), _histogram(last, _durations(row, last, int(new), timeline))]
     else:
-        whole = "asInt" in last
-        values = (point_value(first), point_value(last)) if kind == "gauge" else (0.0, point_value(last) - point_value(first))
-        pair = [
-            time | ({"asInt": str(int(value))} if whole else {"asDouble": value}) for time, value in zip(times, values, strict=True)
-        ]
+        contents = [{"asInt": str(int(value))} if "asInt" in last else {"asDouble": value} for value in (old, new)]
+    pair = [time | content for time, content in zip(times, contents, strict=True)]
     metric = {name: value for name, value in row.item.items() if name != kind} | {kind: row.item[kind] | {"dataPoints": pair}}
     return Row(rewriter.owner(row.resource), row.scope, row.schema_url, metric)
 
@@ -190,3 +168,8 @@ def _histogram(like: Json, durations_ns: list[int]) -> Json:
 
 def _attributes_key(row: Row) -> bytes:
     return msgspec.json.encode(points(row.item)[1][0].get("attributes", []))
+
+
+def canonical(case: CaseFiles, seed: int, number: int, ports: Mapping[str, int]) -> CaseFiles:
+    """Return a case's canonical form; the seed determines the ids, the number its hour."""
+    return _CaseBuilder(case, seed, number, ports).canonical()

@@ -37,31 +37,20 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case:
-    """One incident's or twin's telemetry and ground truth."""
+    """One incident's or twin's telemetry and ground truth.
+
+    ``id`` is the incident's, ``fault`` is False for a near-miss twin, ``pair_of`` is the id of its twin, or a twin's fault.
+    ``title`` is the complaint as a user reports it, ``kind`` is ``incident`` or ``telemetry``.
+    """
 
     def __init__(self, entry: Json, read: Callable[[str], bytes]) -> None:
-        self._entry = entry
+        self.id: str = entry["id"]
+        self.fault: bool = entry["fault"]
+        self.pair_of: str | None = entry["pairOf"]
+        self.title: str = entry["title"]
+        self.kind: str = entry.get("kind", "incident")
+        self._culprits = [one["spanId"] for one in entry["culprits"]]
         self._read = read
-
-    @property
-    def id(self) -> str:
-        """The incident's id."""
-        return str(self._entry["id"])
-
-    @property
-    def fault(self) -> bool:
-        """True for an incident, False for a near-miss twin."""
-        return bool(self._entry["fault"])
-
-    @property
-    def pair_of(self) -> str | None:
-        """The id of its twin, or a twin's fault."""
-        return self._entry.get("pairOf")
-
-    @property
-    def title(self) -> str:
-        """The complaint as a user reports it."""
-        return str(self._entry["title"])
 
     def otlp(self, signal: Signal) -> Json:
         """Return ``traces``, ``logs`` or ``metrics`` as OTLP JSON."""
@@ -81,11 +70,6 @@ class Case:
     def incident(self) -> Incident:
         """The incident's file."""
         return msgspec.convert(self.truth["incident"], Incident)
-
-    @property
-    def kind(self) -> str:
-        """``incident`` or ``telemetry``."""
-        return str(self._entry.get("kind", "incident"))
 
     @cached_property
     def telemetry_fault(self) -> TelemetryFault:
@@ -108,8 +92,7 @@ class Case:
     @property
     def culprits(self) -> list[Span]:
         """The root cause's span of each judged order; none for a twin."""
-        wanted = [one["spanId"] for one in self._entry["culprits"]]
-        return [span for span in self.spans if span.span_id in wanted]
+        return [span for span in self.spans if span.span_id in self._culprits]
 
     @cached_property
     def logs(self) -> list[LogRecord]:

@@ -13,8 +13,7 @@ from vshop.incidents.verify.context import Context
 from vshop.incidents.verify.expect_match import bind_spans, culprits
 from vshop.incidents.verify.observation import Observation
 from vshop.incidents.verify.phases import BrokenRun, TakenScope, read_baseline, run_broken, run_recovery
-from vshop.incidents.verify.telemetry_fault import AUTO_OFF_S, TelemetryFaultVerifier
-from vshop.incidents.verify.telemetry_marks import short_id
+from vshop.incidents.verify.telemetry_fault import AUTO_OFF_S, TelemetryFaultVerifier, short_id
 from vshop.incidents.verify.trigger_orders import judged_orders
 from vshop.incidents.verify.verdict import Check
 from vshop.shop.client import Placed, ShopClient

@@ -22,6 +22,7 @@ _DEFAULT_PORTS = {
 _OTHER_PORT = 50000
 """For any ephemeral port."""
 
+_ID_KEYS = ("traceId", "spanId", "parentSpanId")
 _PORT_KEYS = {"server.port", "client.port", "network.peer.port", "network.local.port"}
 _FIXED = {"host.name": "virtual-shop", "aws.request_id": "REQUEST"}
 
@@ -66,13 +67,12 @@ class Rewriter:
         self.moment_ns = 0
         """The time that replaces times in the next texts."""
 
-    def attributes(self, pairs: list[Json]) -> list[Json]:
-        """Rewrite OTLP's attributes."""
-        return [{"key": pair["key"], "value": self._value(pair["key"], pair["value"])} for pair in pairs]
-
     def owner(self, item: Json) -> Json:
-        """Rewrite the attributes of an item, if it has any."""
-        return item | ({"attributes": self.attributes(item["attributes"])} if "attributes" in item else {})
+        """Rewrite the ids and attributes of an item, if it has any."""
+        made = item | {name: self.names.replacement(item[name]) for name in _ID_KEYS if item.get(name)}
+        if "attributes" in item:
+            made["attributes"] = [{"key": one["key"], "value": self.value(one["key"], one["value"])} for one in item["attributes"]]
+        return made
 
     def deep(self, value: Any) -> Any:
         """Rewrite every text in plain JSON."""
@@ -91,7 +91,8 @@ class Rewriter:
         text = _MEMORY.sub("0x7f0000000000", text)
         return _FILE.sub(lambda found: _canonical_path(found[0]), text)
 
-    def _value(self, key: str, value: Json) -> Json:
+    def value(self, key: str, value: Json) -> Json:
+        """Rewrite the value of an attribute."""
         if key in _FIXED:
             return {"stringValue": _FIXED[key]}
         if key in _PORT_KEYS and "intValue" in value:
@@ -99,7 +100,7 @@ class Rewriter:
         if "stringValue" in value:
             return {"stringValue": self.text(value["stringValue"])}
         if "arrayValue" in value:
-            return {"arrayValue": {"values": [self._value(key, one) for one in value["arrayValue"].get("values", [])]}}
+            return {"arrayValue": {"values": [self.value(key, one) for one in value["arrayValue"].get("values", [])]}}
         return value
 
     def _now(self) -> datetime:

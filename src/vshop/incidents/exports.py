@@ -8,6 +8,7 @@ a time range (UTC) and the number of failures in it, and asks for some of "root 
 Seven tasks are the seven selections of these three.
 """
 
+import bisect
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from typing import Any
 import msgspec
 
 from vshop.incidents.incident import Incident
-from vshop.incidents.runs import IncidentRun
+from vshop.incidents.scoring import IncidentRun
 
 BEFORE_S = 120
 AFTER_S = 30
@@ -60,40 +61,32 @@ def write_rcaeval(
     folder: Path, runs: Sequence[IncidentRun], catalogue: Mapping[str, Incident], telemetry: Telemetry, now: float
 ) -> list[Path]:
     """Write a folder for each run in RCAEval's format; ``now`` ends a run that is still on."""
+    series = [one for one in telemetry.metrics if not one["name"].startswith(_NOT_THE_SHOPS)]
     cases: list[Path] = []
     for run in runs:
-        cause = catalogue[run.incident].root_cause
-        label = f"{cause.service if cause else ''}_{run.incident}"
+        label = f"{_facts(run, catalogue)['component']}_{run.incident}"
         case = folder / label / str(1 + sum(other.parent.name == label for other in cases))
         case.mkdir(parents=True, exist_ok=True)
         (case / "inject_time.txt").write_text(f"{int(run.injected_at)}\n", encoding="utf-8")
         begin, end = window(run, now)
-        series = [one for one in telemetry.metrics if not one["name"].startswith(_NOT_THE_SHOPS)]
         names, rows = metric_table(series, int(begin), int(end))
         _write_csv(case / "data.csv", names, ([int(row[0]), *row[1:]] for row in rows))
-        _write_csv(case / "traces.csv", _SPAN_COLUMNS, _spans(telemetry.spans, begin, end))
-        _write_csv(case / "logs.csv", _LOG_COLUMNS, _logs(telemetry.logs, begin, end))
+        spans = [span for span in telemetry.spans if begin <= span["startTime"] / 1e6 <= end]
+        _write_csv(case / "traces.csv", _SPAN_COLUMNS, ([span[name] for name in _SPAN_COLUMNS] for span in spans))
+        logs = [record for record in telemetry.logs if begin <= record["timestamp"] / 1e6 <= end]
+        _write_csv(case / "logs.csv", _LOG_COLUMNS, map(_log, logs))
         cases.append(case)
     return cases
 
 
-def _spans(spans: Iterable[Mapping[str, Any]], begin: float, end: float) -> Iterable[list[Any]]:
-    return ([span[name] for name in _SPAN_COLUMNS] for span in spans if begin <= span["startTime"] / 1e6 <= end)
-
-
-def _logs(records: Iterable[Mapping[str, Any]], begin: float, end: float) -> Iterable[list[Any]]:
-    for record in records:
-        if begin <= record["timestamp"] / 1e6 <= end:
-            nanoseconds = record["timestamp"] * 1000
-            text, ids = str(record["body"]), (record["traceId"], record["spanId"])
-            yield [record["timestamp"] // 1_000_000, nanoseconds, record["service"], record["severity"], text, *ids]
+def _log(record: Mapping[str, Any]) -> list[Any]:
+    time_us, text = record["timestamp"], str(record["body"])
+    return [time_us // 1_000_000, time_us * 1000, record["service"], record["severity"], text, record["traceId"], record["spanId"]]
 
 
 def _write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(names)
-        writer.writerows(rows)
+        csv.writer(file).writerows([names, *rows])
 
 
 Cells = dict[int, float]
@@ -108,14 +101,11 @@ def metric_table(series: Iterable[Mapping[str, Any]], begin: int, end: int) -> t
     columns: dict[str, Cells] = {}
     sums: dict[str, Cells] = {}
     for one in series:
-        name = f"{one['service']}_{str(one['name']).replace('_', '-')}"
-        if one["type"] == "gauge":
-            _add(columns.setdefault(name, {}), _held(one["points"], "value", begin, end))
-        else:
-            measure = "count" if one["type"] == "histogram" else "value"
-            _add(columns.setdefault(name, {}), _risen(one["points"], measure, begin, end))
-        if one["type"] == "histogram":
-            _add(sums.setdefault(name, {}), _risen(one["points"], "sum", begin, end))
+        name, histogram = f"{one['service']}_{str(one['name']).replace('_', '-')}", one["type"] == "histogram"
+        read = _held if one["type"] == "gauge" else _risen
+        columns[name] = _added(columns.get(name), read(one["points"], "count" if histogram else "value", begin, end))
+        if histogram:
+            sums[name] = _added(sums.get(name), _risen(one["points"], "sum", begin, end))
     for name, total in sums.items():
         counts = columns[name]
         columns[f"{name}-mean"] = {second: total[second] / counts[second] if counts[second] else 0.0 for second in total}
@@ -124,21 +114,14 @@ def metric_table(series: Iterable[Mapping[str, Any]], begin: int, end: int) -> t
     return ["time", *names], rows
 
 
-def _add(column: Cells, more: Cells) -> None:
-    for second, value in more.items():
-        column[second] = column.get(second, 0.0) + value
+def _added(column: Cells | None, more: Cells) -> Cells:
+    return more if column is None else {second: column[second] + value for second, value in more.items()}
 
 
 def _held(points: Iterable[Mapping[str, Any]], measure: str, begin: int, end: int) -> Cells:
     values = sorted((int(point["time"] // 1_000_000), float(point.get(measure) or 0)) for point in points)
-    cells: Cells = {}
-    last, index = 0.0, 0
-    for second in range(begin, end + 1):
-        while index < len(values) and values[index][0] <= second:
-            last = values[index][1]
-            index += 1
-        cells[second] = last
-    return cells
+    counts = ((second, bisect.bisect_right(values, second, key=lambda value: value[0])) for second in range(begin, end + 1))
+    return {second: values[count - 1][1] if count else 0.0 for second, count in counts}
 
 
 def _risen(points: Iterable[Mapping[str, Any]], measure: str, begin: int, end: int) -> Cells:
@@ -161,26 +144,20 @@ def write_openrca(folder: Path, runs: Sequence[IncidentRun], catalogue: Mapping[
     """Write ``record.csv`` and ``query.csv`` in OpenRCA's format, and return them."""
     folder.mkdir(parents=True, exist_ok=True)
     record, query = folder / "record.csv", folder / "query.csv"
-    with record.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["level", "component", "timestamp", "datetime", "reason"])
-        rows.writerows(_record(run, catalogue[run.incident]) for run in runs)
-    with query.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["task_index", "instruction", "scoring_points"])
-        for window in _windows(runs):
-            for task, asked in TASKS.items():
-                rows.writerow([task, _instruction(window, asked), _points(window, asked, catalogue)])
+    facts = [(run, _facts(run, catalogue)) for run in runs]
+    records = (["service", one["component"], int(run.injected_at), one["time"], one["reason"]] for run, one in facts)
+    _write_csv(record, ["level", "component", "timestamp", "datetime", "reason"], records)
+    queries = (
+        [task, _instruction(window, asked), _points(window, asked, catalogue)]
+        for window in _windows(runs)
+        for task, asked in TASKS.items()
+    )
+    _write_csv(query, ["task_index", "instruction", "scoring_points"], queries)
     return [record, query]
 
 
-def _record(run: IncidentRun, incident: Incident) -> list[str | int]:
-    facts = _facts(run, incident)
-    return ["service", facts["component"], int(run.injected_at), facts["time"], facts["reason"]]
-
-
-def _facts(run: IncidentRun, incident: Incident) -> dict[str, str]:
-    cause = incident.root_cause
+def _facts(run: IncidentRun, catalogue: Mapping[str, Incident]) -> dict[str, str]:
+    cause = catalogue[run.incident].root_cause
     component, reason = (cause.service, cause.reason) if cause is not None else ("", "")
     return {"time": _moment(run.injected_at), "component": component, "reason": reason}
 
@@ -211,7 +188,7 @@ def _instruction(window: Sequence[IncidentRun], asked: Sequence[str]) -> str:
 def _points(window: Sequence[IncidentRun], asked: Sequence[str], catalogue: Mapping[str, Incident]) -> str:
     lines = []
     for number, run in enumerate(window, 1):
-        facts = _facts(run, catalogue[run.incident])
+        facts = _facts(run, catalogue)
         which = "only" if len(window) == 1 else f"{number}-th"
         lines += [_POINTS[one].format(which=which, value=facts[one]) for one in asked]
     return "\n".join(lines) + "\n"

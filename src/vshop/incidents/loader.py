@@ -17,25 +17,28 @@ class CatalogueError(Exception):
 class UnknownIncidentError(LookupError):
     """No incident has this id; ``near`` has similar ones, most similar first."""
 
+    kind = "incident"
+
     def __init__(self, incident: str, known: Iterable[str]) -> None:
         self.incident = incident
         self.near = difflib.get_close_matches(incident, list(known), n=3, cutoff=0.4)
         hint = f" Did you mean {' or '.join(self.near)}?" if self.near else ""
-        super().__init__(f"There is no incident {incident!r}.{hint} `vshop incidents list` shows them all.")
+        command = f"vshop {self.kind.replace(' ', '-')}s list"
+        super().__init__(f"There is no {self.kind} {incident!r}.{hint} `{command}` shows them all.")
 
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 
 
-def load_catalogue(folder: Path | str | None = None) -> dict[str, Incident]:
+def load_catalogue(folder: Path = CATALOGUE) -> dict[str, Incident]:
     """Load all incidents by id. Raises CatalogueError."""
-    incidents = [read_definition(path, Incident) for path in sorted(_folder(folder).glob("*.yaml"))]
+    incidents = [read_definition(path, Incident) for path in sorted(folder.glob("*.yaml"))]
     return {incident.id: incident for incident in incidents}
 
 
-def load_incident(incident_id: str, folder: Path | str | None = None) -> Incident:
+def load_incident(incident_id: str, folder: Path = CATALOGUE) -> Incident:
     """Load one incident. Raises UnknownIncidentError or CatalogueError."""
-    known = {path.stem: path for path in _folder(folder).glob("*.yaml")}
+    known = {path.stem: path for path in folder.glob("*.yaml")}
     if incident_id not in known:
         raise UnknownIncidentError(incident_id, known)
     return read_definition(known[incident_id], Incident)
@@ -59,10 +62,6 @@ def read_yaml(path: Path) -> Any:
         return Strict(path.read_text(encoding="utf-8")).get_single_data()
     except yaml.YAMLError as error:
         raise CatalogueError(f"{path.name}: not YAML: {error}") from error
-
-
-def _folder(folder: Path | str | None) -> Path:
-    return CATALOGUE if folder is None else Path(folder)
 
 
 class _Definition(Protocol):

@@ -5,7 +5,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import msgspec
 
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import CATALOGUE, CatalogueError, load_incident
-from vshop.incidents.patterns import ALERT_RULES, ExpectedSpan
+from vshop.incidents.patterns import ALERT_RULES
+from vshop.shop.flush import EXPORTERS
 
 SCHEMA_FILE = Path(__file__).parent / "schema.json"
 _NEEDED_IN_FAULTS = ["rootCause", "answer", "rollback", "switch", "propagation"]
@@ -57,14 +58,11 @@ def schema_text() -> str:
     return json.dumps(make_schema(), indent=2) + "\n"
 
 
-SERVICES = ("orders", "auth-stub", "stock-updater")
-
-
-def check_catalogue(folder: Path | str | None = None) -> list[str]:
+def check_catalogue(folder: Path = CATALOGUE) -> list[str]:
     """List all problems of a catalogue, each as ``file: path: problem``."""
     found: list[str] = []
     known: dict[str, Incident] = {}
-    for path in sorted(Path(folder or CATALOGUE).glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml")):
         try:
             known[path.stem] = load_incident(path.stem, path.parent)
         except CatalogueError as error:
@@ -81,28 +79,27 @@ def project_folder() -> Path | None:
 
 def problems(incident: Incident, known: Mapping[str, Incident], project: Path | None) -> list[str]:
     """List the problems of an incident. Without a checkout, code paths are not checked."""
-    checks = (
-        _kind(incident),
-        _culprit(incident),
-        _references(incident),
-        _pair(incident, known),
-        _names(incident),
-        _code(incident, project),
-    )
-    return [problem for check in checks for problem in check]
+    checks = (_kind(incident), _culprit(incident), _references(incident), _pair(incident, known), _names(incident))
+    found = [problem for check in checks for problem in check]
+    cause = incident.root_cause
+    if project and cause and not (project / cause.code).is_file():
+        found.append(f"$.rootCause.code: there is no file {cause.code!r}")
+    return found
 
 
 def _kind(incident: Incident) -> Iterator[str]:
-    for key, value in (("rootCause", incident.root_cause), ("answer", incident.answer), ("rollback", incident.rollback)):
-        if incident.fault and value is None:
-            yield f"$.{key}: a fault needs it"
-    for key, value in (("rootCause", incident.root_cause), ("answer", incident.answer)):
-        if not incident.fault and value is not None:
+    needed = {
+        "rootCause": (incident.root_cause, "a fault needs it"),
+        "answer": (incident.answer, "a fault needs it"),
+        "rollback": (incident.rollback, "a fault needs it"),
+        "switch": (incident.switch, "a fault needs one"),
+        "propagation": (incident.propagation, "a fault needs at least one step from its cause to the shopper"),
+    }
+    for key, (value, problem) in needed.items():
+        if incident.fault and not value:
+            yield f"$.{key}: {problem}"
+        if not incident.fault and value and key in {"rootCause", "answer"}:
             yield f"$.{key}: nothing is wrong in a twin (fault: false)"
-    if incident.fault and incident.switch is None:
-        yield "$.switch: a fault needs one"
-    if incident.fault and not incident.propagation:
-        yield "$.propagation: a fault needs at least one step from its cause to the shopper"
     if incident.switch is not None and incident.steady_state is None:
         yield "$.steadyState: what is switched needs it, to know what clean is"
     if incident.fault == (incident.harmless is not None):
@@ -127,24 +124,17 @@ def _references(incident: Incident) -> Iterator[str]:
     recovery = incident.recovery.spans if incident.recovery else []
     for path, spans in (("$.expect.spans", incident.expect.spans), ("$.recovery.spans", recovery)):
         for index, span in enumerate(spans):
-            yield from _reference(f"{path}[{index}]", span, labels)
+            yield from _unknown(f"{path}[{index}].under", "no span before it is called", span.under, labels)
+            if span.relation is not None and span.under is None:
+                yield f"{path}[{index}].relation: it needs under, to say to what"
             if span.label in labels:
                 yield f"{path}[{index}].as: {span.label!r} appears twice"
             labels.append(span.label)
     expected = [span.label for span in incident.expect.spans]
     for index, pattern in enumerate(incident.expect.absent):
-        if pattern.under is not None and pattern.under not in expected:
-            yield f"$.expect.absent[{index}].under: no span is called {pattern.under!r}; there are {', '.join(expected)}"
+        yield from _unknown(f"$.expect.absent[{index}].under", "no span is called", pattern.under, expected)
     for index, log in enumerate(incident.expect.logs):
-        if log.correlated is not None and log.correlated not in expected:
-            yield f"$.expect.logs[{index}].correlated: no span is called {log.correlated!r}; there are {', '.join(expected)}"
-
-
-def _reference(path: str, span: ExpectedSpan, earlier: list[str]) -> Iterator[str]:
-    if span.under is not None and span.under not in earlier:
-        yield f"{path}.under: no span before it is called {span.under!r}; there are {', '.join(earlier) or 'none'}"
-    if span.relation is not None and span.under is None:
-        yield f"{path}.relation: it needs under, to say to what"
+        yield from _unknown(f"$.expect.logs[{index}].correlated", "no span is called", log.correlated, expected)
 
 
 def _pair(incident: Incident, known: Mapping[str, Incident]) -> Iterator[str]:
@@ -161,19 +151,16 @@ def _names(incident: Incident) -> Iterator[str]:
     alerts = incident.expect.alerts
     for path, patterns in (("firing", alerts.firing), ("notFiring", alerts.silent)):
         for index, alert in enumerate(patterns):
-            if alert.rule not in ALERT_RULES:
-                yield f"$.expect.alerts.{path}[{index}]: there is no rule {alert.rule!r}; there are {', '.join(ALERT_RULES)}"
-    named = list(enumerate(incident.switch.services)) if incident.switch else []
-    for number, service in named:
-        if service not in SERVICES:
-            yield f"$.switch.services[{number}]: there is no service {service!r}; there are {', '.join(SERVICES)}"
-    if incident.root_cause is not None and incident.root_cause.service not in SERVICES:
-        yield f"$.rootCause['service.name']: there is no service {incident.root_cause.service!r}; there are {', '.join(SERVICES)}"
+            yield from _unknown(f"$.expect.alerts.{path}[{index}]", "there is no rule", alert.rule, ALERT_RULES)
+    for number, service in enumerate(incident.switch.services if incident.switch else []):
+        yield from _unknown(f"$.switch.services[{number}]", "there is no service", service, EXPORTERS)
+    if incident.root_cause is not None:
+        yield from _unknown("$.rootCause['service.name']", "there is no service", incident.root_cause.service, EXPORTERS)
 
 
-def _code(incident: Incident, project: Path | None) -> Iterator[str]:
-    if incident.root_cause is not None and project is not None and not (project / incident.root_cause.code).is_file():
-        yield f"$.rootCause.code: there is no file {incident.root_cause.code!r}"
+def _unknown(path: str, problem: str, name: str | None, known: Sequence[str]) -> Iterator[str]:
+    if name is not None and name not in known:
+        yield f"{path}: {problem} {name!r}; there are {', '.join(known) or 'none'}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The right diagnosis of each incident or run, and the score of given diagnoses.
+"""The journal's runs of incidents, the right diagnosis of each incident or run, and the score of given diagnoses.
 
 The measures are those of RCAEval (https://github.com/phamquiluan/RCAEval, ``RCAEval/benchmark/evaluation.py``):
 
@@ -11,16 +11,49 @@ share of a case's candidates that are right. Twins are not cases: their right an
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import UnknownIncidentError
-from vshop.incidents.runs import IncidentRun
 from vshop.incidents.telemetry_fault import TelemetryFault
 
 ASPECTS = ("service", "component", "errorType", "spanId")
+
+
+class IncidentRun(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """One period in which an incident was on for everybody, in seconds since the epoch.
+
+    ``id`` is ``r`` and the switch's revision, and does not reveal the incident. ``recovered_at`` is None while it is on.
+    """
+
+    id: str
+    incident: str
+    injected_at: float
+    recovered_at: float | None = None
+
+
+def runs(journal: Iterable[Mapping[str, Any]], catalogue: Mapping[str, Incident], *, twins: bool = False) -> list[IncidentRun]:
+    """Read the runs from a journal, oldest first."""
+    found: list[IncidentRun] = []
+    open_runs: dict[str, int] = {}
+    for line in journal:
+        incident = catalogue.get(line["incident"])
+        if incident is None or not (incident.fault or twins):
+            continue
+        at = datetime.fromisoformat(line["time"]).astimezone(UTC).timestamp()
+        index = open_runs.pop(incident.id, None)
+        if index is not None:
+            found[index] = msgspec.structs.replace(found[index], recovered_at=at)
+        if line["state"] == "on":
+            open_runs[incident.id] = len(found)
+            found.append(IncidentRun(id=f"r{line['revision']}", incident=incident.id, injected_at=at))
+        elif line.get("by") == "rollback" and index is not None:
+            del found[index]  # a service did not acknowledge, so the incident was never on for everybody
+            open_runs = {name: place - (place > index) for name, place in open_runs.items()}
+    return found
 
 
 class Truth(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -57,16 +90,13 @@ def _during(run: IncidentRun, verdict: Mapping[str, Any]) -> bool:
 
 def _truth(name: str, incident: Incident | TelemetryFault, verdicts: Iterable[Mapping[str, Any]]) -> Truth:
     answer = incident.answer
-    spans = [one["spanId"] for verdict in verdicts for one in verdict.get("culprits", [])]
     right: dict[str, list[str]] = {}
     if answer is not None:
-        plain = {"service": answer.service, "component": answer.component, "errorType": answer.error_type}
-        right = {aspect: [value] for aspect, value in plain.items()}
+        spans = [one["spanId"] for verdict in verdicts for one in verdict.get("culprits", [])]
+        right = {"service": [answer.service], "component": [answer.component], "errorType": [answer.error_type], "spanId": spans}
         for aspect, values in answer.acceptable.items():
             right[aspect] += values
-        if spans:
-            right["spanId"] = spans
-    return Truth(id=name, incident=incident.id, fault=incident.fault, right=right)
+    return Truth(id=name, incident=incident.id, fault=incident.fault, right={aspect: one for aspect, one in right.items() if one})
 
 
 KS = (1, 2, 3, 4, 5)

@@ -1,6 +1,5 @@
 """Telemetry faults: the order is fine and its telemetry is not."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from vshop.incidents.patterns import MetricMove, Value
 from vshop.kit.telemetry.alterations import Alteration
 
 TELEMETRY_FAULTS = Path(__file__).parent / "telemetry_faults"
-CODE = "services/observatory/faults/actions.py"
+CODE = "services/observatory/ingest/faults.py"
 
 
 class LogEvidence(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -86,10 +85,7 @@ class TelemetryFault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
 class UnknownTelemetryFaultError(UnknownIncidentError):
     """No telemetry fault has this id."""
 
-    def __init__(self, fault_id: str, known: Mapping[str, Any]) -> None:
-        super().__init__(fault_id, known)
-        near = f" Did you mean {' or '.join(self.near)}?" if self.near else ""
-        self.args = (f"There is no telemetry fault {fault_id!r}.{near} `vshop telemetry-faults list` shows them all.",)
+    kind = "telemetry fault"
 
 
 def load_telemetry_faults(folder: Path = TELEMETRY_FAULTS) -> dict[str, TelemetryFault]:

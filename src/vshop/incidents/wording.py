@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vshop.incidents.incident import Incident, Step
-from vshop.incidents.patterns import By, LogPattern, MetricMove, SpanPattern
+from vshop.incidents.patterns import By, ExpectedSpan, LogPattern, MetricMove, SpanPattern
 from vshop.incidents.telemetry_fault import TelemetryFault
 from vshop.kit.telemetry.alterations import Alteration
 
@@ -52,20 +52,19 @@ def span_words(span: SpanPattern) -> str:
 
 def span_details(span: SpanPattern) -> list[str]:
     """Return a pattern's other fields."""
-    details = [f"{span.relation or 'child or link'} of {span.under}"] if span.under else []
-    details += [f"in the order's trace: {span.where}"] if span.where else []
-    details += members(span.attributes)
-    details += [f"message {span.status_message}"] if span.status_message is not None else []
-    details += [f"takes {span.duration_ms} ms"] if span.duration_ms is not None else []
-    details += [f"{span.links} links"] if span.links is not None else []
-    if span.exception is not None:
-        details.append(
-            " ".join(["exception", *(str(part) for part in (span.exception.type, span.exception.message) if part is not None)])
-        )
-    count, nth = getattr(span, "count", None), getattr(span, "nth", None)
-    details += [f"{count} of them"] if count is not None else []
-    details += [f"number {nth}"] if nth is not None else []
-    return details
+    exception = (span.exception.type, span.exception.message) if span.exception else ()
+    details = [
+        (span.under, f"{span.relation or 'child or link'} of {span.under}"),
+        (span.where, f"in the order's trace: {span.where}"),
+        *zip(span.attributes, members(span.attributes), strict=True),
+        (span.status_message, f"message {span.status_message}"),
+        (span.duration_ms, f"takes {span.duration_ms} ms"),
+        (span.links, f"{span.links} links"),
+        (span.exception, " ".join(["exception", *(str(part) for part in exception if part is not None)])),
+    ]
+    if isinstance(span, ExpectedSpan):
+        details += [(span.count, f"{span.count} of them"), (span.nth, f"number {span.nth}")]
+    return [text for given, text in details if given is not None]
 
 
 def log_words(log: LogPattern) -> str:

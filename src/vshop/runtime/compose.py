@@ -11,8 +11,8 @@ from vshop.kit.telemetry.variables import not_passed_on
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import ComposeError
 from vshop.runtime.model.parts import PUBLISHED
-from vshop.runtime.model.probes import ReachableShop, probe_shop
-from vshop.runtime.model.progress import Ended, Event, Progress, Started
+from vshop.runtime.model.processes import capture
+from vshop.runtime.model.progress import Ended, Event, Mode, Progress, Started
 
 TAIL_SAMPLING = "SHOP_TAIL_SAMPLING"
 """Variable with the percentage of ordinary traces that the Collector keeps; empty: there is no Collector."""
@@ -29,14 +29,13 @@ class Container(NamedTuple):
     resident_bytes: int
 
 
-class ComposeMode:
+class ComposeMode(Mode):
     """Runs the shop in containers."""
 
     name, first_order_s = "compose", 20.0
 
     def __init__(self, timeout_s: float = 180.0, *, volumes: bool = False) -> None:
-        self._timeout_s = timeout_s
-        self._volumes = volumes
+        self._timeout_s, self._volumes = timeout_s, volumes
 
     def up(self, progress: Progress) -> Started:
         """Build and start the containers."""
@@ -48,11 +47,8 @@ class ComposeMode:
         width = max((len(one.name) for one in running), default=0)
         memory = [f"{len(running)} containers, {sum(one.resident_bytes for one in running) / 1e6:.0f} MB resident in all:"]
         memory += [f"  {one.name:<{width}}  {one.resident_bytes / 1e6:.0f} MB" for one in running]
-        exports = [
-            f"  export VSHOP_{name.upper()}_URL={url}"
-            for name, url in urls.items()
-            if url != f"http://127.0.0.1:{PUBLISHED[name][1]}"
-        ]
+        others = {name: url for name, url in urls.items() if url != f"http://127.0.0.1:{PUBLISHED[name][1]}"}
+        exports = [f"  export VSHOP_{name.upper()}_URL={url}" for name, url in others.items()]
         if exports:
             exports.insert(0, "The ports are not the defaults. Set these for all other commands:")
         details = {"containers": [{"name": one.name, "residentBytes": one.resident_bytes} for one in running]}
@@ -63,10 +59,6 @@ class ComposeMode:
         down(volumes=self._volumes)
         return Ended(found=True, text=f"Removed the containers{' and their stored data' if self._volumes else ''}.")
 
-    def status(self) -> ReachableShop:
-        """Check every published port."""
-        return probe_shop(addresses())
-
     def addresses(self) -> dict[str, str]:
         """Return the addresses of the published ports."""
         return addresses()
@@ -74,15 +66,11 @@ class ComposeMode:
 
 def up(timeout_s: float) -> None:
     """Build the image, and start all containers; the timeout excludes the build."""
-    _build()
+    if _run("build", "--quiet").returncode:
+        raise ComposeError(f"`docker compose build` in {_file().parent} failed; see its output above. {_INSTEAD}")
     arguments = ["up", "--detach", "--no-build", "--remove-orphans", "--wait", "--wait-timeout", str(int(timeout_s))]
     if _run(*arguments).returncode:
         raise ComposeError(_explain_failure())
-
-
-def _build() -> None:
-    if _run("build", "--quiet").returncode:
-        raise ComposeError(f"`docker compose build` in {_file().parent} failed; see its output above. {_INSTEAD}")
 
 
 def down(*, volumes: bool) -> None:
@@ -107,11 +95,8 @@ def containers() -> list[Container]:
     ids = _read("ps", "--quiet").split()
     if not ids:
         return []
-    ran = subprocess.run(
-        ["docker", "stats", "--no-stream", "--format", "{{json .}}", *ids], capture_output=True, text=True, timeout=60, check=False
-    )
-    rows: list[dict[str, Any]] = [json.loads(line) for line in ran.stdout.splitlines()]
-    return sorted(Container(row["Name"], _bytes(row["MemUsage"].partition("/")[0])) for row in rows)
+    ran = capture("docker", "stats", "--no-stream", "--format", "{{json .}}", *ids, timeout_s=60)
+    return sorted(Container(row["Name"], _bytes(row["MemUsage"].partition("/")[0])) for row in _json_lines(ran.stdout))
 
 
 def variables() -> set[str]:
@@ -142,9 +127,13 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(_command(*arguments), stdout=_STDERR, check=False)
 
 
+def _json_lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def _read(*arguments: str) -> str:
     _check_docker()
-    ran = subprocess.run(_command(*arguments), capture_output=True, text=True, timeout=60, check=False)
+    ran = capture(*_command(*arguments), timeout_s=60)
     if ran.returncode:
         raise ComposeError(f"`docker compose {' '.join(arguments)}` failed: {ran.stderr.strip()}")
     return ran.stdout
@@ -152,10 +141,8 @@ def _read(*arguments: str) -> str:
 
 def _check_docker() -> None:
     try:
-        ran = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=20, check=False
-        )
-        compose = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, timeout=20, check=False)
+        ran = capture("docker", "version", "--format", "{{.Server.Version}}", timeout_s=20)
+        compose = capture("docker", "compose", "version", "--short", timeout_s=20)
     except FileNotFoundError as error:
         raise ComposeError(f"There is no `docker` on the path. Install Docker with Compose 2.20 or newer. {_INSTEAD}") from error
     except subprocess.TimeoutExpired as error:
@@ -167,7 +154,7 @@ def _check_docker() -> None:
 
 
 def _explain_failure() -> str:
-    rows = [json.loads(line) for line in _read("ps", "--all", "--format", "json").splitlines()]
+    rows = _json_lines(_read("ps", "--all", "--format", "json"))
     unhealthy = [row for row in rows if row["State"] != "running" or row.get("Health") not in ("", "healthy")]
     if not unhealthy:
         return "`docker compose up` failed; see its output above. If a port is in use, set e.g. VSHOP_ORDERS_PORT=18080"

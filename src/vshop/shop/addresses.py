@@ -21,6 +21,11 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     observatory: str = _DEFAULTS["observatory"]
     """Logs, metrics and alerts as JSON. Without a Jaeger, it has Jaeger's port."""
 
+    def by_part(self) -> dict[str, str]:
+        """Return the base URL of each of the shop's own services."""
+        parts = {"orders": self.orders, "auth-stub": self.auth, "stock-updater": self.stock}
+        return parts | {"console": self.console, "observatory": self.observatory}
+
 
 def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> Addresses:
     """Find each part's address: ``VSHOP_<NAME>_URL``, else the running embedded shop's, a port-forward's, the default."""

@@ -1,6 +1,8 @@
 """Business figures: totals of counters, and increases in the last minute."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from vshop.kit.telemetry import SHOP_SERVICES
@@ -53,24 +55,24 @@ def of_shop(several: Sequence[Series]) -> list[Series]:
     return [series for series in several if series["service"] in SHOP_SERVICES]
 
 
-def _sum_up(several: Sequence[Series], since: float) -> Count:
-    held = [series for series in several if series["points"]]
-    total = sum(float(series["points"][-1]["value"]) for series in held)
-    return Count(total, total - sum(_value_at(series, since) for series in held))
+def latest_point(series: Series, at: float) -> Mapping[str, Any] | None:
+    """Return the last point at or before a time, in microseconds since the epoch."""
+    place = bisect_right(series["points"], at, key=lambda point: point["time"])
+    return series["points"][place - 1] if place else None
 
 
-def _value_at(series: Series, since: float) -> float:
-    before = [point for point in series["points"] if point["time"] <= since]
-    if before:
-        return float(before[-1]["value"])
-    first = series["points"][0]
-    return 0.0 if rose_from_zero(first, since) else float(first["value"])
+def value_at(series: Series, at: float) -> float:
+    """Return a counter's value at a time, in microseconds since the epoch.
 
-
-def rose_from_zero(first: Mapping[str, Any], since: float) -> bool:
-    """Return whether a series' first point counts everything since it began, and began after ``since`` (microseconds).
-
-    The first point after a reset starts at its own time, for what came before is unknown:
+    Before its first point, that is 0 if the point counts everything since the counter began, later than that; else the point's
+    value. The first point after a reset starts at its own time, for what came before is unknown:
     https://opentelemetry.io/docs/specs/otel/metrics/data-model/#cumulative-streams-handling-unknown-start-time
     """
-    return bool(since <= first["startTime"] < first["time"])
+    unknown_start = (first for first in series["points"][:1] if not at <= first["startTime"] < first["time"])
+    point = latest_point(series, at) or next(unknown_start, None)
+    return float(point["value"]) if point else 0.0
+
+
+def _sum_up(several: Sequence[Series], since: float) -> Count:
+    total = sum(value_at(series, inf) for series in several)
+    return Count(total, total - sum(value_at(series, since) for series in several))

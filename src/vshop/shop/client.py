@@ -1,26 +1,75 @@
 """HTTP client of a shop."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 import requests
 
 from vshop.kit.demo_data import PASSWORD, SHOPPERS
+from vshop.kit.http import json_body
 from vshop.kit.http.session import failure_reason, http_session
 from vshop.kit.settings import load
 from vshop.kit.telemetry.alterations import Alteration
 from vshop.kit.telemetry.modes import SDK
 from vshop.shop.addresses import Addresses
-from vshop.shop.flush import EXPORTERS, Flush, Flusher, ShopError
-from vshop.shop.placed import Headers, Placed
+from vshop.shop.flush import Flusher, ShopError
 from vshop.shop.spans import attributes
 
 USERS = tuple(SHOPPERS)
 TIMEOUT_S = 30
+_Kind = TypeVar("_Kind")
 
 __all__ = ["PASSWORD", "USERS", "Placed", "ShopClient", "ShopError"]
+
+
+class Headers(dict[str, str]):
+    """Names in lower case, found in any case (RFC 9110, 5.1)."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__({name.lower(): value for name, value in headers.items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+
+class Placed(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """The answer to ``POST /orders``.
+
+    ``order_id`` is None if it was not accepted, ``trace_id`` empty if nothing traces orders.
+    """
+
+    status: int
+    trace_id: str
+    order_id: str | None = None
+    trace_url: str | None = None
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the shop accepted the order."""
+        return self.status == 202
+
+    @property
+    def span_id(self) -> str | None:
+        """The span that answered."""
+        return self._traceresponse[2] if self._traceresponse else None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the shop records the trace."""
+        return not self._traceresponse or bool(int(self._traceresponse[3], 16) & 1)
+
+    @property
+    def _traceresponse(self) -> list[str] | None:
+        """Version, trace id, span id and flags: https://www.w3.org/TR/trace-context-2/#traceresponse-header."""
+        value = next((value for name, value in self.headers.items() if name.lower() == "traceresponse"), None)
+        return None if value is None else value.split("-")
 
 
 class ShopClient:
@@ -28,13 +77,14 @@ class ShopClient:
 
     def __init__(self, addresses: Addresses) -> None:
         self.addresses = addresses
-        self._session = http_session("vshop")
-        self._flusher = Flusher(addresses, self._call)
+        self._session = http_session("vshop", connections=32)
+        self._urls = addresses.by_part()
+        self.flush = Flusher(addresses, self._call).flush
 
     def token(self, username: str = USERS[0], *, headers: dict[str, str] | None = None) -> str:
         """Log a shopper in and return a new access token. Raises ShopError, or SettingsError for SHOP_TOKEN_AUDIENCE."""
         login = {"grant_type": "password", "username": username, "password": PASSWORD, "audience": load().token_audience}
-        answer = self._call("auth-stub", "POST", f"{self.addresses.auth}/oauth/token", json=login, headers=headers)
+        answer = self._call("auth-stub", "POST", "/oauth/token", json=login, headers=headers)
         return str(answer["access_token"])
 
     def place_order(
@@ -57,7 +107,7 @@ class ShopClient:
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token or self.token(username)}"
-        response = self._send("orders", "POST", f"{self.addresses.orders}/orders", json=body, headers=sent)
+        response = self._send("orders", "POST", "/orders", json=body, headers=sent)
         answer = _json(response)
         accepted = response.status_code == 202
         return Placed(
@@ -71,72 +121,55 @@ class ShopClient:
 
     def telemetry_mode(self) -> str:
         """Return the services' telemetry mode; different ones are joined by a comma."""
-        modes = []
-        for service, url in (("orders", self.addresses.orders), ("stock-updater", self.addresses.stock)):
-            checks = _json(self._send(service, "GET", f"{url}/readyz")).get("checks", {})
-            modes.append(str(checks["telemetry"]["seen"]) if "telemetry" in checks else SDK)
+        answers = [_json(self._send(service, "GET", "/readyz")) for service in ("orders", "stock-updater")]
+        modes = (str(answer.get("checks", {}).get("telemetry", {"seen": SDK})["seen"]) for answer in answers)
         return ", ".join(dict.fromkeys(modes))
 
     def stock(self) -> list[dict[str, Any]]:
         """Return every item, sorted by number."""
-        return list(self._call("stock-updater", "GET", f"{self.addresses.stock}/stock")["items"])
+        return list(self.get("stock-updater", "/stock")["items"])
 
     def item(self, item_id: int) -> dict[str, Any]:
         """Return one item."""
-        return self._call("stock-updater", "GET", f"{self.addresses.stock}/stock/{item_id}")
+        return self.get("stock-updater", f"/stock/{item_id}")
 
     def logs(self, **query: str | int) -> list[dict[str, Any]]:
         """Return log records; ``query``: traceId, service, severity, search, since, limit."""
-        return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/logs", params=query)["records"])
+        return list(self.get("observatory", "/api/logs", query)["records"])
 
     def metrics(self, name: str, service: str = "", *, points: int | None = None) -> list[dict[str, Any]]:
         """Return a metric's series, points oldest first, times in µs since the epoch."""
-        query: dict[str, Any] = {"name": name, "service": service} | ({} if points is None else {"points": points})
-        return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/metrics", params=query)["series"])
+        query = {"name": name, "service": service, "points": points}
+        return list(self.get("observatory", "/api/metrics", query)["series"])
 
     def telemetry(self) -> dict[str, Any]:
         """Return how much the observatory holds, received and dropped."""
-        return self._call("observatory", "GET", f"{self.addresses.observatory}/api/telemetry")
+        return self.get("observatory", "/api/telemetry")
 
     def alerts(self, since: float | None = None, *, at: float | None = None, trace_ids: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Return the alerts, also as of a time (seconds since the epoch), of some traces only."""
-        query: dict[str, Any] = {} if since is None else {"since": f"{since:.6f}"}
-        query |= {"at": f"{at:.6f}"} if at is not None else {}
-        query |= {"traceId": list(trace_ids)} if trace_ids else {}
-        return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/alerts", params=query)["alerts"])
+        times = {name: None if seconds is None else f"{seconds:.6f}" for name, seconds in (("since", since), ("at", at))}
+        return list(self.get("observatory", "/api/alerts", times | {"traceId": trace_ids})["alerts"])
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """Return all dead letters, oldest first."""
-        return list(self._call("stock-updater", "GET", f"{self.addresses.stock}/dlq")["letters"])
+        return list(self.get("stock-updater", "/dlq")["letters"])
 
     def dead_letter(self, letter_id: str) -> dict[str, Any]:
         """Return one dead letter with all its headers."""
-        return self._call("stock-updater", "GET", f"{self.addresses.stock}/dlq/{letter_id}")
+        return self.get("stock-updater", f"/dlq/{letter_id}")
 
     def replay(self, letter_id: str) -> dict[str, Any]:
         """Put a dead letter back on the topic of new orders."""
-        return self._call("stock-updater", "POST", f"{self.addresses.stock}/dlq/{letter_id}/replay")
-
-    def flush(
-        self,
-        parts: Sequence[str] = EXPORTERS,
-        *,
-        traces: Sequence[str] | None = None,
-        offsets: Mapping[int, int] | None = None,
-        within_s: float = 10.0,
-        metrics: bool = True,
-    ) -> Flush:
-        """Flush services: see ``Flusher.flush``."""
-        return self._flusher.flush(parts, traces=traces, offsets=offsets, within_s=within_s, metrics=metrics)
+        return self._call("stock-updater", "POST", f"/dlq/{letter_id}/replay")
 
     def flush_forwarding(self, within_s: float = 10.0) -> bool:
         """Return whether the observatory forwards everything in time."""
-        url = f"{self.addresses.observatory}/flush"
-        return bool(self._call("observatory", "POST", url, json={"within": within_s})["flushed"])
+        return bool(self._call("observatory", "POST", "/flush", json={"within": within_s})["flushed"])
 
     def switches(self) -> list[dict[str, Any]]:
         """Return every switch of the chaos board."""
-        return list(self._call("console", "GET", f"{self.addresses.console}/chaos")["switches"])
+        return list(self.get("console", "/chaos")["switches"])
 
     def switched_on(self) -> list[str]:
         """Return the ids of the incidents that are on."""
@@ -151,16 +184,15 @@ class ShopClient:
         """
         options = {"probability": probability, "for": duration, "items": list(items) or None}
         body = {"on": True} | {name: value for name, value in options.items() if value is not None}
-        return self._call("console", "PUT", f"{self.addresses.console}/chaos/{quote(incident, safe='')}", json=body)
+        return self._call("console", "PUT", f"/chaos/{quote(incident, safe='')}", json=body)
 
     def switch_off(self, incident: str) -> dict[str, Any]:
         """Switch an incident off, even if a service does not acknowledge."""
-        return self._call("console", "DELETE", f"{self.addresses.console}/chaos/{quote(incident, safe='')}")
+        return self._call("console", "DELETE", f"/chaos/{quote(incident, safe='')}")
 
     def stored_spans(self, trace_id: str) -> list[dict[str, Any]]:
         """Return a trace's spans in OTLP's JSON, each with its ``service``."""
-        url = f"{self.addresses.observatory}/api/v3/traces/{quote(trace_id, safe='')}"
-        response = self._send("observatory", "GET", url)
+        response = self._send("observatory", "GET", f"/api/v3/traces/{quote(trace_id, safe='')}")
         if response.status_code == requests.codes.not_found:
             return []
         return [
@@ -172,22 +204,21 @@ class ShopClient:
 
     def telemetry_faults_on(self) -> list[dict[str, Any]]:
         """Return the telemetry faults that are on: ``{"id", "since", "until", "alter"}``."""
-        return list(self._call("observatory", "GET", f"{self.addresses.observatory}/api/telemetry-faults")["faults"])
+        return list(self.get("observatory", "/api/telemetry-faults")["faults"])
 
     def telemetry_fault_on(self, fault_id: str, alter: Sequence[Alteration], *, seconds: float | None = None) -> dict[str, Any]:
         """Switch a telemetry fault on for orders from now on, for so many seconds."""
         body = {"alter": msgspec.to_builtins(list(alter))} | ({} if seconds is None else {"seconds": seconds})
-        url = f"{self.addresses.observatory}/api/telemetry-faults/{quote(fault_id, safe='')}"
-        return self._call("observatory", "PUT", url, json=body)
+        return self._call("observatory", "PUT", f"/api/telemetry-faults/{quote(fault_id, safe='')}", json=body)
 
     def telemetry_fault_off(self, fault_id: str | None = None) -> list[str]:
         """Switch one or all off; return the ids of those that were on."""
         name = "" if fault_id is None else f"/{quote(fault_id, safe='')}"
-        return list(self._call("observatory", "DELETE", f"{self.addresses.observatory}/api/telemetry-faults{name}")["off"])
+        return list(self._call("observatory", "DELETE", f"/api/telemetry-faults{name}")["off"])
 
     def switch_all_off(self) -> dict[str, Any]:
         """Switch everything off; return ``{"revision", "off", "acknowledgedBy", "ackMs"}``."""
-        answer = self._call("console", "DELETE", f"{self.addresses.console}/chaos")
+        answer = self._call("console", "DELETE", "/chaos")
         try:
             return answer | {"off": [*answer["off"], *self.telemetry_fault_off()]}
         except ShopError as error:
@@ -197,46 +228,60 @@ class ShopClient:
 
     def exercise(self, method: str = "GET", step: str = "", **body: Any) -> dict[str, Any]:
         """POST starts an exercise or does ``step`` (``/hint``, ``/answer``), DELETE ends it; return its state."""
-        return self._call("console", method, f"{self.addresses.console}/api/exercise{step}", json=body)
+        return self._call("console", method, f"/api/exercise{step}", json=body)
 
     def reset_stock(self) -> dict[str, Any]:
         """Refill the stock and remove the dead letters; return both numbers, ``{"items", "deadLetters"}``."""
-        return self._call("stock-updater", "POST", f"{self.addresses.stock}/reset")
+        return self._call("stock-updater", "POST", "/reset")
 
     def clear_telemetry(self) -> dict[str, Any]:
         """Empty the observatory; return the numbers removed."""
-        return self._call("observatory", "DELETE", f"{self.addresses.observatory}/api/telemetry")
+        return self._call("observatory", "DELETE", "/api/telemetry")
 
     def clear_journal(self) -> int:
         """Clear the board's journal; return how many lines it held."""
-        return int(self._call("console", "DELETE", f"{self.addresses.console}/journal")["lines"])
+        return int(self._call("console", "DELETE", "/journal")["lines"])
 
     def journal(self, since: str = "") -> list[dict[str, Any]]:
         """Return the journal, oldest first: all, or since a revision or RFC 3339 time."""
-        url = f"{self.addresses.console}/journal"
-        response = self._send("console", "GET", url, params={"since": since} if since else None)
-        if not response.ok:
-            raise ShopError(
-                f"GET {url} answered {response.status_code}: {response.text[:300]}", hop="console", status=response.status_code
-            )
+        response = self._checked("console", "GET", "/journal", params={"since": since or None})
         return [msgspec.json.decode(line) for line in response.content.splitlines() if line.strip()]
 
-    def _call(self, hop: str, method: str, url: str, **options: Any) -> dict[str, Any]:
-        response = self._send(hop, method, url, **options)
-        answer = _json(response)
+    def get(self, hop: str, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Read a part's JSON object, without the parameters that are None. Raises ShopError."""
+        return self._call(hop, "GET", path, params=params)
+
+    def read(self, hop: str, path: str, params: Mapping[str, Any], kind: type[_Kind]) -> _Kind:
+        """Read a part's JSON as a type. Raises ShopError."""
+        return _decode(self._checked(hop, "GET", path, params=params), hop, kind)
+
+    def _call(self, hop: str, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return _decode(self._checked(hop, method, path, **options), hop, dict[str, Any])
+
+    def _checked(self, hop: str, method: str, path: str, **options: Any) -> requests.Response:
+        response = self._send(hop, method, path, **options)
         if not response.ok:
+            answer = _json(response)
             said = answer.get("detail") or answer.get("error_description") or answer.get("message") or response.text[:300]
-            where = f"{hop} answered {response.status_code} to {method} {url}"
+            where = f"{hop} answered {response.status_code} to {method} {self._urls[hop]}{path}"
             told = f"{said} ({where})" if response.status_code < 500 and answer.get("detail") else f"{where}: {said}"
             raise ShopError(told, hop=hop, status=response.status_code)
-        return answer
+        return response
 
-    def _send(self, hop: str, method: str, url: str, **options: Any) -> requests.Response:
+    def _send(self, hop: str, method: str, path: str, **options: Any) -> requests.Response:
+        url = self._urls[hop] + path
         try:
             return self._session.request(method, url, timeout=TIMEOUT_S, **options)
         except requests.RequestException as error:
             message = f"{hop} cannot be reached at {url}: {failure_reason(error)}. Is the shop up? Check with `vshop status`."
             raise ShopError(message, hop=hop) from error
+
+
+def _decode(response: requests.Response, hop: str, kind: type[_Kind]) -> _Kind:
+    try:
+        return json_body.decode(response.content, kind)
+    except msgspec.DecodeError as error:
+        raise ShopError(f"{hop} did not answer with JSON, or not as expected, to {response.url}.", hop=hop, status=502) from error
 
 
 def _trace_id(traceresponse: str, answer: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Follows one order end to end, and names the broken hop."""
 
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -33,17 +34,20 @@ def follow(client: ShopClient, reader: TraceReader, timeout_s: float = 20.0, ite
     if not placed.accepted:
         hop = placed.body.get("hop", "orders")
         raise BrokenHopError(f"Broken hop: orders → {hop}. The order was answered {placed.status}: {placed.body.get('detail')}")
-    deadline = started + timeout_s
-    trace = _wait_whole(client, reader, placed, deadline) if telemetry == "sdk" else None
+
+    def left() -> float:
+        return max(0.0, started + timeout_s - time.monotonic())
+
+    trace = _wait_whole(client, reader, placed, left) if telemetry == "sdk" else None
     if trace is None:
-        _wait_handled(client, placed, item_id, deadline)
+        _wait_handled(client, placed, item_id, left)
     return Followed(placed, trace, time.monotonic() - started, telemetry)
 
 
-def _wait_whole(client: ShopClient, reader: TraceReader, placed: Placed, deadline: float) -> Trace:
+def _wait_whole(client: ShopClient, reader: TraceReader, placed: Placed, left: Callable[[], float]) -> Trace:
     try:
-        complete = client.flush(within_s=max(0.0, deadline - time.monotonic())).complete
-        trace = reader.wait_whole(placed.trace_id, placed.order_id, 0.0 if complete else max(0.0, deadline - time.monotonic()))
+        complete = client.flush(within_s=left()).complete
+        trace = reader.wait_whole(placed.trace_id, placed.order_id, 0.0 if complete else left())
     except TraceError as error:
         raise BrokenHopError(f"Broken hop: {_after(str(error))}. The order was accepted, but: {error}") from error
     failed = [span for span in trace.spans if span.status == "ERROR"]
@@ -55,10 +59,10 @@ def _wait_whole(client: ShopClient, reader: TraceReader, placed: Placed, deadlin
     return trace
 
 
-def _wait_handled(client: ShopClient, placed: Placed, item_id: int, deadline: float) -> None:
+def _wait_handled(client: ShopClient, placed: Placed, item_id: int, left: Callable[[], float]) -> None:
     try:
-        client.flush(("stock-updater",), within_s=max(0.0, deadline - time.monotonic()))
-        if Clock().poll(lambda: placed.order_id in client.item(item_id)["recent"], max(0.0, deadline - time.monotonic())):
+        client.flush(("stock-updater",), within_s=left())
+        if Clock().poll(lambda: placed.order_id in client.item(item_id)["recent"], left()):
             return
         letters = [letter for letter in client.dead_letters() if str(placed.order_id) in str(letter["value"])]
     except ShopError as error:

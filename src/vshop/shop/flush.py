@@ -47,21 +47,20 @@ class Flush(msgspec.Struct, frozen=True, kw_only=True):
 class Flusher:
     """Flushes the services of one shop."""
 
-    def __init__(self, addresses: Addresses, call: Callable[..., dict[str, Any]]) -> None:
+    def __init__(self, addresses: Addresses, call: Callable[..., Any]) -> None:
         self._addresses = addresses
         self._call = call
-        self._urls = dict(zip(EXPORTERS, (addresses.orders, addresses.auth, addresses.stock), strict=True))
         self._clock = Clock()
         self._instances_read_at = -_INSTANCES_FOR_S
         self._several: str | None = None
 
     def flush(
         self,
-        parts: Sequence[str],
+        parts: Sequence[str] = EXPORTERS,
         *,
-        traces: Sequence[str] | None,
-        offsets: Mapping[int, int] | None,
-        within_s: float,
+        traces: Sequence[str] | None = None,
+        offsets: Mapping[int, int] | None = None,
+        within_s: float = 10.0,
         metrics: bool = True,
     ) -> Flush:
         """Make services export their telemetry, and wait until the receiver has acknowledged it.
@@ -80,7 +79,7 @@ class Flusher:
                     body["metrics"] = False
                 if part == "stock-updater" and offsets is not None:
                     body["offsets"] = {str(partition): offset for partition, offset in offsets.items()}
-                answer = self._call(part, "POST", f"{self._urls[part]}/flush", json=body)
+                answer = self._call(part, "POST", "/flush", json=body)
                 waiting += int(answer["waiting"])
                 unfinished += [
                     f"{part} after {within_s:g} s: {text} {answer[what]}" for what, text in _UNFINISHED.items() if answer[what]
@@ -95,7 +94,7 @@ class Flusher:
 
     def _several_instances(self) -> str | None:
         if self._clock.monotonic() - self._instances_read_at > _INSTANCES_FOR_S:
-            followers = self._call("console", "GET", f"{self._addresses.console}/chaos")["followers"]
+            followers = self._call("console", "GET", "/chaos")["followers"]
             counts = Counter(name.partition("/")[0] for name in followers)
             self._several = next((service for service, count in counts.items() if count > 1), None)
             self._instances_read_at = self._clock.monotonic()

@@ -18,6 +18,8 @@ Recorded = Literal["yes", "no", "not tried", ""]
 
 _HTTP_METHOD = ("http.request.method", "http.method")
 _HTTP_STATUS = ("http.response.status_code", "http.status_code")
+_SERVER = (_HTTP_METHOD, ("http.route",), ("url.path", "http.target", "http.url"), _HTTP_STATUS)
+_CLIENT = (_HTTP_METHOD, ("url.full", "http.url"), _HTTP_STATUS)
 _TOPIC = ("messaging.destination.name", "messaging.destination", "messaging.kafka.topic")
 _TOPIC_NAME = "queuing.retail_site.new_orders"
 _ABOUT_CODE = ("shop.", "code.", "_")
@@ -26,7 +28,7 @@ _MESSAGING = (("messaging.system",), _TOPIC, ("messaging.operation.name", "messa
 _DATABASE = (("db.system.name", "db.system"), ("db.operation.name", "db.operation", "rpc.method", "aws.operation"))
 
 
-class Hop(msgspec.Struct, frozen=True, kw_only=True):
+class Hop(msgspec.Struct, frozen=True):
     """A step of every order that instrumentation should record as a span.
 
     ``parent`` is the hop that causes it; empty for the caller. A candidate has one of the ``words``, in lower case, in its name or
@@ -36,83 +38,24 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     service: str
     kind: str
-    parent: str = ""
+    parent: str
     words: tuple[str, ...]
     attributes: tuple[tuple[str, ...], ...]
     payload: str
-    fails_in: str
+    fails_in: str = ""
 
 
+_USERS = ("/api/v2/users",)
+_RECORD = (_TOPIC_NAME,)
+_VALUE = "shop.kafka.value"
 HOPS = (
-    Hop(
-        id="POST /orders",
-        service="orders",
-        kind="SERVER",
-        words=("/orders",),
-        attributes=(_HTTP_METHOD, ("http.route",), ("url.path", "http.target", "http.url"), _HTTP_STATUS),
-        payload="shop.http.",
-        fails_in="pricing-division-by-zero",
-    ),
-    Hop(
-        id="GET user",
-        service="orders",
-        kind="CLIENT",
-        parent="POST /orders",
-        words=("/api/v2/users",),
-        attributes=(_HTTP_METHOD, ("url.full", "http.url"), _HTTP_STATUS),
-        payload="shop.http.",
-        fails_in="auth-token-expired",
-    ),
-    Hop(
-        id="serve user",
-        service="auth-stub",
-        kind="SERVER",
-        parent="GET user",
-        words=("/api/v2/users",),
-        attributes=(_HTTP_METHOD, ("http.route",), ("url.path", "http.target", "http.url"), _HTTP_STATUS),
-        payload="shop.http.",
-        fails_in="",
-    ),
-    Hop(
-        id="send record",
-        service="orders",
-        kind="PRODUCER",
-        parent="POST /orders",
-        words=(_TOPIC_NAME,),
-        attributes=_MESSAGING,
-        payload="shop.kafka.value",
-        fails_in="orders-publish-failed",
-    ),
-    Hop(
-        id="process record",
-        service="stock-updater",
-        kind="CONSUMER",
-        parent="send record",
-        words=(_TOPIC_NAME,),
-        attributes=_MESSAGING,
-        payload="shop.kafka.value",
-        fails_in="stock-put-missing-key",
-    ),
-    Hop(
-        id="GetItem",
-        service="stock-updater",
-        kind="CLIENT",
-        parent="process record",
-        words=("getitem",),
-        attributes=_DATABASE,
-        payload="shop.dynamodb.",
-        fails_in="",
-    ),
-    Hop(
-        id="PutItem",
-        service="stock-updater",
-        kind="CLIENT",
-        parent="process record",
-        words=("putitem",),
-        attributes=_DATABASE,
-        payload="shop.dynamodb.",
-        fails_in="stock-put-missing-key",
-    ),
+    Hop("POST /orders", "orders", "SERVER", "", ("/orders",), _SERVER, "shop.http.", "pricing-division-by-zero"),
+    Hop("GET user", "orders", "CLIENT", "POST /orders", _USERS, _CLIENT, "shop.http.", "auth-token-expired"),
+    Hop("serve user", "auth-stub", "SERVER", "GET user", _USERS, _SERVER, "shop.http."),
+    Hop("send record", "orders", "PRODUCER", "POST /orders", _RECORD, _MESSAGING, _VALUE, "orders-publish-failed"),
+    Hop("process record", "stock-updater", "CONSUMER", "send record", _RECORD, _MESSAGING, _VALUE, "stock-put-missing-key"),
+    Hop("GetItem", "stock-updater", "CLIENT", "process record", ("getitem",), _DATABASE, "shop.dynamodb."),
+    Hop("PutItem", "stock-updater", "CLIENT", "process record", ("putitem",), _DATABASE, "shop.dynamodb.", "stock-put-missing-key"),
 )
 
 

@@ -53,13 +53,8 @@ def _put_back(shop: ShopClient, letter_id: str) -> Replay:
         if error.status != _NOT_AN_ORDER:
             raise
         return Replay(id=letter_id, error=str(error))
-    return Replay(
-        id=letter_id,
-        replayed=answer["replayed"],
-        partition=answer["partition"],
-        offset=answer["offset"],
-        handled=not answer["replayed"],  # an order that the stock already includes is not put back
-    )
+    # An order that the stock already includes is not put back.
+    return msgspec.convert(answer | {"id": letter_id, "handled": not answer["replayed"]}, Replay)
 
 
 def _update(shop: ShopClient, waiting: list[Replay]) -> None:
@@ -97,18 +92,9 @@ def reset(client: ShopClient) -> Reset:
     began = time.monotonic()
     if client.exercise()["running"]:
         client.exercise("DELETE")
-    off = client.switch_all_off()["off"]
-    stock = client.reset_stock()
-    lines = client.clear_journal()
-    cleared = client.clear_telemetry()
-    return Reset(
-        switched_off=off,
-        items=stock["items"],
-        dead_letters=stock["deadLetters"],
-        traces=cleared["traces"],
-        log_records=cleared["logRecords"],
-        metric_points=cleared["metricPoints"],
-        journal_lines=lines,
-        jaeger_keeps_its_traces=client.addresses.traces != client.addresses.observatory,
-        seconds=round(time.monotonic() - began, 3),
-    )
+    done = {"switchedOff": client.switch_all_off()["off"]}
+    done |= client.reset_stock()
+    done |= {"journalLines": client.clear_journal()}
+    done |= client.clear_telemetry()
+    done |= {"jaegerKeepsItsTraces": client.addresses.traces != client.addresses.observatory}
+    return msgspec.convert(done | {"seconds": round(time.monotonic() - began, 3)}, Reset)

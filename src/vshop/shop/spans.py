@@ -209,21 +209,13 @@ def _enum(value: Any, prefix: str, names: tuple[str, ...]) -> str:
     return names[number] if 0 <= number < len(names) else str(number)
 
 
-def attributes(pairs: Any) -> dict[str, Any]:
+def attributes(pairs: Any, depth: int = 0) -> dict[str, Any]:
     """Turn OTLP's list of keys and values into a dict of plain values."""
-    return _attributes(pairs, 0)
+    return {_text(pair.get("key")): any_value(pair.get("value"), depth) for pair in _list(pairs)}
 
 
-def _attributes(pairs: Any, depth: int) -> dict[str, Any]:
-    return {_text(pair.get("key")): _value(pair.get("value"), depth) for pair in _list(pairs)}
-
-
-def any_value(value: Any) -> Any:
+def any_value(value: Any, depth: int = 0) -> Any:
     """Turn an ``AnyValue`` into a plain value; bytes stay base64."""
-    return _value(value, 0)
-
-
-def _value(value: Any, depth: int) -> Any:
     if not isinstance(value, dict):
         return "" if value is None else value
     kind: str = next(iter(value), "stringValue")
@@ -232,7 +224,7 @@ def _value(value: Any, depth: int) -> Any:
         return "…"
     if kind in {"arrayValue", "kvlistValue"}:
         items = (content.get("values") if isinstance(content, dict) else None) or []
-        return [_value(item, depth + 1) for item in items] if kind == "arrayValue" else _attributes(items, depth + 1)
+        return [any_value(item, depth + 1) for item in items] if kind == "arrayValue" else attributes(items, depth + 1)
     convert = {"intValue": integer, "doubleValue": _double}.get(kind)
     return convert(content) if convert else "" if content is None else content
 

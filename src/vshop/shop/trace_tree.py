@@ -68,19 +68,13 @@ def place(spans: Sequence[Span]) -> TraceTree:
 
 def _groups(spans: Sequence[Span]) -> tuple[dict[_Key, list[Span]], dict[int, tuple[Span, Span]]]:
     """A span without id is in no group."""
-    groups: dict[_Key, list[Span]] = {}
-    shared: set[_Key] = set()
+    groups: dict[_Key, list[Span]] = defaultdict(list)
     for span in spans:
-        key = (span.trace_id, span.span_id)
-        if key not in groups:
-            groups[key] = [span]
-        else:
-            groups[key].append(span)
-            shared.add(key)
+        groups[span.trace_id, span.span_id].append(span)
     copies: dict[int, tuple[Span, Span]] = {}
-    for key in shared:
-        if key[1]:
-            groups[key] = _without_copies(groups[key], copies)
+    for key, several in groups.items():
+        if len(several) > 1 and key[1]:
+            groups[key] = _without_copies(several, copies)
     return groups, copies
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from console.board.catalogue_entries import from_catalogue
 from vshop.incidents.loader import load_catalogue
 from vshop.kit.chaos.follower import Follower
 from vshop.kit.chaos.switches import BoardProvider
@@ -51,7 +50,9 @@ def test_process(process, eventually, tmp_path) -> None:
     running, url, output = process
     assert requests.get(f"{url}/healthz", timeout=5).json() == {"service": "console", "status": "alive"}
     switches = requests.get(f"{url}/chaos", timeout=5).json()["switches"]
-    assert [one["id"] for one in switches] == [one.id for one in from_catalogue(load_catalogue()).values() if one.switchable]
+    assert [one["id"] for one in switches] == [
+        one.id for one in load_catalogue().values() if one.switch and "global" in one.switch.scope
+    ]
     with Follower(BoardProvider(), url, "auth-stub"):
         assert requests.put(f"{url}/chaos/auth-token-expired", timeout=10).json()["on"]
         running.send_signal(signal.SIGTERM)

@@ -1,5 +1,6 @@
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
@@ -7,10 +8,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from console.api.verify_runs import VerifyRuns
-from console.app import create_app, install_api
+from console import api
+from console.app import create_app
 from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
 from tests.waiting import wait_until
 from vshop.incidents import load_catalogue
@@ -58,15 +58,15 @@ class FailingVerification(Verification):
 
 @pytest.fixture
 def runs(request):
-    return VerifyRuns(CATALOGUE, Addresses(orders="http://127.0.0.1:7"), getattr(request, "param", Verification))
+    return api.VerifyRuns(CATALOGUE, Addresses(orders="http://127.0.0.1:7"), getattr(request, "param", Verification))
 
 
 @pytest.fixture
 def board_client(runs):
     journal = Journal(None)
-    app = create_app(Board(from_catalogue(CATALOGUE), journal), journal)
-    install_api(app, CATALOGUE, journal, runs)
-    with runs:
+    app = create_app(Board(CATALOGUE, journal), journal)
+    app.register_blueprint(api.blueprint(CATALOGUE, journal, runs))
+    with closing(runs):
         yield app.test_client()
 
 
@@ -111,7 +111,7 @@ def test_a_second_run_is_refused_and_the_first_one_ends_with_the_console(board_c
     second = board_client.post("/verify", json={"ids": ["stock-slow-write"]})
     assert (second.status_code, second.get_json()["run"]) == (409, 1)
 
-    runs.__exit__(None, None, None)
+    runs.close()
 
     run = ended(board_client)
     assert (run["state"], run["error"]) == ("failed", "The console stopped before the run was done.")

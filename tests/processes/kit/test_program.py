@@ -55,7 +55,7 @@ def test_the_entry_point_of_the_image_runs_the_command() -> None:
 
 
 def run_entry_point(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-P", "-m", "vshop.kit.entrypoint", *command]
+    line = [sys.executable, "-P", "-m", "vshop.kit.telemetry.variables", *command]
     return subprocess.run(line, env=os.environ | env, capture_output=True, text=True, timeout=60, check=False)
 
 

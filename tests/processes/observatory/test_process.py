@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from observatory.ingest import MAX_BODY_BYTES
+from observatory.ingest.http_api import MAX_BODY_BYTES
 from vshop.runtime.model import ports
 
 JSON = {"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from vshop.kit.chaos.carrier import outgoing_headers, read_requests, use_incidents
+from vshop.kit.chaos.baggage import outgoing_headers, read_requests, use_incidents
 from vshop.kit.chaos.switches import NO_CHAOS, Chaos, Switch
 
 

@@ -1,6 +1,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,24 +9,31 @@ import requests
 
 from console.app import create_app
 from console.board.board import Board, expiring
-from console.board.catalogue_entries import CatalogueEntry
 from console.board.journal import Journal
 from tests.waiting import Eventually
+from vshop.incidents.incident import OrderRequest, Switch
 from vshop.kit.chaos.follower import Follower
 from vshop.kit.chaos.switches import BoardProvider
 from vshop.kit.http.server import HttpServer
 from vshop.runtime.model import ports
 
 TIMEOUT_S = 10
-ENTRIES = {
-    one.id: one
-    for one in (
-        CatalogueEntry(id="auth-late", title="Logging in takes long", services=("auth-stub",), by_item=False),
-        CatalogueEntry(id="both-sides", title="Nothing works", services=("orders", "stock-updater")),
-        CatalogueEntry(id="orders-lost", title="Orders get lost", services=("orders",)),
-        CatalogueEntry(id="orders-once", title="One order gets lost", services=("orders",), scope=("request",)),
-        CatalogueEntry(id="stock-sold-out", title="Nothing left", scope=(), trigger='POST /orders {"itemId":9}'),
+
+
+def _incident(title: str, *services: str, order: OrderRequest | None = None, **switch: Any) -> SimpleNamespace:
+    """What the board reads of an incident."""
+    steps = [SimpleNamespace(order=order)]
+    return SimpleNamespace(
+        title=title, switch=Switch(services=list(services), **switch) if services else None, trigger=SimpleNamespace(steps=steps)
     )
+
+
+CATALOGUE: Any = {
+    "auth-late": _incident("Logging in takes long", "auth-stub", items=False),
+    "both-sides": _incident("Nothing works", "orders", "stock-updater"),
+    "orders-lost": _incident("Orders get lost", "orders"),
+    "orders-once": _incident("One order gets lost", "orders", scope=["request"]),
+    "stock-sold-out": _incident("Nothing left", order=OrderRequest(item_id=9)),
 }
 
 Follow = Callable[..., tuple[BoardProvider, Follower]]
@@ -44,7 +52,7 @@ class Console:
 
     def start(self) -> None:
         self.journal = Journal(self._file)
-        self.board = Board(ENTRIES, self.journal, **self._options)
+        self.board = Board(CATALOGUE, self.journal, **self._options)
         server = HttpServer(
             create_app(self.board, self.journal), "127.0.0.1", self.port, threads=24, drain_s=1, notice_disconnects=True
         )

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
-from console.page.exercise import COMPLAINTS, Exercise, NoExerciseError, NotAcknowledgedError, UnknownAnswerError
+from console.page.exercise import COMPLAINTS, Exercise
 from vshop.incidents.loader import EXERCISES, load_catalogue
 from vshop.incidents.telemetry_fault import load_telemetry_faults
+from vshop.kit.http.problems import Problem
 
 CATALOGUE = load_catalogue()
 ALL = CATALOGUE | load_telemetry_faults()
@@ -19,12 +19,12 @@ def _exercise(board: Board, chosen: str) -> Exercise:
         assert chosen in ids
         return chosen
 
-    return Exercise(board, CATALOGUE, choose)
+    return Exercise(board, choose)
 
 
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Board:
-    made = Board(from_catalogue(CATALOGUE), Journal(None), ack_timeout_s=0.01)
+    made = Board(CATALOGUE, Journal(None), ack_timeout_s=0.01)
     monkeypatch.setattr(made, "_needed", lambda _: {})
     return made
 
@@ -92,14 +92,14 @@ def test_giving_up_reveals_the_incident(board: Board) -> None:
     exercise.give_up()
 
     assert exercise.view()["last"]["id"] == "pricing-type-error"
-    with pytest.raises(NoExerciseError):
+    with pytest.raises(Problem, match="No exercise is in progress"):
         exercise.give_up()
 
 
 def test_it_does_not_start_without_acknowledgement() -> None:
-    silent = Board(from_catalogue(CATALOGUE), Journal(None), ack_timeout_s=0.01)
+    silent = Board(CATALOGUE, Journal(None), ack_timeout_s=0.01)
     exercise = _exercise(silent, "pricing-type-error")
-    with pytest.raises(NotAcknowledgedError):
+    with pytest.raises(Problem, match="did not acknowledge"):
         exercise.begin()
 
     assert not exercise.running
@@ -110,7 +110,7 @@ def test_a_failed_start_ends_the_previous_exercise(board: Board, monkeypatch: py
     exercise.begin()
     monkeypatch.undo()
 
-    with pytest.raises(NotAcknowledgedError):
+    with pytest.raises(Problem, match="did not acknowledge"):
         exercise.begin()
 
     assert not exercise.running
@@ -138,7 +138,7 @@ def test_an_exercise_that_cannot_be_switched_off_continues(board: Board, monkeyp
 @pytest.mark.parametrize("number", EXERCISES)
 def test_a_workshop_exercise_starts_by_number(board: Board, number: int) -> None:
     altered: list[str | None] = []
-    exercise = Exercise(board, CATALOGUE, alter_telemetry=lambda fault: altered.append(fault and fault.id))
+    exercise = Exercise(board, alter_telemetry=lambda fault: altered.append(fault and fault.id))
     exercise.begin(number=number)
     chosen = EXERCISES[number]
 
@@ -166,7 +166,7 @@ def test_the_complaints_are_those_of_the_attendees_guide(board: Board) -> None:
     for number, (title, complaint) in COMPLAINTS.items():
         assert f"## {number}. {title}" in guide
         assert complaint.replace("“", '"').replace("”", '"') in guide
-        exercise = Exercise(board, CATALOGUE)
+        exercise = Exercise(board)
         exercise.begin(number=number)
         assert (exercise.view()["number"], exercise.view()["complaint"]) == (number, complaint)
 
@@ -174,7 +174,7 @@ def test_the_complaints_are_those_of_the_attendees_guide(board: Board) -> None:
 def test_an_unknown_value_is_refused_and_not_counted(board: Board) -> None:
     exercise = _exercise(board, "pricing-type-error")
     exercise.begin()
-    with pytest.raises(UnknownAnswerError, match="Choose one of"):
+    with pytest.raises(Problem, match="Choose one of"):
         exercise.attempt({"service": "ordres"})
 
     assert exercise.view()["attempts"] == []
@@ -189,7 +189,7 @@ def test_a_clean_order_is_placed_before_the_incident_is_on(board: Board) -> None
         on.append([name for name, state in board.snapshot().states.items() if state.switch.on])
         return "a" * 32
 
-    exercise = Exercise(board, CATALOGUE, place_clean_order=place)
+    exercise = Exercise(board, place_clean_order=place)
     exercise.begin(number=2)
 
     assert (on, ordered) == ([[]], [CATALOGUE[EXERCISES[2]].trigger.steps[0].order.item_id])

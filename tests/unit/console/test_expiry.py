@@ -17,7 +17,7 @@ def test_expiry_reaches_the_services_and_the_journal(console, follow, eventually
 
 def test_a_later_switch_replaces_the_end(serve, eventually) -> None:
     now = [1000.0]
-    board = Board(serve().board.entries, Journal(), ack_timeout_s=0.01, clock=lambda: now[0])
+    board = Board(serve().board.catalogue, Journal(), ack_timeout_s=0.01, clock=lambda: now[0])
     with board.followers.present("orders/one", 99, lambda: False):
         board.turn_on("orders-lost", Switch(on=True, until=1060.0))
         now[0] = 1059.0

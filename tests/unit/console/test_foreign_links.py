@@ -15,7 +15,7 @@ def related(ids):
     links = [{"traceId": one, "spanId": "b" * 16} for one in ids]
     span = {"traceId": "a" * 32, "spanId": "a" * 16, "links": links}
     trace = Trace("a" * 32, read_spans({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
-    return list(Traces(Reader(), "topic", list).related(trace))
+    return list(Traces(None, Reader(), "topic").related_ids(trace))
 
 
 def test_invalid_ids_are_left_out():

@@ -1,12 +1,10 @@
 import pytest
 
-from console.api.verify_runs import VerifyRuns
-from console.app import create_app, install_api, install_page, shop_addresses
+from console import api
+from console.app import create_app, install_page, shop_addresses
 from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
-from console.page.host_metrics import HostMetrics
-from console.page.parts import Parts
+from console.page.samplers import HostMetrics, Parts
 from vshop.incidents import load_catalogue
 from vshop.kit.settings import Settings
 
@@ -31,10 +29,10 @@ NOBODY = "http://127.0.0.1:9"  # the discard port: a shop on the default ports m
 def client():
     settings = Settings(orders_url=NOBODY, stock_url=NOBODY, auth_url=NOBODY, observatory_url=NOBODY)
     catalogue, journal = load_catalogue(), Journal(None)
-    board = Board(from_catalogue(catalogue), journal)
+    board = Board(catalogue, journal)
     app = create_app(board, journal)
-    install_page(app, settings, board, catalogue, (HostMetrics(), Parts(shop_addresses(settings))))
-    install_api(app, catalogue, journal, VerifyRuns(catalogue, shop_addresses(settings)))
+    install_page(app, settings, board, (HostMetrics(), Parts(shop_addresses(settings))))
+    app.register_blueprint(api.blueprint(catalogue, journal, api.VerifyRuns(catalogue, shop_addresses(settings))))
     return app.test_client()
 
 

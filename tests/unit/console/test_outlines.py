@@ -3,10 +3,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from console.page.outlines import Outlines
 from console.page.traces import Traces
+from observatory import jaeger
 from observatory.app import create_app
-from observatory.query import outline_api
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.kit.http import json_body
 from vshop.shop.spans import read_spans
@@ -43,7 +42,7 @@ ODD = [
 
 
 class _Observatory:
-    """The observatory's endpoints without HTTP, in place of the console's ``Upstream`` and ``TraceReader``."""
+    """The observatory's endpoints without HTTP, in place of the shop's client and ``TraceReader``."""
 
     def __init__(self) -> None:
         self._client = create_app(Stores(TraceStore(999, 10**6), LogStore(9, 9999), MetricStore()), []).test_client()
@@ -52,7 +51,7 @@ class _Observatory:
             scopes = [{"spans": [span for span in ODD if (int(span["spanId"], 16) % 3 == 0) == (service == "foreign")]}]
             self._client.post("/v1/traces", json={"resourceSpans": [{"resource": owner, "scopeSpans": scopes}]})
 
-    def get(self, part: str, path: str, params: Any = None, kind: Any = Any) -> Any:
+    def read(self, part: str, path: str, params: Any, kind: Any = Any) -> Any:
         assert part == "observatory"
         return json_body.decode(self._client.get(path, query_string=params).data, kind)
 
@@ -61,31 +60,30 @@ class _Observatory:
 
 
 @pytest.fixture
-def outlines() -> Outlines:
+def outlines() -> Traces:
     observatory = _Observatory()
-    reader = Mock(get=observatory.get_trace)
-    client = Mock(logs=lambda **_: [])
-    return Outlines(Traces(reader, "new", client.logs), observatory, client)  # type: ignore[arg-type]
+    client = Mock(read=observatory.read, get=observatory.read, logs=lambda **_: [])
+    return Traces(client, Mock(get=observatory.get_trace), "new")
 
 
-def _view(outlines: Outlines, trace_id: str = TRACE) -> dict[str, Any]:
-    found = outlines.get(trace_id)
+def _view(outlines: Traces, trace_id: str = TRACE) -> dict[str, Any]:
+    found = outlines.read(trace_id, outline=True)
     assert found is not None
-    return found.view()
+    return found.view
 
 
-def _whole(outlines: Outlines) -> dict[str, Any]:
-    found = outlines.whole(TRACE)
+def _whole(outlines: Traces) -> dict[str, Any]:
+    found = outlines.read(TRACE, outline=False)
     assert found is not None
-    return found.view()
+    return found.view
 
 
-def test_a_small_trace_is_read_in_full(outlines: Outlines) -> None:
+def test_a_small_trace_is_read_in_full(outlines: Traces) -> None:
     assert _view(outlines) == _whole(outlines)
 
 
-def test_columns_and_summary_of_a_large_trace_are_those_of_the_whole(outlines: Outlines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outline_api, "MOST_WHOLE", 12)
+def test_columns_and_summary_of_a_large_trace_are_those_of_the_whole(outlines: Traces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaeger.outlines, "MOST_WHOLE", 12)
 
     view, whole = _view(outlines), _whole(outlines)
 
@@ -98,16 +96,16 @@ def test_columns_and_summary_of_a_large_trace_are_those_of_the_whole(outlines: O
     assert view["summary"] == whole["summary"]
 
 
-def test_the_spans_of_a_summary_are_few(outlines: Outlines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outline_api, "MOST_WHOLE", 12)
-    found = outlines.get(TRACE)
+def test_the_spans_of_a_summary_are_few(outlines: Traces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaeger.outlines, "MOST_WHOLE", 12)
+    found = outlines.read(TRACE, outline=True)
 
     assert found is not None
     assert len(found.trace.spans) == 12
     assert [link for span in found.trace.spans for link in span.links] == [("cd" * 16, "1" * 16)]
 
 
-def test_spans_are_read_by_id(outlines: Outlines) -> None:
+def test_spans_are_read_by_id(outlines: Traces) -> None:
     whole = _whole(outlines)["spans"]
 
     ids = [f"{7:016x}", f"{8:016x}", "f" * 16]
@@ -115,6 +113,6 @@ def test_spans_are_read_by_id(outlines: Outlines) -> None:
     assert len(outlines.spans(TRACE, ids)) == 3
 
 
-def test_a_missing_trace_is_none(outlines: Outlines) -> None:
-    assert outlines.get("ef" * 16) is None
+def test_a_missing_trace_is_none(outlines: Traces) -> None:
+    assert outlines.read("ef" * 16, outline=True) is None
     assert outlines.spans("ef" * 16, ["1" * 16]) == []

@@ -62,6 +62,15 @@ def test_the_map_has_topics_and_tables_between_the_services():
     assert edges["orders", "auth-stub"]["p50Us"] == 5
 
 
+def test_a_refused_order_is_an_error_on_the_map_and_among_the_self_times():
+    """The span of a server that answers 4xx has no error of its own."""
+    refused = trace_of(span("post", 0, 10, kind="SERVER", attributes={"http.response.status_code": 401}))
+    accepted = trace_of(span("post", 0, 10, kind="SERVER", attributes={"http.response.status_code": 202}))
+
+    assert service_map([refused, accepted], NOW)["edges"][0]["errors"] == 1
+    assert self_times([refused, accepted])["rows"][0]["errors"] == 1
+
+
 def test_an_unanswered_call_is_an_edge_to_its_address():
     trace = trace_of(span("get", 0, 5, kind="CLIENT", attributes={"server.address": "10.0.0.1", "server.port": 81}))
 

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 import requests
 
-from console.page.parts import Parts
+from console.page.samplers import Parts
 from vshop.shop.addresses import Addresses
 
 URL = "http://127.0.0.1:1"

@@ -2,10 +2,8 @@ import pytest
 
 from console.app import create_app, install_page, shop_addresses
 from console.board.board import Board
-from console.board.catalogue_entries import from_catalogue
 from console.board.journal import Journal
-from console.page.host_metrics import HostMetrics
-from console.page.parts import Parts
+from console.page.samplers import HostMetrics, Parts
 from vshop.incidents import load_catalogue
 from vshop.kit.settings import Settings
 from vshop.shop.client import USERS, Placed, ShopClient, ShopError
@@ -16,11 +14,11 @@ ORDER = {"itemId": 3, "quantity": 2, "user": USERS[1], "chaos": "pricing-type-er
 @pytest.fixture(scope="module")
 def client():
     catalogue, journal = load_catalogue(), Journal(None)
-    board = Board(from_catalogue(catalogue), journal)
+    board = Board(catalogue, journal)
     app = create_app(board, journal)
     closed = "http://127.0.0.1:1"
     settings = Settings(orders_url=closed, auth_url=closed, stock_url=closed, observatory_url=closed)
-    install_page(app, settings, board, catalogue, (HostMetrics(), Parts(shop_addresses(settings))))
+    install_page(app, settings, board, (HostMetrics(), Parts(shop_addresses(settings))))
     return app.test_client()
 
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from vshop.incidents.exports import BEFORE_S, Telemetry, held, metric_table, write_openrca, write_rcaeval
-from vshop.incidents.runs import IncidentRun, runs
+from vshop.incidents.scoring import IncidentRun, runs
 
 AT = 1_769_860_801  # 2026-01-31 12:00:01 UTC
 

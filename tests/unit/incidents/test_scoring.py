@@ -1,8 +1,7 @@
 import pytest
 
 from vshop.incidents import UnknownIncidentError
-from vshop.incidents.runs import runs
-from vshop.incidents.scoring import score, truths
+from vshop.incidents.scoring import runs, score, truths
 
 RIGHT = {"service": "orders", "component": "orders/app", "errorType": "500", "spanId": "a"}
 WRONG = {"service": "auth-stub", "component": "x", "errorType": "y", "spanId": "z"}

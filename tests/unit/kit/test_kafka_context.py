@@ -3,8 +3,7 @@
 import pytest
 from opentelemetry import baggage, context, trace
 
-from vshop.kit.kafka.context import extract, inject, set_key_attribute, use_context
-from vshop.kit.kafka.record import Record, to_record
+from vshop.kit.kafka.record import Record, describe, extract, inject, to_record, use_context
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01".encode()
@@ -103,14 +102,14 @@ def test_use_context_restores_the_context_after_the_block():
 @pytest.mark.parametrize(("key", "shown"), [(b"1", "1"), (b"", ""), (b"\xff", "\\xff")])
 def test_a_key_is_set_as_text(tracer, key, shown):
     with tracer.start_as_current_span("send") as span:
-        set_key_attribute(span, key)
+        describe(span, key, b"")
 
     assert span.attributes["messaging.kafka.message.key"] == shown
 
 
 def test_a_null_key_sets_no_attribute(tracer):
     with tracer.start_as_current_span("send") as span:
-        set_key_attribute(span, None)
+        describe(span, None, b"")
 
     assert "messaging.kafka.message.key" not in span.attributes
 

@@ -6,14 +6,13 @@ from confluent_kafka import KafkaError, KafkaException
 from opentelemetry import baggage, context
 from opentelemetry.trace import SpanKind, StatusCode
 
-from vshop.kit.chaos.carrier import requested_incidents, use_incidents
+from vshop.kit.chaos.baggage import requested_incidents, use_incidents
 from vshop.kit.kafka import sender as kafka_sender
-from vshop.kit.kafka.context import inject
 from vshop.kit.kafka.processing import Processing
-from vshop.kit.kafka.record import Record
+from vshop.kit.kafka.record import Record, inject
 from vshop.kit.kafka.sender import DeliveryError, Sender
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 TOPIC = "queuing.retail_site.new_orders"
 

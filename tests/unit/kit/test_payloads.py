@@ -5,7 +5,7 @@ import pytest
 from opentelemetry.trace import INVALID_SPAN
 
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ from vshop.kit.http.problems import Problem
 
 
 @pytest.fixture
-def client():
+def client(tmp_path):
+    module = str(tmp_path / "app.py")
+    (tmp_path / "openapi.yaml").write_text("openapi: 3.1.0")
     app = Flask("failing")
     app.config["MAX_CONTENT_LENGTH"] = 10
     problems.install(app)
@@ -20,8 +22,8 @@ def client():
     def away():
         raise ConnectionError("refused")
 
-    app.register_blueprint(health.blueprint("failing", {"kafka": fine, "dynamodb": away}), url_prefix="/bad")
-    app.register_blueprint(health.blueprint("failing", {"kafka": fine}), url_prefix="/good", name="good")
+    app.register_blueprint(health.blueprint("failing", {"kafka": fine, "dynamodb": away}, module), url_prefix="/bad")
+    app.register_blueprint(health.blueprint("failing", {"kafka": fine}, module), url_prefix="/good", name="good")
     app.add_url_rule("/ours", view_func=_ours)
     app.add_url_rule("/unforeseen", view_func=_unforeseen)
     app.add_url_rule("/teapot", view_func=lambda: abort(418))

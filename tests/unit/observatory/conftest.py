@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from observatory.alerting.evaluation import Rule, load
 from observatory.app import create_app
-from observatory.ingest import json_body
+from observatory.ingest.otlp_json import read_json
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 
 Json = dict[str, Any]
@@ -84,7 +84,7 @@ def batch() -> Callable[..., Json]:
 
 @pytest.fixture
 def otlp_bytes() -> Callable[[Json], bytes]:
-    return lambda sent: json_body(json.dumps(sent).encode(), ExportTraceServiceRequest).SerializeToString()
+    return lambda sent: read_json(json.dumps(sent).encode(), ExportTraceServiceRequest)[0].SerializeToString()
 
 
 @pytest.fixture

@@ -7,14 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from observatory import grpc_server
 from observatory.alerting.evaluation import load
 from observatory.app import create_app
 from observatory.forward import Forwarding
-from observatory.forward.transports import METHODS
-from observatory.receiver import REQUESTS, Receiver
+from observatory.ingest import Receiver, grpc_server
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
-from observatory.store.otlp import as_dict
+from observatory.store.otlp import SIGNALS, as_dict
 from tests.any_otlp import any_request
 from tests.unit.observatory.conftest import RULES
 from vshop.incidents.telemetry_fault import load_telemetry_faults
@@ -55,9 +53,9 @@ class Service:
         self._channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}", options=options))
 
     def send(self, signal, encoding, request):
-        raw, kind = request.SerializeToString(), REQUESTS[signal]
+        raw, kind = request.SerializeToString(), SIGNALS[signal].request
         if encoding == "grpc":
-            answer = self._channel.unary_unary(METHODS[signal])(raw, timeout=30)
+            answer = self._channel.unary_unary(SIGNALS[signal].method)(raw, timeout=30)
         else:
             is_json = encoding == "json"
             body, mimetype = (json.dumps(as_dict(request)), "application/json") if is_json else (raw, "application/x-protobuf")

@@ -81,3 +81,11 @@ def test_cross_origin_clear_returns_403(client, send, span):
 
     assert client.delete("/api/telemetry", headers={"Origin": "http://evil.example"}).status_code == 403
     assert client.get("/api/telemetry").get_json()["traces"]["traces"] == 1
+
+
+def test_clear_accepts_a_series_without_points(client):
+    point = {"timeUnixNano": "2", "startTimeUnixNano": "1", "flags": 1}
+    metric = {"name": "m", "sum": {"dataPoints": [point], "aggregationTemporality": 1}}
+    client.post("/v1/metrics", json={"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]})
+
+    assert client.delete("/api/telemetry").get_json()["metricPoints"] == 0

@@ -7,7 +7,7 @@ from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 
-from observatory.ingest import json_body
+from observatory.ingest.otlp_json import read_json
 
 START_NS = 1_790_000_000_000_000_000
 DELTA, CUMULATIVE = 1, 2
@@ -22,7 +22,7 @@ def record(request, client):
         sent = {"resourceMetrics": [{"resource": owner, "scopeMetrics": [{"scope": {"name": "app"}, "metrics": [metric]}]}]}
         body, media_type = json.dumps(sent).encode(), "application/json"
         if request.param == "protobuf":
-            body, media_type = json_body(body, ExportMetricsServiceRequest).SerializeToString(), "application/x-protobuf"
+            body, media_type = read_json(body, ExportMetricsServiceRequest)[0].SerializeToString(), "application/x-protobuf"
         assert client.post("/v1/metrics", data=body, content_type=media_type).status_code == 200
 
     return send

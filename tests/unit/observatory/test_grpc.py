@@ -1,11 +1,10 @@
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from observatory import grpc_server
 from observatory.forward import Forwarding
-from observatory.forward.transports import METHODS
-from observatory.ingest import json_body
-from observatory.receiver import REQUESTS, Receiver
+from observatory.ingest import Receiver, grpc_server
+from observatory.ingest.otlp_json import read_json
+from observatory.store.otlp import SIGNALS
 
 grpc = pytest.importorskip("grpc", reason="pip install 'virtual-shop[grpc]'")
 
@@ -21,7 +20,7 @@ def channel(stores):
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
 def test_spans_are_stored_and_bad_ones_reported(channel, stores, otlp_bytes, batch, span, compression):
-    export = channel.unary_unary(METHODS["traces"])
+    export = channel.unary_unary(SIGNALS["traces"].method)
     answer = export(otlp_bytes(batch(span(), span(trace=0))), compression=compression, timeout=10)
     partial = ExportTraceServiceResponse.FromString(answer).partial_success
     assert (stores.traces.counts()["spans"], partial.rejected_spans) == (1, 1)
@@ -32,12 +31,12 @@ def test_logs_and_metrics(channel, stores):
     log = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"hello"}}]}]}]}'
     gauge = b'{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"g","gauge":{"dataPoints":[{"asInt":1}]}}]}]}]}'
     for signal, body in (("logs", log), ("metrics", gauge)):
-        channel.unary_unary(METHODS[signal])(json_body(body, REQUESTS[signal]).SerializeToString(), timeout=10)
+        channel.unary_unary(SIGNALS[signal].method)(read_json(body, SIGNALS[signal].request)[0].SerializeToString(), timeout=10)
     assert stores.logs.records()[0].time_ns > 0  # of its receipt
     assert stores.metrics.counts()["points"] == 1
 
 
 def test_an_invalid_body_is_refused(channel):
     with pytest.raises(grpc.RpcError) as error:
-        channel.unary_unary(METHODS["traces"])(b"\x0a\xff\xff", timeout=10)
+        channel.unary_unary(SIGNALS["traces"].method)(b"\x0a\xff\xff", timeout=10)
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT

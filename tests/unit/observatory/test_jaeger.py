@@ -85,7 +85,7 @@ def test_cycles_of_parents_are_shown(send, span, shown):
 
 
 def test_a_chain_of_a_thousand_spans(client, batch, span, stores):
-    stores.traces.max_spans, stores.traces.max_bytes = 5_000, 10**7
+    stores.traces.max_items, stores.traces.max_bytes = 5_000, 10**7
     client.post("/v1/traces", json=batch(*(span(1, number, number - 1) for number in range(1, 1_001))))
     assert len(client.get("/api/traces/1").get_json()["data"][0]["spans"]) == 1_000
     assert client.get("/api/v3/traces/1").status_code == 200

@@ -127,7 +127,7 @@ def test_invalid_parameter_returns_400_and_its_name(client, query):
 
 
 def test_too_many_records_drop_the_oldest(client, log, stores):
-    stores.logs.max_records = 3
+    stores.logs.max_items = 3
     for number in range(5):
         log(str(number), service=f"s{number}", at_s=number)
     counts = client.get("/api/telemetry").get_json()

@@ -7,11 +7,11 @@ import pytest
 import zstandard
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 
-from observatory.ingest import json_body
+from observatory.ingest.otlp_json import read_json
 
 
 def protobuf(content):
-    return json_body(json.dumps(content).encode(), ExportTraceServiceRequest).SerializeToString()
+    return read_json(json.dumps(content).encode(), ExportTraceServiceRequest)[0].SerializeToString()
 
 
 def test_protobuf_request_gets_protobuf_response(client, batch, span):

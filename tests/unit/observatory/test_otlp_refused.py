@@ -7,7 +7,8 @@ import zstandard
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from observatory.ingest import MAX_BODY_BYTES, OtlpError, decompress, json_body
+from observatory.ingest.http_api import MAX_BODY_BYTES, OtlpError, decompress
+from observatory.ingest.otlp_json import read_json
 
 PATHS = ("/v1/traces", "/v1/logs", "/v1/metrics")
 PROTOBUF = "application/x-protobuf"
@@ -40,7 +41,8 @@ def test_invalid_protobuf_returns_400(client, path, body):
 
 
 def test_truncated_protobuf_returns_400(client, batch, span):
-    body = json_body(json.dumps(batch(span(trace=0), span(trace=0))).encode(), ExportTraceServiceRequest).SerializeToString()
+    sent = json.dumps(batch(span(trace=0), span(trace=0))).encode()
+    body = read_json(sent, ExportTraceServiceRequest)[0].SerializeToString()
     answers = {client.post("/v1/traces", data=body[:size], content_type=PROTOBUF).status_code for size in range(1, len(body))}
     assert answers == {400}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from observatory.jaeger.query_params import parse_duration
+from observatory.jaeger import parse_duration
 from observatory.query import parse_integer
 
 

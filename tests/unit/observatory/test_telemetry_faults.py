@@ -8,8 +8,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from observatory.faults.filter import TelemetryFaults
-from observatory.faults.later import Later
+from observatory.ingest.faults import Later, TelemetryFaults
 from vshop.kit.telemetry.alterations import Alteration
 
 TRACE = bytes.fromhex("f0" * 8 + "01" * 8)

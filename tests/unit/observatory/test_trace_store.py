@@ -4,13 +4,13 @@ import threading
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from observatory.ingest import json_body
+from observatory.ingest.otlp_json import read_json
 from observatory.store import TraceStore
 
 
 @pytest.fixture
 def request_of(batch):
-    return lambda *spans, **owner: json_body(json.dumps(batch(*spans, **owner)).encode(), ExportTraceServiceRequest)
+    return lambda *spans, **owner: read_json(json.dumps(batch(*spans, **owner)).encode(), ExportTraceServiceRequest)[0]
 
 
 def ids(store):

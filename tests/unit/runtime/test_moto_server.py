@@ -163,15 +163,6 @@ def test_a_stop_whose_save_fails_leaves_the_log(start, file, capsys):
     assert start().items() == {"1": ""}
 
 
-def test_tables_saved_by_a_version_without_a_log_are_read(start, file):
-    server = start()
-    server.create()
-    server.put("1")
-    server.tables.close()
-    file.write_text(json.dumps(json.loads(file.read_text())["tables"]))
-    assert start().items() == {"1": ""}
-
-
 def test_a_damaged_file_is_named_and_kept(start, file):
     file.write_text('[{"definition"')
     with pytest.raises(TablesError, match=r"saved stock in .*tables\.json .* Remove the files, or start without --keep"):

@@ -17,7 +17,7 @@ from vshop.kit.kafka.processing import Processing
 from vshop.kit.kafka.sender import DeliveryError
 from vshop.kit.order import InvalidRecordError
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 AWAY = EndpointConnectionError(endpoint_url="http://dynamodb")
 KAFKA_AWAY = DeliveryError("timed out", code="_MSG_TIMED_OUT", refused=False)

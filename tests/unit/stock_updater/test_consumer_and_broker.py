@@ -14,7 +14,7 @@ from stock_updater.positions import Positions
 from vshop.kit.kafka.processing import Processing
 from vshop.kit.kafka.sender import Sender
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 
 class StockThatGoesAway:

@@ -4,8 +4,7 @@ from opentelemetry import baggage, context, trace
 from stock_updater.app import create_app
 from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters, record_id, replay_of
 from stock_updater.item import RECENT, RecordPosition
-from vshop.kit.kafka.context import inject
-from vshop.kit.kafka.record import Record
+from vshop.kit.kafka.record import Record, inject
 from vshop.kit.kafka.sender import DeliveryError
 from vshop.kit.order import InvalidRecordError, decode_record
 from vshop.kit.settings import Settings

@@ -4,7 +4,7 @@ from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters
 from vshop.kit.kafka.sender import Sender
 from vshop.kit.order import InvalidRecordError
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 
 def test_dead_letters_are_read_from_the_broker(broker, table, make_record):

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, TopicPartition
 from stock_updater.lag import ConsumerLag
 from vshop.kit.kafka.sender import Sender
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 
 @pytest.fixture

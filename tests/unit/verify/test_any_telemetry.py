@@ -3,8 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from observatory.app import create_app
-from observatory.receiver import REQUESTS
-from observatory.store import LogStore, MetricStore, Stores, TraceStore
+from observatory.store import LogStore, MetricStore, Stores, TraceStore, otlp
 from observatory.store.otlp import as_dict
 from tests.any_otlp import any_request
 from vshop.conformance import check_log, check_metric, check_resource, check_span
@@ -12,7 +11,7 @@ from vshop.corpus.otlp import SIGNALS, document, point_value, points, rows
 from vshop.incidents import load_catalogue
 from vshop.incidents.exports import Telemetry, write_rcaeval
 from vshop.incidents.patterns import ExceptionPattern
-from vshop.incidents.runs import IncidentRun
+from vshop.incidents.scoring import IncidentRun
 from vshop.incidents.verify.expect_match import culprits, forbidden_checks, present_checks
 from vshop.incidents.verify.observation import observe
 from vshop.incidents.verify.value_match import exception_mismatch
@@ -84,7 +83,7 @@ def test_any_telemetry_is_checked_against_the_conventions(signal, seed):
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_null_is_an_empty_list(signal):
-    (name,) = (field.json_name for field in REQUESTS[signal].DESCRIPTOR.fields)
+    (name,) = (field.json_name for field in otlp.SIGNALS[signal].request.DESCRIPTOR.fields)
     assert list(rows({name: None}, signal)) == []
 
 

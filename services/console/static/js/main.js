@@ -1,6 +1,7 @@
 /** Entry point. A page's scripts are loaded when it is first opened. */
 
 import { every, get } from './lib/api.js';
+import { plural } from './lib/format.js';
 import { watchOutages } from './lib/outages.js';
 import { page, redrawFailed, start } from './lib/router.js';
 import { themes } from './lib/theme.js';
@@ -23,8 +24,7 @@ function watchState(pill) {
     const on = all.filter((one) => one.state?.on).length;
     pill.hidden = !hidden && on === 0;
     pill.href = hidden ? '/exercise' : '/board';
-    pill.textContent = hidden ? '▲ exercise in progress' : `▲ ${on} on`;
-    pill.title = hidden ? 'An exercise is in progress' : `${on} incident${on === 1 ? ' is' : 's are'} on`;
+    pill.textContent = hidden ? '▲ exercise in progress' : `▲ ${plural(on, 'incidents')} on`;
   });
 }
 

@@ -1,13 +1,13 @@
 """Observes a shop's orders, and knows when their telemetry is complete."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from vshop.incidents.incident import Incident
 from vshop.incidents.patterns import MetricMove
 from vshop.incidents.verify.metric_match import Reading, read_metrics, read_metrics_of_traces, wait_for_export
 from vshop.incidents.verify.observation import Observation, all_whole, observe, own_trace
-from vshop.incidents.verify.verdict import Check, Completeness
+from vshop.incidents.verify.verdict import Check, Completeness, all_ok
 from vshop.kit.telemetry.modes import SDK
 from vshop.shop.client import Placed, ShopClient
 from vshop.shop.clock import Clock
@@ -30,6 +30,8 @@ JUDGED_AHEAD_S = 60.0
 _POLL_EVERY_S = 0.1
 _RECORD_POSITION = ("messaging.kafka.offset", "messaging.destination.partition.id")
 """A span may lack them: attributes can be limited."""
+
+T = TypeVar("T")
 
 
 class Observer:
@@ -108,16 +110,16 @@ class Observer:
 
     def wait_for_metrics(self, observations: Sequence[Observation] = ()) -> None:
         """Wait until the exported metrics count everything observed, or everything so far."""
-        ends = [(seen.span.service, seen.span.end_ns / 1e9) for observation in observations for seen in observation.spans]
-        last_end = max((end for _, end in ends), default=0.0)
-        began = self.clock.now()
+        ends = sorted((seen.span.end_ns / 1e9, seen.span.service) for observation in observations for seen in observation.spans)
+        began, last_end = self.clock.now(), ends[-1][0] if ends else 0.0
+        moments: float | Mapping[str, float]
         if ends and self.complete:
-            latest_by_service = dict(sorted(ends, key=lambda end: end[1]))
-            wait_for_export(self.shop, self.clock, latest_by_service)
+            moments = {service: end for end, service in ends}
         elif self.flush().possible:
-            wait_for_export(self.shop, self.clock, max(began, last_end))
+            moments = max(began, last_end)
         else:
-            wait_for_export(self.shop, self.clock, last_end + COUNTED_AFTER_S if ends else began)
+            moments = last_end + COUNTED_AFTER_S if ends else began
+        wait_for_export(self.shop, self.clock, moments)
 
     def _note(self, by: Literal["flush", "calm window"], reason: str) -> None:
         if reason and (not self.completeness.reason or (by, self.completeness.by) == ("calm window", "flush")):
@@ -168,19 +170,22 @@ class Context(Observer):
 
     def poll_checks(self, check: Callable[[], list[Check]], timeout_s: float) -> list[Check]:
         """Repeat checks until all pass or the time is over; return the latest."""
-        latest: list[Check] = []
+        return read_until(self.clock, check, all_ok, timeout_s)
 
-        def all_pass() -> bool:
-            latest[:] = check()
-            return all(one.ok for one in latest)
 
-        self.clock.poll(all_pass, timeout_s)
-        return latest
+def read_until(clock: Clock, read: Callable[[], T], enough: Callable[[T], bool], timeout_s: float) -> T:
+    """Read at least once, until it is enough or the time is over; return the latest."""
+    latest: list[T] = []
+
+    def is_enough() -> bool:
+        latest[:] = [read()]
+        return enough(latest[0])
+
+    clock.poll(is_enough, timeout_s)
+    return latest[0]
 
 
 def all_trace_ids(orders: Sequence[Placed], observations: Sequence[Observation]) -> list[str]:
     """Return the ids of the orders' and the linked traces."""
-    found = [placed.trace_id for placed in orders if placed.trace_id] + [
-        one for observation in observations for one in observation.trace_ids
-    ]
-    return list(dict.fromkeys(found))
+    linked = (one for observation in observations for one in observation.trace_ids)
+    return list(dict.fromkeys([*(placed.trace_id for placed in orders if placed.trace_id), *linked]))

@@ -86,9 +86,9 @@ def observe(placed: Placed, traces: TraceReader, shop: ShopClient) -> Observatio
     """Observe an order as it is now."""
     whole = traces.get(placed.trace_id)
     own = _own_part(placed, whole)
-    foreign = {span.span_id for span in whole.spans} - {span.span_id for span in own.spans}
-    spans = [ObservedSpan(span, "own") for span in own.spans]
     known = {span.span_id for span in own.spans}
+    foreign = {span.span_id for span in whole.spans} - known
+    spans = [ObservedSpan(span, "own") for span in own.spans]
     for trace_id in _elsewhere(placed, own, traces):
         other = traces.get(trace_id).spans
         linked = any(link_span in known for span in other for _, link_span in span.links)
@@ -108,15 +108,12 @@ def _own_part(placed: Placed, trace: Trace) -> Trace:
 def _elsewhere(placed: Placed, own: Trace, traces: TraceReader) -> list[str]:
     taken = {span.parent_id for span in own.find(kind="CONSUMER")}
     sent = [span for span in own.find(kind="PRODUCER") if span.span_id not in taken and not _is_dead_letter(span)]
-    if not sent:
-        return []
     found = []
     for span in sent:
         names = _PLACE if _PLACE[1] in span.attributes else _OLD_PLACE
         place = {name: str(span.attributes[name]) for name in names if name in span.attributes}
-        if len(place) == len(_PLACE):
-            found += traces.search("stock-updater", place)
-    if placed.order_id is not None:
+        found += traces.search("stock-updater", place) if len(place) == len(_PLACE) else []
+    if sent and placed.order_id is not None:
         found += traces.search("stock-updater", {"shop.order.id": placed.order_id})
     return [trace_id for trace_id in dict.fromkeys(found) if trace_id != own.trace_id]
 

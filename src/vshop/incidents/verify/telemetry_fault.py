@@ -1,17 +1,23 @@
 """Verifies a telemetry fault: clean → on → its mark is seen, and the order is fine → conclusions hold → off → clean again."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from vshop.incidents.patterns import By, MetricMove
 from vshop.incidents.telemetry_fault import Conclusion, TelemetryFault
-from vshop.incidents.verify.metric_match import Reading, read_metrics
+from vshop.incidents.verify.context import read_until
+from vshop.incidents.verify.metric_match import read_metrics
 from vshop.incidents.verify.run import OnPhase, Phase
-from vshop.incidents.verify.telemetry_marks import Telemetry, mark, short_id
 from vshop.incidents.verify.value_match import mismatch
-from vshop.incidents.verify.verdict import Check, Completeness, Verdict
+from vshop.incidents.verify.verdict import Check, Completeness, Verdict, all_ok
+from vshop.kit.telemetry.alterations import Alteration
 from vshop.kit.telemetry.modes import SDK
 from vshop.shop.client import Placed, ShopClient, ShopError
 from vshop.shop.clock import Clock
+from vshop.shop.flush import EXPORTERS
+from vshop.shop.spans import attributes, kind_name
 
 AUTO_OFF_S = 300.0
 """Limit if the verification is killed."""
@@ -19,6 +25,29 @@ _SETTLED_S = 15.0
 _CALM_S = 2.0
 _MAX_ORDERS = 60
 """The chance that a sampler drops none of so many is below one in 10^18."""
+
+
+class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
+    """One order's stored telemetry; spans are OTLP's JSON.
+
+    ``short``: spans of the trace with the lower half of its id. ``searched``: log records that name the order, in any trace.
+    """
+
+    trace_id: str
+    spans: Sequence[Mapping[str, Any]]
+    short: Sequence[Mapping[str, Any]]
+    logs: Sequence[Mapping[str, Any]]
+    searched: Sequence[Mapping[str, Any]]
+
+    @property
+    def missing(self) -> list[str]:
+        """The services without a span."""
+        return [one for one in EXPORTERS if one not in {span["service"] for span in self.spans}]
+
+
+def short_id(trace_id: str) -> str:
+    """Return the trace id with only its lower 64 bits."""
+    return "0" * 16 + trace_id[16:]
 
 
 class TelemetryFaultVerifier:
@@ -41,7 +70,7 @@ class TelemetryFaultVerifier:
         traces: list[str] = []
 
         def record(phase: Phase, found: Iterable[Check]) -> None:
-            new = [Check(phase=phase, what=one.what, ok=one.ok, expected=one.expected, seen=one.seen) for one in found]
+            new = [msgspec.structs.replace(one, phase=phase) for one in found]
             checks.extend(new)
             on_phase(phase, new)
 
@@ -51,8 +80,8 @@ class TelemetryFaultVerifier:
             if mode != SDK:
                 record("clean", [Check(what="telemetry mode", ok=False, expected=SDK, seen=mode)])
             else:
-                record("clean", self._run_clean(fault, fresh=self._clean is None))
-            if all(check.ok for check in checks):
+                record("clean", self._run_clean(fault, self._clean))
+            if all_ok(checks):
                 try:
                     on_at = self._clock.now()
                     self._shop.telemetry_fault_on(fault.id, fault.alter, seconds=AUTO_OFF_S)
@@ -61,13 +90,13 @@ class TelemetryFaultVerifier:
                     off = self._shop.telemetry_fault_off(fault.id)
                 on = [one["id"] for one in self._shop.telemetry_faults_on()]
                 record("off", [Check(what="switch", ok=off == [fault.id] and fault.id not in on, expected="off", seen=on or "off")])
-                record("clean again", self._run_clean(fault, fresh=True))
+                record("clean again", self._run_clean(fault, None))
         except ShopError as error:
             record("on" if checks else "clean", [Check(what="shop", ok=False, expected="reachable", seen=str(error))])
         return Verdict(
             incident=fault.id,
             scope="telemetry",
-            verified=bool(checks) and all(check.ok for check in checks),
+            verified=bool(checks) and all_ok(checks),
             seconds=round(self._clock.monotonic() - began, 3),
             on_at=on_at,
             off_at=self._clock.now(),
@@ -78,28 +107,36 @@ class TelemetryFaultVerifier:
             completeness=self._completeness,
         )
 
-    def _run_clean(self, fault: TelemetryFault, *, fresh: bool) -> list[Check]:
+    def marks(self, fault: TelemetryFault, placed: Placed) -> list[Check]:
+        """Check that telemetry is altered as the file says; a sampler decides by the trace id."""
+
+        def altered(seen: Telemetry) -> list[bool]:
+            return [mark(one, seen) or (one.action == "sample" and one.samples(placed.trace_id)) for one in fault.alter]
+
+        seen = read_until(self._clock, lambda: self._read(placed), lambda seen: all(altered(seen)), _SETTLED_S)
+        words = f"{len(seen.spans)} spans, {len(seen.logs)} logs"
+        return [
+            Check(what=f"mark of {one.action}", ok=ok, expected="as the file says", seen=words)
+            for one, ok in zip(fault.alter, altered(seen), strict=True)
+        ]
+
+    def _run_clean(self, fault: TelemetryFault, clean: Telemetry | None) -> list[Check]:
+        """With the clean order of the previous fault, or a new one."""
         checks: list[Check] = []
-        if fresh:
+        if clean is None:
             placed = self._order(fault)
-            self._flush()
             checks += self._outcome(fault, [placed])
-            self._clean = self._read_until(placed, lambda seen: not missing_services(seen))
-        seen = self._clean
-        if seen is None:
-            raise ValueError("there is no clean order")
-        missing = missing_services(seen)
+            clean = read_until(self._clock, lambda: self._read(placed), lambda seen: not seen.missing, _SETTLED_S)
+            self._clean = clean
+        missing = clean.missing
         checks.append(Check(what="whole trace", ok=not missing, expected="spans of every service", seen=missing or "all"))
-        for one in fault.alter:
-            absent = not mark(one, seen) or (one.action == "sample" and one.samples(seen.trace_id))
-            checks.append(
-                Check(what=f"mark of {one.action}", ok=absent, expected="not seen", seen="not seen" if absent else "seen")
-            )
-        return checks
+        return checks + [
+            Check(what=f"mark of {action}", ok=not marked, expected="not seen", seen="seen" if marked else "not seen")
+            for action, marked in ((one.action, mark(one, clean)) for one in fault.alter)
+        ]
 
     def _run_altered(self, fault: TelemetryFault, traces: list[str]) -> list[Check]:
-        moves = [one.metric for one in fault.concludes if one.metric is not None]
-        before = read_metrics(self._shop, moves)
+        before = [self._value(one.metric) for one in fault.concludes]
         # A cleared observatory rejects spans that seem to be older than that.
         self._clock.sleep(max(0, *(-one.ms for one in fault.alter)) / 1000)
         orders = [self._order(fault) for _ in range(fault.orders)]
@@ -107,90 +144,55 @@ class TelemetryFaultVerifier:
         while not all(any(not one.samples(placed.trace_id) for placed in orders) for one in samplers) and len(orders) < _MAX_ORDERS:
             orders.append(self._order(fault))
         traces += [placed.trace_id for placed in orders]
-        self._flush()
         checks = self._outcome(fault, orders)
         for placed in orders:
             checks += self.marks(fault, placed)
-        checks += self._after_a_while(fault, orders[-1])
-        return checks + self._conclusions(fault, orders, moves, before)
+        checks += [check for one in fault.alter for check in self._after_a_while(one, fault, orders[-1])]
+        return checks + [self._concluded(one, fault, orders, held) for one, held in zip(fault.concludes, before, strict=True)]
 
-    def marks(self, fault: TelemetryFault, placed: Placed) -> list[Check]:
-        """Check that telemetry is altered as the file says; a sampler decides by the trace id."""
+    def _after_a_while(self, one: Alteration, fault: TelemetryFault, placed: Placed) -> list[Check]:
+        within_s = one.ms / 1000 + _SETTLED_S
+        if one.action == "delay":
+            late = self._clock.poll(lambda: not mark(one, self._read(placed)), within_s)
+            return [Check(what="late span", ok=late, expected="arrives", seen="arrived" if late else "missing")]
+        if one.action == "sampleErrors":
+            refused = self._shop.place_order(fault.order.item_id, token="not-a-token")
+            self._flush()
+            kept = self._clock.poll(lambda: bool(self._shop.stored_spans(refused.trace_id)), within_s)
+            dropped = not self._read(placed).spans
+            return [
+                Check(what="trace of a failing order", ok=kept, expected="kept", seen="kept" if kept else "dropped"),
+                Check(what="trace of a good order", ok=dropped, expected="dropped", seen="dropped" if dropped else "kept"),
+            ]
+        return []
 
-        def wanted(seen: Telemetry) -> list[bool]:
-            return [mark(one, seen) != (one.action == "sample" and one.samples(placed.trace_id)) for one in fault.alter]
+    def _value(self, metric: MetricMove | None) -> float:
+        return read_metrics(self._shop, [metric])[0].value if metric is not None else 0.0
 
-        seen = self._read_until(placed, lambda seen: all(wanted(seen)))
-        return [
-            Check(
-                what=f"mark of {one.action}",
-                ok=ok,
-                expected="as the file says",
-                seen=f"{len(seen.spans)} spans, {len(seen.logs)} logs",
-            )
-            for one, ok in zip(fault.alter, wanted(seen), strict=True)
-        ]
+    def _concluded(self, one: Conclusion, fault: TelemetryFault, orders: Sequence[Placed], before: float) -> Check:
+        def read() -> tuple[bool, str]:
+            if one.metric is not None:
+                by = self._value(one.metric) - before
+                wanted = (one.metric.moves.by or 0) * len(orders) if isinstance(one.metric.moves, By) else by
+                return by == wanted, f"{one.metric.name} by {by:g} for {len(orders)} orders"
+            if one.log is None:
+                included = self._included(fault, orders)
+                return included == len(orders), f"{included} of {len(orders)} orders are in the stock"
+            service, body = one.log.service, one.log.body
+            found = [self._shop.logs(search=str(placed.order_id), service=service) for placed in orders]
+            count = sum(any(mismatch(body, record["body"]) is None for record in records) for records in found)
+            return count == len(orders), f"{count} of {len(orders)} orders have it"
 
-    def _after_a_while(self, fault: TelemetryFault, placed: Placed) -> list[Check]:
-        checks = []
-        for one in fault.alter:
-            if one.action == "delay":
-                late = self._clock.poll(lambda one=one: not mark(one, self._read(placed)), one.ms / 1000 + _SETTLED_S)  # type: ignore[misc]
-                checks.append(Check(what="late span", ok=late, expected="arrives", seen="arrived" if late else "missing"))
-            if one.action == "sampleErrors":
-                refused = self._shop.place_order(fault.order.item_id, token="not-a-token")
-                self._flush()
-                kept = self._clock.poll(lambda: bool(self._shop.stored_spans(refused.trace_id)), one.ms / 1000 + _SETTLED_S)  # noqa: B023
-                dropped = not self._read(placed).spans
-                checks.append(Check(what="trace of a failing order", ok=kept, expected="kept", seen="kept" if kept else "dropped"))
-                checks.append(
-                    Check(what="trace of a good order", ok=dropped, expected="dropped", seen="dropped" if dropped else "kept")
-                )
-        return checks
-
-    def _conclusions(
-        self, fault: TelemetryFault, orders: Sequence[Placed], moves: Sequence[MetricMove], before: Sequence[Reading]
-    ) -> list[Check]:
-        after: list[Reading] = []
-
-        def moved() -> bool:
-            after[:] = read_metrics(self._shop, moves)
-            return all(self._moved(*pair, len(orders))[0] for pair in zip(moves, before, after, strict=True))
-
-        self._clock.poll(moved, _SETTLED_S if moves else 0)
-        readings = iter(zip(moves, before, after, strict=True))
-        checks = []
-        for one in fault.concludes:
-            ok, seen = self._moved(*next(readings), len(orders)) if one.metric else self._shown(one, fault, orders)
-            checks.append(Check(what=f"conclusion from {one.signal}", ok=ok, expected=one.says, seen=seen))
-        return checks
-
-    @staticmethod
-    def _moved(move: MetricMove, before: Reading, after: Reading, orders: int) -> tuple[bool, str]:
-        by = after.value - before.value
-        wanted = (move.moves.by or 0) * orders if isinstance(move.moves, By) else by
-        return by == wanted, f"{move.name} by {by:g} for {orders} orders"
-
-    def _shown(self, one: Conclusion, fault: TelemetryFault, orders: Sequence[Placed]) -> tuple[bool, str]:
-        if one.log is None:
-            included = self._included(fault, orders)
-            return included == len(orders), f"{included} of {len(orders)} orders are in the stock"
-        log = one.log
-
-        def found(placed: Placed) -> bool:
-            records = self._shop.logs(search=str(placed.order_id), service=log.service)
-            return any(mismatch(log.body, record["body"]) is None for record in records)
-
-        count = sum(self._clock.poll(lambda placed=placed: found(placed), _SETTLED_S) for placed in orders)  # type: ignore[misc]
-        return count == len(orders), f"{count} of {len(orders)} orders have it"
+        ok, seen = read_until(self._clock, read, lambda found: found[0], _SETTLED_S)
+        return Check(what=f"conclusion from {one.signal}", ok=ok, expected=one.says, seen=seen)
 
     def _order(self, fault: TelemetryFault) -> Placed:
         return self._shop.place_order(fault.order.item_id, fault.order.quantity)
 
     def _outcome(self, fault: TelemetryFault, orders: Sequence[Placed]) -> list[Check]:
+        self._flush()
         answers = sorted({placed.status for placed in orders})
-        self._clock.poll(lambda: self._included(fault, orders) == len(orders), _SETTLED_S)
-        included = self._included(fault, orders)
+        included = read_until(self._clock, lambda: self._included(fault, orders), lambda count: count == len(orders), _SETTLED_S)
         ids = {str(placed.order_id) for placed in orders}
         letters = [one["id"] for one in self._shop.dead_letters() if any(name in str(one["value"]) for name in ids)]
         return [
@@ -209,10 +211,6 @@ class TelemetryFaultVerifier:
             self._completeness = Completeness(by="calm window", reason=flushed.reason)
             self._clock.sleep(_CALM_S)
 
-    def _read_until(self, placed: Placed, enough: Callable[[Telemetry], bool]) -> Telemetry:
-        self._clock.poll(lambda: enough(self._read(placed)), _SETTLED_S)
-        return self._read(placed)
-
     def _read(self, placed: Placed) -> Telemetry:
         short = short_id(placed.trace_id)
         return Telemetry(
@@ -224,6 +222,52 @@ class TelemetryFaultVerifier:
         )
 
 
-def missing_services(seen: Telemetry) -> list[str]:
-    """Return the services without a span in a trace."""
-    return [one for one in ("orders", "auth-stub", "stock-updater") if one not in {span["service"] for span in seen.spans}]
+def mark(one: Alteration, seen: Telemetry) -> bool:
+    """Return whether telemetry is altered so; a whole trace shows no mark."""
+    matching, keys = _matching(one, seen.spans), tuple(one.keys)
+    services = {span["service"] for span in seen.spans}
+    labels = [label for span in seen.spans for label in attributes(span.get("attributes")).items() if label[0].startswith(keys)]
+    texts = [value for _, value in labels if isinstance(value, str)]
+    absent = not matching and not ("logs" in one.signals and any(record["service"] in one.services for record in seen.logs))
+    return {
+        "drop": absent,
+        "delay": absent,
+        "sampleErrors": absent,
+        "shift": _is_shifted(one, seen),
+        "duplicate": len({span["spanId"] for span in seen.spans}) < len(seen.spans),
+        "shortenTraceId": bool(_matching(one, seen.short)) and not matching,
+        "strip": bool(seen.spans) and not labels,
+        "cut": bool(texts) and max(map(len, texts)) <= one.length,
+        "mirror": _is_mirrored(seen),
+        "unlink": bool(matching) and not any(span.get("parentSpanId") or span.get("links") for span in matching),
+        "keep": len(matching) == one.count,
+        "sample": not one.samples(seen.trace_id) and not matching,
+        "renameService": one.text in services and services.isdisjoint(one.services),
+        "forgetTrace": not seen.logs and bool(seen.searched),
+    }[one.action]
+
+
+def _matching(one: Alteration, spans: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [
+        span
+        for span in spans
+        if one.concerns("spans", span["service"])
+        and span["name"].startswith(one.name)
+        and one.kind in {None, kind_name(span.get("kind"))}
+    ]
+
+
+def _is_shifted(one: Alteration, seen: Telemetry) -> bool:
+    moved, others = (
+        [int(span["startTimeUnixNano"]) for span in seen.spans if (span["service"] in one.services) == of_services]
+        for of_services in (True, False)
+    )
+    if not moved or not others:
+        return False
+    by_ms = (min(moved) - min(others)) / 1e6
+    return by_ms > one.ms / 2 if one.ms > 0 else by_ms < one.ms / 2
+
+
+def _is_mirrored(seen: Telemetry) -> bool:
+    first, last = ([one["timestamp"] for one in seen.logs if one["service"] == service] for service in ("stock-updater", "orders"))
+    return bool(first and last) and max(first) < min(last)

@@ -17,8 +17,7 @@ from openfeature.flag_evaluation import FlagEvaluationDetails, FlagResolutionDet
 from openfeature.provider import AbstractProvider, Metadata
 from opentelemetry import trace
 
-from vshop.kit.chaos.baggage import BAGGAGE_KEY
-from vshop.kit.chaos.carrier import requested_incidents
+from vshop.kit.chaos.baggage import BAGGAGE_KEY, requested_incidents
 
 FLAG_SET = "shop"
 PROVIDER_NAME = "vshop-chaos-board"

@@ -47,39 +47,35 @@ class _FlushRequest(msgspec.Struct, forbid_unknown_fields=True):
     metrics: bool = True
 
 
-class _Request:
-    def __init__(self, traceparent: str) -> None:
-        self.trace_id = traceparent[3:35].lower()  # https://www.w3.org/TR/trace-context/#traceparent-header
-
-
 class RequestsInProgress:
     """WSGI middleware that tracks requests. Wrap the instrumented application: then a request ends when its span is final."""
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
         self._changed = threading.Condition()
-        self._running: set[_Request] = set()
+        self._running: dict[object, str] = {}  # the trace id of each
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Handle a request."""
         if environ.get("PATH_INFO") in _NOT_AWAITED:
             return self._app(environ, start_response)
-        one = _Request(environ.get("HTTP_TRACEPARENT", ""))
+        one = object()
         with self._changed:
-            self._running.add(one)
+            # https://www.w3.org/TR/trace-context/#traceparent-header
+            self._running[one] = environ.get("HTTP_TRACEPARENT", "")[3:35].lower()
         try:
             return self._app(environ, start_response)
         finally:
             with self._changed:
-                self._running.discard(one)
+                del self._running[one]
                 self._changed.notify_all()
 
     def wait(self, deadline: float, traces: Container[str] | None = None) -> int:
         """Wait until requests (of ``traces``) have ended; return how many have not at the deadline (monotonic clock)."""
         with self._changed:
-            begun = {one for one in self._running if traces is None or one.trace_id in traces}
-            self._changed.wait_for(lambda: not begun & self._running, max(0.0, deadline - time.monotonic()))
-            return len(begun & self._running)
+            begun = {one for one, trace_id in self._running.items() if traces is None or trace_id in traces}
+            self._changed.wait_for(lambda: not begun & self._running.keys(), max(0.0, deadline - time.monotonic()))
+            return len(begun & self._running.keys())
 
 
 class _SharedExport:

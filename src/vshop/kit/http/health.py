@@ -1,7 +1,8 @@
-"""``GET /healthz`` (liveness) and ``GET /readyz`` (readiness, which does real work)."""
+"""The endpoints of every service: ``/healthz`` (liveness), ``/readyz`` (readiness, which does real work), ``/openapi.yaml``."""
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -14,14 +15,15 @@ class DegradedError(Exception):
     """The service works, but something holds it up. It stays ready."""
 
 
-def blueprint(service: str, checks: Mapping[str, Check]) -> Blueprint:
-    """Make the two endpoints.
+def blueprint(service: str, checks: Mapping[str, Check], module: str) -> Blueprint:
+    """Make the endpoints. The ``openapi.yaml`` (https://spec.openapis.org/oas/v3.1.0) is next to the module's file.
 
     ``/healthz`` answers 200 always: a failing dependency is no reason to restart. ``/readyz`` runs every check and answers 200, or
     503 if one failed: ``{"service", "status": "ready" | "degraded" | "not ready", "checks": {name: {"ok", "seen", "ms"}}}``.
     DegradedError counts as ok.
     """
     health = Blueprint("health", __name__)
+    description = Path(module).with_name("openapi.yaml").read_text(encoding="utf-8")
 
     @health.get("/healthz")
     def live() -> dict[str, str]:
@@ -34,6 +36,10 @@ def blueprint(service: str, checks: Mapping[str, Check]) -> Blueprint:
         degraded = [name for name, result in results.items() if result.pop("degraded")]
         status = "not ready" if not ok else "degraded" if degraded else "ready"
         return jsonify(service=service, status=status, checks=results), 200 if ok else 503
+
+    @health.get("/openapi.yaml")
+    def describe() -> Response:
+        return Response(description, mimetype="application/yaml")
 
     return health
 

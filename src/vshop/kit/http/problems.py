@@ -9,7 +9,7 @@ from flask import Flask, Response, g
 from opentelemetry import trace
 from werkzeug.exceptions import HTTPException
 
-from vshop.kit.telemetry import errors
+from vshop.kit.telemetry.errors import count_error, error_type, record_error
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(Problem)
     def _problem(error: Problem) -> Response:
         if error.__cause__ is not None and error.status >= 500:
-            errors.count(error.__cause__)
+            count_error(error.__cause__)
         return answer(error.status, error.detail, error.headers, **error.members)
 
     @app.errorhandler(HTTPException)
@@ -55,8 +55,8 @@ def install(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _unforeseen(error: Exception) -> Response:
         span = trace.get_current_span()
-        errors.record(span, error)
-        g.error_type = errors.error_type(error)
+        record_error(span, error)
+        g.error_type = error_type(error)
         log.error("unforeseen failure", exc_info=error)
         context = span.get_span_context()
         return answer(500, "Something failed inside; the trace says what.", traceId=trace.format_trace_id(context.trace_id))

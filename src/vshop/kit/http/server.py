@@ -1,4 +1,4 @@
-"""Serves a WSGI application, and lets requests in progress finish before it stops.
+"""Serves a WSGI application, lets requests in progress finish before it stops, and runs a service's ``main()``.
 
 Waitress does not fork, so a Kafka producer may be built before it. One thread reads and writes all connections, so a slow or
 silent client holds no thread (docs/adr/0010-waitress.md).
@@ -7,14 +7,18 @@ silent client holds no thread (docs/adr/0010-waitress.md).
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from waitress import wasyncore
 from waitress.server import create_server
+
+from vshop.kit.settings import SettingsError
+from vshop.kit.telemetry.modes import start_as_configured
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -38,6 +42,19 @@ def stop_event() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: event.set())
     return event
+
+
+def run_service(main: Callable[[], None], service: str = "") -> NoReturn:
+    """Run ``main`` and exit: with 0, or with 1 and a one-line reason if a setting is invalid or a port is in use.
+
+    ``service`` is its name if an agent may instrument it (``SHOP_TELEMETRY``).
+    """
+    try:
+        start_as_configured(service)
+        main()
+    except (SettingsError, AddressInUseError) as error:
+        sys.exit(str(error))
+    sys.exit(0)
 
 
 class HttpServer:

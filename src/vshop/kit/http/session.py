@@ -71,7 +71,8 @@ def http_session(user_agent: str, connections: int = 10) -> requests.Session:
     adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": HTTPSConnectionPool}
     session = requests.Session()
     session.mount("http://", adapter)
-    session.trust_env = False
+    session.mount("https://", adapter)
+    session.trust_env = False  # no proxy, no .netrc
     session.verify = ca_bundle() or True
     session.headers["User-Agent"] = user_agent
     return session

@@ -77,11 +77,8 @@ def _create(admin: AdminClient, settings: Settings) -> None:
     # A dead letter is larger than its record, so its topic needs a higher limit.
     large = {"max.message.bytes": str(MAX_RECORD_BYTES)}
     topics = [
-        NewTopic(name, num_partitions=partitions, replication_factor=settings.kafka_replication, config=config)
-        for name, partitions, config in (
-            (settings.kafka_topic, settings.kafka_partitions, {}),
-            (dead_letter_topic(settings), 1, large),
-        )
+        NewTopic(settings.kafka_topic, settings.kafka_partitions, settings.kafka_replication),
+        NewTopic(dead_letter_topic(settings), 1, settings.kafka_replication, config=large),
     ]
     for created in admin.create_topics(topics, request_timeout=5).values():
         try:

@@ -11,14 +11,12 @@ from typing import Any
 from opentelemetry import context, metrics, trace
 from opentelemetry.trace import Link, Span, SpanKind
 
-from vshop.kit.chaos.carrier import use_incidents
+from vshop.kit.chaos.baggage import use_incidents
 from vshop.kit.kafka.connection import broker_address
-from vshop.kit.kafka.context import SECONDS_BUCKETS, extract, set_key_attribute
-from vshop.kit.kafka.record import Record
+from vshop.kit.kafka.record import Record, describe, extract, histogram_of_seconds, operation
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry import errors
-from vshop.kit.telemetry.dialects import spell
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.api import Payloads
+from vshop.kit.telemetry.errors import error_type, record_error
 
 tracer = trace.get_tracer("vshop.kafka")
 
@@ -41,9 +39,7 @@ class Processing:
         self._payloads = payloads
         meter = metrics.get_meter("vshop.kafka")
         self._consumed = meter.create_counter("messaging.client.consumed.messages", "{message}", "Records taken from Kafka")
-        self._duration = meter.create_histogram(
-            "messaging.process.duration", "s", "Time to process a record", explicit_bucket_boundaries_advisory=SECONDS_BUCKETS
-        )
+        self._duration = histogram_of_seconds("messaging.process.duration", "Time to process a record")
 
     @contextmanager
     def span(self, record: Record) -> Iterator[Span]:
@@ -52,23 +48,14 @@ class Processing:
         The span is a child of the producer's, or in a new trace with a link to it (``SHOP_KAFKA_TRACE``). An exception that leaves
         the block is recorded on it and propagates.
         """
-        attributes: dict[str, Any] = spell(
-            "messaging",
-            {
-                "messaging.system": "kafka",
-                "messaging.destination.name": record.topic,
-                "messaging.operation.name": "process",
-                "messaging.operation.type": "process",
-                "messaging.consumer.group.name": self._group,
-            },
-        )
+        attributes = operation("process", record.topic, **{"messaging.consumer.group.name": self._group})
         started = time.perf_counter()
         with use_incidents(record.header), self._start(record, attributes) as span:
             try:
                 yield span
             except Exception as error:
-                attributes["error.type"] = errors.error_type(error)
-                errors.record(span, error)
+                attributes["error.type"] = error_type(error)
+                record_error(span, error)
                 raise
             finally:
                 self._consumed.add(1, attributes)
@@ -93,11 +80,8 @@ class Processing:
                 record_exception=False,
                 set_status_on_exception=False,
             ) as span:
-                place = {"messaging.destination.partition.id": str(record.partition), "messaging.kafka.offset": record.offset}
-                span.set_attributes(
-                    spell("messaging", {**place, **self._broker, "messaging.message.body.size": len(record.value or b"")})
-                )
-                set_key_attribute(span, record.key)
+                span.set_attributes(record.place())
+                describe(span, record.key, record.value, **self._broker)
                 self._describe(span, record)
                 yield span
         finally:

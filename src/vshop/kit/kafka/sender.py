@@ -14,33 +14,20 @@ from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind
 
 from vshop.kit.kafka.connection import broker_address, client_properties
-from vshop.kit.kafka.context import SECONDS_BUCKETS, inject, set_key_attribute
-from vshop.kit.kafka.record import MAX_RECORD_BYTES, Headers, Record, to_record
+from vshop.kit.kafka.record import MAX_RECORD_BYTES, Headers, Record, describe, histogram_of_seconds, inject, operation, to_record
 from vshop.kit.settings import Settings
-from vshop.kit.telemetry.dialects import spell
-from vshop.kit.telemetry.payloads import Payloads
+from vshop.kit.telemetry.api import Payloads
 
 tracer = trace.get_tracer("vshop.kafka")
 
 # Names of the errors after which the record is certainly not on the topic. After any other, it may be.
 _REFUSED = {
-    "_INVALID_ARG",
-    "_PURGE_QUEUE",
-    "_QUEUE_FULL",
-    "_UNKNOWN_PARTITION",
-    "_UNKNOWN_TOPIC",
-    "CLUSTER_AUTHORIZATION_FAILED",
-    "INVALID_RECORD",
-    "INVALID_REQUIRED_ACKS",
-    "INVALID_TIMESTAMP",
-    "MSG_SIZE_TOO_LARGE",
-    "NOT_ENOUGH_REPLICAS",
-    "POLICY_VIOLATION",
-    "RECORD_LIST_TOO_LARGE",
-    "TOPIC_AUTHORIZATION_FAILED",
-    "TOPIC_EXCEPTION",
-    "UNSUPPORTED_COMPRESSION_TYPE",
-    "UNSUPPORTED_FOR_MESSAGE_FORMAT",
+    # by librdkafka, before it sent anything
+    *("_INVALID_ARG", "_PURGE_QUEUE", "_QUEUE_FULL", "_UNKNOWN_PARTITION", "_UNKNOWN_TOPIC"),
+    # by the broker: it must not have it, does not understand it, or cannot store it
+    *("CLUSTER_AUTHORIZATION_FAILED", "TOPIC_AUTHORIZATION_FAILED", "POLICY_VIOLATION"),
+    *("INVALID_RECORD", "INVALID_REQUIRED_ACKS", "INVALID_TIMESTAMP", "UNSUPPORTED_COMPRESSION_TYPE"),
+    *("UNSUPPORTED_FOR_MESSAGE_FORMAT", "MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "NOT_ENOUGH_REPLICAS", "TOPIC_EXCEPTION"),
 }
 
 
@@ -81,12 +68,7 @@ class Sender:
         self._open = True
         meter = metrics.get_meter("vshop.kafka")
         self._sent = meter.create_counter("messaging.client.sent.messages", "{message}", "Records handed to Kafka")
-        self._duration = meter.create_histogram(
-            "messaging.client.operation.duration",
-            "s",
-            "Time until Kafka acknowledged",
-            explicit_bucket_boundaries_advisory=SECONDS_BUCKETS,
-        )
+        self._duration = histogram_of_seconds("messaging.client.operation.duration", "Time until Kafka acknowledged")
         # This thread starts before any request, because it must not inherit a request's context.
         self._poller = threading.Thread(target=self._poll, name="kafka-delivery-reports", daemon=True)
         self._poller.start()
@@ -102,32 +84,22 @@ class Sender:
 
         Without ``with_context``, the headers get no trace context or baggage, and the trace ends here.
         """
-        attributes: dict[str, Any] = spell(
-            "messaging",
-            {
-                "messaging.system": "kafka",
-                "messaging.destination.name": topic,
-                "messaging.operation.name": "send",
-                "messaging.operation.type": "send",
-            },
-        )
+        attributes = operation("send", topic)
         own_span = tracer.start_as_current_span(f"send {topic}", kind=SpanKind.PRODUCER, attributes=attributes)
         with own_span if self._own_spans else contextlib.nullcontext(trace.INVALID_SPAN) as span:
-            span.set_attributes(spell("messaging", {**self._details, "messaging.message.body.size": len(value or b"")}))
-            set_key_attribute(span, key)
+            describe(span, key, value, **self._details)
             self._payloads.put(span, "shop.kafka.value", value)
             started = time.perf_counter()
             try:
                 sent = self._deliver(topic, value, key, self._inject(headers) if with_context else headers or [])
             except DeliveryError as error:
                 attributes["error.type"] = error.error_type
-                span.set_attribute("error.type", attributes["error.type"])
+                span.set_attribute("error.type", error.error_type)
                 raise
             finally:
                 self._sent.add(1, attributes)
                 self._duration.record(time.perf_counter() - started, attributes)
-            place = {"messaging.destination.partition.id": str(sent.partition), "messaging.kafka.offset": sent.offset}
-            span.set_attributes(spell("messaging", place))
+            span.set_attributes(sent.place())
             return sent
 
     def _inject(self, headers: Headers | None) -> Headers:

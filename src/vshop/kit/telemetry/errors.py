@@ -21,22 +21,23 @@ def error_type(error: BaseException) -> str:
     return type(error).__qualname__
 
 
-def exception_type(error: BaseException) -> str:
-    """Return the class with its module, as ``record_exception`` names it."""
+def error_attributes(error: BaseException) -> dict[str, str]:
+    """Return ``error.type``, and ``exception.type`` as ``record_exception`` names it: the class with its module."""
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return {"error.type": error_type(error), "exception.type": name}
 
 
-def count(error: BaseException) -> None:
+def count_error(error: BaseException) -> None:
     """Count an error. Call it inside its span, to which the exemplar links."""
-    _errors.add(1, {"error.type": error_type(error), "exception.type": exception_type(error)})
+    _errors.add(1, error_attributes(error))
 
 
-def record(span: Span, error: BaseException) -> None:
+def record_error(span: Span, error: BaseException) -> None:
     """Record an exception, redacted, on its span with status error, and count it."""
     if span.is_recording():
         stack = "".join(traceback.format_exception(error))
         span.record_exception(error, {"exception.message": redact(str(error)), "exception.stacktrace": redact(stack)})
         span.set_attribute("error.type", error_type(error))
         span.set_status(StatusCode.ERROR, redact(f"{type(error).__name__}: {error}"))
-    count(error)
+    count_error(error)

@@ -102,13 +102,18 @@ _FLUSH_S = 3.0
 
 class _Redacting:
     _signal = ""
+    _result: Any = None
 
     def __init__(self, exporter: SpanExporter | LogRecordExporter) -> None:
         self._exporter: Any = exporter
         self.retries = RetryQueue(self._acknowledged, self._signal)
 
+    def _send(self, clean: Sequence[Any]) -> Any:
+        return self._result.SUCCESS if self.retries.send(clean) else self._result.FAILURE
+
     def _acknowledged(self, items: Sequence[Any]) -> bool:
-        raise NotImplementedError
+        with suppress_instrumentation():
+            return bool(self._exporter.export(items) is self._result.SUCCESS)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         self.retries.flush(min(_FLUSH_S, timeout_millis / 1000))
@@ -122,7 +127,7 @@ class _Redacting:
 class RedactingSpanExporter(_Redacting, SpanExporter):
     """Removes secrets from spans, and exceptions if they are logged instead."""
 
-    _signal = "traces"
+    _signal, _result = "traces", SpanExportResult
 
     def __init__(self, exporter: SpanExporter, *, exception_events: bool = True) -> None:
         super().__init__(exporter)
@@ -130,27 +135,19 @@ class RedactingSpanExporter(_Redacting, SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export the redacted spans."""
-        clean = [redact_span(span, exception_events=self._exception_events) for span in spans]
-        return SpanExportResult.SUCCESS if self.retries.send(clean) else SpanExportResult.FAILURE
-
-    def _acknowledged(self, items: Sequence[ReadableSpan]) -> bool:
-        with suppress_instrumentation():
-            return bool(self._exporter.export(items) is SpanExportResult.SUCCESS)
+        result: SpanExportResult = self._send([redact_span(span, exception_events=self._exception_events) for span in spans])
+        return result
 
 
 class RedactingLogExporter(_Redacting, LogRecordExporter):
     """Removes secrets from body and attributes."""
 
-    _signal = "logs"
+    _signal, _result = "logs", LogRecordExportResult
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Export the redacted records."""
-        sent = self.retries.send([_redact_record(record) for record in batch])
-        return LogRecordExportResult.SUCCESS if sent else LogRecordExportResult.FAILURE
-
-    def _acknowledged(self, items: Sequence[ReadableLogRecord]) -> bool:
-        with suppress_instrumentation():
-            return bool(self._exporter.export(items) is LogRecordExportResult.SUCCESS)
+        result: LogRecordExportResult = self._send([_redact_record(record) for record in batch])
+        return result
 
 
 def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

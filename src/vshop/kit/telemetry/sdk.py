@@ -28,7 +28,7 @@ from opentelemetry.trace import Span
 from vshop import __version__
 from vshop.kit.settings import SettingsError
 from vshop.kit.telemetry import logs, variables
-from vshop.kit.telemetry.api import Telemetry
+from vshop.kit.telemetry.api import Payloads, Telemetry
 from vshop.kit.telemetry.dialects import Exceptions, spell
 from vshop.kit.telemetry.exporting import (
     ExceptionLogger,
@@ -38,7 +38,6 @@ from vshop.kit.telemetry.exporting import (
     make_all_exporters,
 )
 from vshop.kit.telemetry.modes import SDK, set_defaults
-from vshop.kit.telemetry.payloads import Payloads
 
 _EXEMPLARS = 64  # per series and export
 _INTERNAL_METRICS = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"

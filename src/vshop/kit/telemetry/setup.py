@@ -6,14 +6,13 @@ from typing import Any
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry.propagators.composite import CompositePropagator
 
 from vshop.kit.settings import Settings, SettingsError
 from vshop.kit.telemetry import logs
-from vshop.kit.telemetry.api import Telemetry
+from vshop.kit.telemetry.api import Payloads, Telemetry
 from vshop.kit.telemetry.dialects import exceptions
 from vshop.kit.telemetry.modes import NONE, SDK, VARIABLE, telemetry_mode
-from vshop.kit.telemetry.payloads import Payloads
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ def start(service: str, settings: Settings) -> Telemetry:
     """
     logs.install(service)
     if not propagate.get_global_textmap().fields:  # OTEL_PROPAGATORS=none
-        propagate.set_global_textmap(_NoPropagator())
+        propagate.set_global_textmap(_NoPropagator([]))
     mode = telemetry_mode({**os.environ, VARIABLE: settings.telemetry})
     provider = trace.get_tracer_provider()
     foreign = not isinstance(provider, trace.ProxyTracerProvider)
@@ -53,18 +52,11 @@ def start(service: str, settings: Settings) -> Telemetry:
     return Telemetry(payloads, f"another program's {found}" if mode == SDK else mode)
 
 
-class _NoPropagator(TextMapPropagator):
+class _NoPropagator(CompositePropagator):
     """The API's own extracts None instead of a context, on which instrumentations hang."""
 
     def extract(self, carrier: Any, context: Context | None = None, getter: Any = None) -> Context:  # noqa: ARG002
         return Context() if context is None else context
-
-    def inject(self, carrier: Any, context: Context | None = None, setter: Any = None) -> None:
-        """Add nothing."""
-
-    @property
-    def fields(self) -> set[str]:
-        return set()
 
 
 def _announce(mode: str, provider: str, payloads: Payloads) -> None:

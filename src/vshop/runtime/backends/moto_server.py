@@ -20,23 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.test import Client
 
-from vshop.kit.http.server import HttpServer, stop_event
-from vshop.kit.http.service_main import run_service
+from vshop.kit.http.server import HttpServer, run_service, stop_event
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
+    from werkzeug.test import TestResponse
 
 # moto reads the service and the region from this header and does not check the signature.
-_HEADERS = {
-    "Content-Type": "application/x-amz-json-1.0",
-    "Authorization": (
-        "AWS4-HMAC-SHA256 Credential=embedded/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=none"
-    ),
-}
-_BATCH = 25  # the limit of BatchWriteItem
+_CREDENTIAL = "embedded/20260101/us-east-1/dynamodb/aws4_request"
+_AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential={_CREDENTIAL}, SignedHeaders=host, Signature=none"
 _DEFINITION = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
-
-
 _READS = ("Get", "Query", "Scan", "Describe", "List", "BatchGet", "TransactGet")
 _MAX_LOG_BYTES = 4_000_000  # replayed in about a second
 _NOT_LOGGED = b'{"__type": "com.amazon.coral.service#InternalServerError", "message": "the write-ahead log cannot be written"}'
@@ -44,54 +37,6 @@ _NOT_LOGGED = b'{"__type": "com.amazon.coral.service#InternalServerError", "mess
 
 class TablesError(Exception):
     """The tables could not be saved or restored."""
-
-
-class Tables:
-    """All tables of a moto application, read and written through DynamoDB's API."""
-
-    def __init__(self, moto: "WSGIApplication") -> None:
-        self._client = Client(moto)
-
-    def read(self) -> list[dict[str, Any]]:
-        """Return the definition and the items of all tables."""
-        tables = []
-        for name in self._call("ListTables")["TableNames"]:
-            table = self._call("DescribeTable", TableName=name)["Table"]
-            definition = {key: table[key] for key in _DEFINITION if table.get(key)}
-            tables.append({"definition": definition, "items": self._scan(name)})
-        return tables
-
-    def _scan(self, table: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
-        more: dict[str, Any] = {}
-        while True:
-            page = self._call("Scan", TableName=table, ConsistentRead=True, **more)
-            items += page["Items"]
-            if not page.get("LastEvaluatedKey"):
-                return items
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-    def restore(self, tables: list[dict[str, Any]]) -> None:
-        """Create tables in an empty moto."""
-        for table in tables:
-            name = table["definition"]["TableName"]
-            self._call("CreateTable", **table["definition"], BillingMode="PAY_PER_REQUEST")
-            items = table["items"]
-            for start in range(0, len(items), _BATCH):
-                puts = [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH]]
-                self._call("BatchWriteItem", RequestItems={name: puts})
-
-    def replay(self, operation: str, body: bytes) -> None:
-        """Repeat a logged write. One that was refused is refused again."""
-        self._client.post("/", data=body, headers=_HEADERS | {"X-Amz-Target": f"DynamoDB_20120810.{operation}"})
-
-    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        headers = _HEADERS | {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
-        answer = self._client.post("/", data=json.dumps(request), headers=headers)
-        if answer.status_code != http.HTTPStatus.OK:
-            raise TablesError(f"{operation} returned HTTP {answer.status_code}: {answer.get_data(as_text=True)[:500]}")
-        answered: dict[str, Any] = json.loads(answer.get_data())
-        return answered
 
 
 class DurableTables:
@@ -104,13 +49,13 @@ class DurableTables:
     def __init__(self, moto: "WSGIApplication", file: Path) -> None:
         """Restore the last run's tables and log. Raises TablesError if they cannot be read, OSError if they cannot be saved."""
         self._moto, self._file = moto, file
-        self._tables, self._lock = Tables(moto), threading.Lock()
+        self._client, self._lock = Client(moto), threading.Lock()
         self._number = self._size = 0
         log = file.with_suffix(".wal")
         if file.exists():
             try:
                 self._restore(log)
-            except (OSError, ValueError, LookupError) as error:
+            except (OSError, ValueError, LookupError, TypeError) as error:
                 raise TablesError(
                     f"Cannot read the saved stock in {file} and {log}: {error}. Remove the files, or start without --keep."
                 ) from error
@@ -119,9 +64,7 @@ class DurableTables:
 
     def _restore(self, log: Path) -> None:
         saved = json.loads(self._file.read_text())
-        if isinstance(saved, list):  # of a version without a log
-            saved = {"log": 0, "tables": saved}
-        self._tables.restore(saved["tables"])
+        self._create_tables(saved["tables"])
         self._number = saved["log"]
         head, *entries = log.read_bytes().split(b"\n") if log.exists() else [b""]  # the last is empty unless torn
         if head != b"%d" % self._number or not entries:
@@ -132,7 +75,7 @@ class DurableTables:
             operation, _, body = entry.partition(b" ")
             if not (operation.isalpha() and isinstance(json.loads(body), dict)):
                 raise ValueError(f"line {number} of the log is damaged")
-            self._tables.replay(operation.decode(), body)
+            self._request(operation.decode(), body)  # one that was refused is refused again
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Handle a request; a write that cannot be logged is refused with HTTP 500 and not applied."""
@@ -154,10 +97,10 @@ class DurableTables:
             self._save()
         if not self._size:
             entry = b"%d\n" % self._number + entry
+        rest = entry
         try:
-            written = 0
-            while written < len(entry):
-                written += os.write(self._log, entry[written:])
+            while rest:
+                rest = rest[os.write(self._log, rest) :]
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._log, self._size)  # a part of an entry may be written
@@ -166,7 +109,7 @@ class DurableTables:
 
     def _save(self) -> None:
         part = self._file.with_suffix(".partial")
-        part.write_text(json.dumps({"log": self._number + 1, "tables": self._tables.read()}))
+        part.write_text(json.dumps({"log": self._number + 1, "tables": self._read_tables()}))
         part.replace(self._file)
         self._number += 1
         os.ftruncate(self._log, 0)
@@ -180,6 +123,41 @@ class DurableTables:
             except OSError as error:
                 _note(f"cannot save the stock: {error}. The next start reads the log.")
             os.close(self._log)
+
+    def _read_tables(self) -> list[dict[str, Any]]:
+        tables = []
+        for name in self._call("ListTables")["TableNames"]:
+            table = self._call("DescribeTable", TableName=name)["Table"]
+            definition = {key: table[key] for key in _DEFINITION if table.get(key)}
+            tables.append({"definition": definition, "items": self._scan(name)})
+        return tables
+
+    def _scan(self, table: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = self._call("Scan", TableName=table, ConsistentRead=True, **more)
+            items += page["Items"]
+            if not page.get("LastEvaluatedKey"):
+                return items
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _create_tables(self, tables: list[dict[str, Any]]) -> None:
+        for table in tables:
+            name = table["definition"]["TableName"]
+            self._call("CreateTable", **table["definition"], BillingMode="PAY_PER_REQUEST")
+            for item in table["items"]:
+                self._call("PutItem", TableName=name, Item=item)
+
+    def _request(self, operation: str, body: bytes) -> "TestResponse":
+        headers = {"Authorization": _AUTHORIZATION, "X-Amz-Target": f"DynamoDB_20120810.{operation}"}
+        return self._client.post("/", data=body, headers=headers, content_type="application/x-amz-json-1.0")
+
+    def _call(self, operation: str, **request: Any) -> Any:
+        answer = self._request(operation, json.dumps(request).encode())
+        if answer.status_code != http.HTTPStatus.OK:
+            raise TablesError(f"{operation} returned HTTP {answer.status_code}: {answer.get_data(as_text=True)[:500]}")
+        return json.loads(answer.get_data())
 
 
 def _note(text: str) -> None:

@@ -9,6 +9,7 @@ from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.runtime.kubernetes.overlay import IMAGE
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import ClusterError
+from vshop.runtime.model.processes import capture
 from vshop.runtime.model.progress import Event, Progress
 
 LOADERS = {"kind-": "kind load docker-image --name {}", "k3d-": "k3d image import --cluster {}", "minikube": "minikube image load"}
@@ -26,9 +27,8 @@ def build(progress: Progress) -> str:
     if not (folder / "Dockerfile").is_file():
         raise ClusterError(f"{folder} has no Dockerfile, so no image can be built. Name one with --image NAME:TAG.")
     progress(Event("image", "starting", "building"))
-    built = subprocess.run(
-        ["docker", "build", "--quiet", "--tag", _FALLBACK, str(folder)], stdout=subprocess.PIPE, text=True, check=False
-    )
+    command = ["docker", "build", "--quiet", "--tag", _FALLBACK, str(folder)]
+    built = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if built.returncode:
         raise ClusterError(f"`docker build {folder}` failed; see its output above.")
     image = f"{IMAGE}:{built.stdout.strip().removeprefix('sha256:')[:12]}"
@@ -43,8 +43,16 @@ def load(kubectl: Kubectl, loader: str, images: Iterable[str], progress: Progres
         return
     present = _images_on_every_node(kubectl)
     for image in images:
-        if image not in present and _docker("image", "inspect", image):
-            _load_one(loader, image, progress)
+        if image in present or not _docker("image", "inspect", image):
+            continue
+        command = [*shlex.split(loader), image]
+        progress(Event("image", "starting", f"loading: {shlex.join(command)}"))
+        try:
+            loaded = subprocess.run(command, stdout=_STDERR, check=False)
+        except OSError as error:
+            raise ClusterError(f"Cannot run the image loader {command[0]!r}: {error.strerror}.") from error
+        if loaded.returncode:
+            raise ClusterError(f"`{shlex.join(command)}` failed with exit code {loaded.returncode}; see its output above.")
 
 
 def how_to_load(context: str) -> str:
@@ -58,30 +66,16 @@ def how_to_load(context: str) -> str:
     )
 
 
-def _load_one(loader: str, image: str, progress: Progress) -> None:
-    command = [*shlex.split(loader), image]
-    progress(Event("image", "starting", f"loading: {shlex.join(command)}"))
-    try:
-        loaded = subprocess.run(command, stdout=_STDERR, check=False)
-    except OSError as error:
-        raise ClusterError(f"Cannot run the image loader {command[0]!r}: {error.strerror}.") from error
-    if loaded.returncode:
-        raise ClusterError(f"`{shlex.join(command)}` failed with exit code {loaded.returncode}; see its output above.")
-
-
 def _images_on_every_node(kubectl: Kubectl) -> set[str]:
     listed = kubectl.run("get", "nodes", "--output=json")
     nodes = json.loads(listed.stdout)["items"] if listed.returncode == 0 else []
-    each = [{_without_registry(name) for one in node["status"].get("images", ()) for name in one["names"]} for node in nodes]
-    return set.intersection(*each) if each else set()
-
-
-def _without_registry(name: str) -> str:
-    return name.removeprefix("docker.io/").removeprefix("library/")
+    each = [[name for one in node["status"].get("images", ()) for name in one["names"]] for node in nodes]
+    plain = [{name.removeprefix("docker.io/").removeprefix("library/") for name in names} for names in each]
+    return set.intersection(*plain) if plain else set()
 
 
 def _docker(*arguments: str) -> bool:
     try:
-        return subprocess.run(["docker", *arguments], capture_output=True, timeout=20, check=False).returncode == 0
+        return capture("docker", *arguments, timeout_s=20).returncode == 0
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vshop.runtime.model.errors import ClusterError
+from vshop.runtime.model.processes import capture
 
 NAMESPACE = "virtual-shop"
 _STDERR = 2
@@ -62,7 +63,7 @@ class Kubectl:
 
 def _run(command: list[str], timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+        return capture(*command, timeout_s=timeout_s)
     except FileNotFoundError as error:
         raise ClusterError(
             f"There is no `kubectl` on the path. Install it: https://kubernetes.io/docs/tasks/tools/ · {_INSTEAD}"

@@ -9,8 +9,7 @@ from vshop.kit.telemetry.variables import not_passed_on
 from vshop.runtime.kubernetes import forwards, image, overlay, rollout
 from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
 from vshop.runtime.model.errors import ClusterError, NotRunningError
-from vshop.runtime.model.probes import ReachableShop, probe_shop
-from vshop.runtime.model.progress import Ended, Event, Progress, Started, silent
+from vshop.runtime.model.progress import Ended, Event, Mode, Progress, Started, silent
 
 _TIMEOUT_S = 180.0
 """Least seconds for a start, which creates volumes and pulls images, and for a deletion."""
@@ -32,7 +31,7 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float = _TIMEOUT_S
 
 
-class ClusterMode:
+class ClusterMode(Mode):
     """Runs the shop in the cluster of kubectl's current context."""
 
     name, first_order_s = "k8s", 60.0
@@ -54,13 +53,13 @@ class ClusterMode:
             progress(Event("telemetry", "note", ignored))
         name = options.image or image.build(progress)
         trace_url = f"http://127.0.0.1:{chosen['traces']}/trace/{{traceId}}"
-        folder = overlay.build(
-            manifests, name, trace_url, os.environ, forwards.folder(options.home), volume_permissions=options.volume_permissions
-        )
+        target, permissions = forwards.folder(options.home), options.volume_permissions
+        folder = overlay.build(manifests, name, trace_url, os.environ, target, volume_permissions=permissions)
         image.load(kubectl, options.image_loader, overlay.images(kubectl, folder), progress)
         progress(Event("cluster", "starting", f"kubectl apply -k {folder} on context {kubectl.context}"))
         kubectl.apply(folder)
-        _retry_failed_pods(kubectl)
+        if pods := rollout.backing_off(kubectl):
+            kubectl.run("delete", "pods", "--wait=false", "--ignore-not-found", *pods)
         rollout.wait(kubectl, max(options.timeout_s, _TIMEOUT_S), progress)
         forwarded = forwards.start(kubectl, manifests.name, chosen, options.home)
         progress(Event("port-forward", "ready", f"{len(chosen)} ports"))
@@ -89,21 +88,12 @@ class ClusterMode:
             return Ended(found=True, text=f"Deleted the namespace and its volumes in {time.monotonic() - began:.1f} s.")
         return Ended(found=False, text="No shop is running in the cluster.")
 
-    def status(self) -> ReachableShop:
-        """Check every forwarded port."""
-        return probe_shop(self.addresses())
-
     def addresses(self) -> dict[str, str]:
         """Return the addresses of the forwarded ports."""
         found = forwards.running(self._options.home)
         if found is None:
             raise NotRunningError("No port of a cluster is forwarded. Start a shop with `vshop up --mode k8s`.")
         return found.addresses
-
-
-def _retry_failed_pods(kubectl: Kubectl) -> None:
-    if pods := rollout.backing_off(kubectl):
-        kubectl.run("delete", "pods", "--wait=false", "--ignore-not-found", *pods)
 
 
 def _refuse_other_overlay(kubectl: Kubectl, wanted: str) -> None:

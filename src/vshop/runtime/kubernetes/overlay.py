@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from vshop.kit.telemetry.dialects import STABILITY
 from vshop.runtime.kubernetes.kubectl import NAMESPACE, Kubectl
@@ -45,6 +44,8 @@ def build(
     ``environ`` provides the settings that are passed on; ``trace_url`` has the port to which Jaeger is forwarded;
     ``volume_permissions`` opens each volume in an init container that runs as root.
     """
+    metadata = {"name": NAMESPACE, "annotations": {ANNOTATION: base.name}}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     components = [_manifests() / "volume-permissions"] if volume_permissions else []
     settings = {name: environ[name] for name in PASSED_SETTINGS if environ.get(name)} | {"SHOP_TRACE_URL": trace_url}
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,11 +55,9 @@ def build(
         "namespace": NAMESPACE,
         "resources": [os.path.relpath(base, folder.resolve())],
         "components": [os.path.relpath(one, folder.resolve()) for one in components],
-        "patches": [{"target": {"kind": "Namespace"}, "patch": json.dumps(_namespace_patch(base.name))}],
+        "patches": [{"target": {"kind": "Namespace"}, "patch": json.dumps(namespace)}],
         "images": [{"name": IMAGE} | _split_image(image)],
-        "configMapGenerator": [
-            {"name": "shop", "behavior": "merge", "literals": [f"{name}={value}" for name, value in settings.items()]}
-        ],
+        "configMapGenerator": [{"name": "shop", "behavior": "merge", "literals": list(map("=".join, settings.items()))}],
     }
     text = json.dumps(kustomization, indent=2)  # JSON is YAML
     (folder / "kustomization.yaml").write_text(f"# Written by `vshop up --mode k8s`.\n{text}\n", encoding="utf-8")
@@ -75,11 +74,6 @@ def images(kubectl: Kubectl, folder: Path) -> list[str]:
 
 def _manifests() -> Path:
     return folders.services().parent / "deploy" / "k8s"
-
-
-def _namespace_patch(name: str) -> dict[str, Any]:
-    metadata = {"name": NAMESPACE, "annotations": {ANNOTATION: name}}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def _split_image(image: str) -> dict[str, str]:

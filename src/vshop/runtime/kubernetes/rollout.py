@@ -51,13 +51,12 @@ def _is_ready(workload: dict[str, Any]) -> bool:
 
 def stuck_workloads(kubectl: Kubectl) -> list[str]:
     """Return the workloads that lack an image or write access to a volume."""
-    stuck = [pod for pod in _remaining_pods(kubectl) if _is_stuck(kubectl, pod)]
-    return sorted({str(pod["metadata"].get("labels", {}).get(_NAME_LABEL, pod["metadata"]["name"])) for pod in stuck})
-
-
-def _is_stuck(kubectl: Kubectl, pod: dict[str, Any]) -> bool:
-    reason, _ = _waiting(pod)
-    return reason in _STUCK_REASONS or (reason == "CrashLoopBackOff" and _volume_denied(pod, _log(kubectl, pod)))
+    stuck = set()
+    for pod in _remaining_pods(kubectl):
+        reason, _ = _waiting(pod)
+        if reason in _STUCK_REASONS or (reason == "CrashLoopBackOff" and _volume_denied(pod, _log(kubectl, pod))):
+            stuck.add(str(pod["metadata"].get("labels", {}).get(_NAME_LABEL, pod["metadata"]["name"])))
+    return sorted(stuck)
 
 
 def backing_off(kubectl: Kubectl) -> list[str]:
@@ -78,23 +77,23 @@ def _remaining_pods(kubectl: Kubectl) -> list[dict[str, Any]]:
 
 def _describe_workload(kubectl: Kubectl, name: str, pods: list[dict[str, Any]], events: list[dict[str, Any]]) -> str:
     own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(_NAME_LABEL) == name and not _ready(pod)]
+    warnings = [one for one in events if one.get("type") == "Warning"]
     if not own:
-        warnings = _warnings(events, lambda about: about["name"].startswith(name))
-        return "\n".join([f"{name} has no pod that can become ready.", *warnings])
+        about = [one for one in warnings if one["involvedObject"]["name"].startswith(name)]
+        return "\n".join([f"{name} has no pod that can become ready.", *_quote(about)])
     pod = max(own, key=lambda one: str(one["metadata"]["creationTimestamp"]))
     pod_name = pod["metadata"]["name"]
     reason, message = _waiting(pod)
-    warnings = _warnings(events, lambda about: about["name"] == pod_name)
+    about = [one for one in warnings if one["involvedObject"]["name"] == pod_name]
     image = pod["spec"]["containers"][0]["image"]
     log = _log(kubectl, pod)
     remedy = [f"  The cluster does not have the image {image}. {how_to_load(kubectl.context)}"] if "Image" in reason else []
     remedy += [f"  {VOLUME_REMEDY}"] if _volume_denied(pod, log) else []
-    return "\n".join([f"{pod_name} is {reason}{f': {message}' if message else ''}", *warnings, *log, *remedy])
+    return "\n".join([f"{pod_name} is {reason}{f': {message}' if message else ''}", *_quote(about), *log, *remedy])
 
 
-def _warnings(events: list[dict[str, Any]], is_about: Any) -> list[str]:
-    own = [one for one in events if is_about(one["involvedObject"]) and one.get("type") == "Warning"]
-    return [f"  event: {one.get('reason')}: {' '.join(str(one.get('message')).split())[:300]}" for one in own[-_EVENTS:]]
+def _quote(events: list[dict[str, Any]]) -> list[str]:
+    return [f"  event: {one.get('reason')}: {' '.join(str(one.get('message')).split())[:300]}" for one in events[-_EVENTS:]]
 
 
 def _log(kubectl: Kubectl, pod: dict[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ import psutil
 
 from vshop.runtime.backends import java_servers
 from vshop.runtime.backends.jars import KAFKA
-from vshop.runtime.local.launch import LaunchPlan, launching
+from vshop.runtime.local.launch import Launcher
 from vshop.runtime.model import folders, ports, processes
 from vshop.runtime.model.errors import PartFailedError, RuntimeProblem
 from vshop.runtime.model.folders import Home, LockedError, file_lock
@@ -72,7 +72,10 @@ def build_run() -> str:
 def stop_build(run: str) -> bool:
     """End a running build, and return True, unless a shop other than ``run`` runs on this machine, which can use the cache."""
     build, running = build_run(), processes.find_runs()
-    builders = [process for process in running.get(build, ()) if _is_builder(process)]
+    builders = []
+    for process in running.get(build, ()):
+        with contextlib.suppress(psutil.Error):
+            builders += [process] if _MODULE in process.cmdline() else []
     if not builders or running.keys() - {run, build}:
         return False
     # The builder ends first: if it saw Kafka die, it would record a failed build.
@@ -85,13 +88,6 @@ def stop_build(run: str) -> bool:
     return True
 
 
-def _is_builder(process: psutil.Process) -> bool:
-    try:
-        return _MODULE in process.cmdline()
-    except psutil.Error:
-        return False
-
-
 def _work() -> Path:
     return cache_file().with_suffix(".partial")
 
@@ -102,10 +98,9 @@ def make() -> Path:
     Raises LockedError if another process builds it, RuntimeProblem if Kafka did not become ready, subprocess.TimeoutExpired if
     Kafka did not write the cache.
     """
-    file = cache_file()
+    file, work = cache_file(), _work()
     with file_lock(file.with_suffix(".lock"), 0):
         if not file.exists():
-            work = _work()
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
             try:
@@ -123,9 +118,8 @@ def _record(work: Path, file: Path) -> None:
         home=str(work), free_ports=True, parts=("kafka", "dynamodb", "stock-updater"), env=no_otel, timeout_s=_READY_S
     )
     numbers = ports.assign(options, select(options.parts), {}) | {"controller": ports.free(1)[0]}
-    plan = LaunchPlan(options, Home(work), numbers, build_run(), silent, (f"-XX:AOTCacheOutput={work / 'cache'}",))
-    with launching(plan) as (launcher, watchdog):
-        launcher.start(select(["kafka"]), keep=False)
+    with Launcher(options, Home(work), numbers, build_run(), silent) as launcher:
+        launcher.start(select(["kafka"]), keep=False, kafka_flags=[f"-XX:AOTCacheOutput={work / 'cache'}"])
         # Without these parts the cache holds fewer classes, but still helps.
         with contextlib.suppress(PartFailedError):
             launcher.start(select(["dynamodb", "stock-updater"]), keep=False)
@@ -137,7 +131,7 @@ def _record(work: Path, file: Path) -> None:
         broker.process.terminate()
         broker.process.wait(_WRITE_S)
         (work / "cache").replace(file)
-        watchdog.release()
+        launcher.watchdog.release()
 
 
 def _prune(newest: Path) -> None:

@@ -19,6 +19,7 @@ from vshop.runtime.backends.jars import KAFKA
 from vshop.runtime.local import aot
 from vshop.runtime.model import folders, ports
 from vshop.runtime.model.parts import NAMES, select
+from vshop.runtime.model.processes import capture
 
 FindingState = Literal["ok", "note", "bad"]
 _GB = 1e9
@@ -96,7 +97,7 @@ class Host:
     def output(self, *command: str) -> str | None:
         """Return a program's output, or None if it does not exist. Raises OSError with the last line of its output if it failed."""
         try:
-            ran = subprocess.run(command, capture_output=True, text=True, timeout=_PROGRAM_TIMEOUT_S, check=False)
+            ran = capture(*command, timeout_s=_PROGRAM_TIMEOUT_S)
         except FileNotFoundError:
             return None
         except subprocess.TimeoutExpired as error:

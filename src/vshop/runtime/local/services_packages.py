@@ -9,7 +9,6 @@ import hashlib
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from vshop.runtime.model import folders
 from vshop.runtime.model.errors import FetchError
-from vshop.runtime.model.folders import LockedError, file_lock
+from vshop.runtime.model.processes import capture
 from vshop.runtime.model.progress import Event, Progress
 
 _LIST = Path(__file__).with_name("services_packages.txt")
@@ -53,7 +52,7 @@ def problem(*, zero_code: bool) -> str:
     and are not too old.
     """
     found: dict[str, str] = {}
-    for name in (*_REQUIRED, *_REQUIRED_BY_ZERO_CODE) if zero_code else _REQUIRED:
+    for name in (*_REQUIRED, *(_REQUIRED_BY_ZERO_CODE if zero_code else ())):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -89,23 +88,14 @@ def ensure(progress: Progress, *, zero_code: bool) -> Path | None:
     if not reason:
         return None
     target = folder()
-    if not target.is_dir():
-        try:
-            with file_lock(target.with_suffix(".lock"), _WAIT_S):
-                if not target.is_dir():
-                    _install(target, reason, progress)
-        except LockedError as error:
-            raise FetchError(f"Waited {_WAIT_S:.0f} s for another shop to install packages into {target}. Try again.") from error
-    return target
+    return folders.ensure(target, lambda: _install(target, reason, progress), _WAIT_S, "install packages")
 
 
 def _install(target: Path, reason: str, progress: Progress) -> None:
     progress(Event("services", "fetching", f"installing OpenTelemetry for the services, once ({reason})"))
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    done = subprocess.run(
-        [*_installer(), "--no-deps", "--target", str(partial), *pinned()], capture_output=True, text=True, check=False
-    )
+    done = capture(*_installer(), "--no-deps", "--target", str(partial), *pinned())
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
         raise FetchError(
@@ -118,10 +108,9 @@ def _install(target: Path, reason: str, progress: Progress) -> None:
 
 
 def _installer() -> list[str]:
-    if find_spec("uv") is not None:
-        return [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable]
-    if (uv := shutil.which("uv")) is not None:
-        return [uv, "pip", "install", "--quiet", "--python", sys.executable]
+    uv = [sys.executable, "-m", "uv"] if find_spec("uv") else [path] if (path := shutil.which("uv")) else []
+    if uv:
+        return [*uv, "pip", "install", "--quiet", "--python", sys.executable]
     if find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     raise FetchError(

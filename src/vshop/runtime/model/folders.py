@@ -3,12 +3,12 @@
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from vshop.runtime.model.errors import HomeBusyError, NoLocksError, UnusableFolderError
+from vshop.runtime.model.errors import FetchError, HomeBusyError, NoLocksError, UnusableFolderError
 from vshop.runtime.model.progress import poll
 
 _HOME_TIMEOUT_S = 120.0
@@ -96,6 +96,21 @@ def file_lock(path: Path, timeout_s: float, variable: str = "VSHOP_CACHE") -> It
         yield
 
 
+def ensure(target: Path, make: Callable[[], None], timeout_s: float, doing: str) -> Path:
+    """Make a folder of the cache unless it exists, never in two processes at a time. It exists only when complete.
+
+    Raises FetchError if another process is ``doing`` it for longer than the timeout.
+    """
+    if not target.is_dir():
+        try:
+            with file_lock(target.with_suffix(".lock"), timeout_s):
+                if not target.is_dir():
+                    make()
+        except LockedError as error:
+            raise FetchError(f"Waited {timeout_s:.0f} s for another shop to {doing} into {target}. Try again.") from error
+    return target
+
+
 def _try_lock(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -112,19 +127,17 @@ def _try_lock(file: TextIO) -> bool:
 @contextmanager
 def home_lock(home: Home) -> Iterator[None]:
     """Hold the lock of a home folder. Raises HomeBusyError or UnusableFolderError."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(file_lock(home.lock, _HOME_TIMEOUT_S, "VSHOP_HOME"))
-        except LockedError as error:
-            raise HomeBusyError(
-                f"Another process has been starting or stopping a shop in {home.path} for {_HOME_TIMEOUT_S:.0f} s. Wait for it, "
-                "end it, or use another folder (VSHOP_HOME)."
-            ) from error
-        try:
+    try:
+        with file_lock(home.lock, _HOME_TIMEOUT_S, "VSHOP_HOME"):
             yield
-        except OSError as error:
-            if not Path(str(error.filename)).is_relative_to(home.path):
-                raise
-            raise UnusableFolderError(
-                f"{error.filename} cannot be used: {error.strerror}. Set VSHOP_HOME to a folder that you can write to."
-            ) from error
+    except LockedError as error:
+        raise HomeBusyError(
+            f"Another process has been starting or stopping a shop in {home.path} for {_HOME_TIMEOUT_S:.0f} s. Wait for it, "
+            "end it, or use another folder (VSHOP_HOME)."
+        ) from error
+    except OSError as error:
+        if not Path(str(error.filename)).is_relative_to(home.path):
+            raise
+        raise UnusableFolderError(
+            f"{error.filename} cannot be used: {error.strerror}. Set VSHOP_HOME to a folder that you can write to."
+        ) from error

@@ -41,15 +41,12 @@ def assign(options: Options, parts: list[Part], environ: Mapping[str, str]) -> d
 
 
 def named(options: Options) -> dict[str, int]:
-    """Return the explicit ports of the options."""
-    return {_port_name(name): number for name, number in options.ports.items()}
-
-
-def _port_name(given: str) -> str:
+    """Return the explicit ports of the options. Raises UnknownNameError."""
     known = {name: name for part in PARTS for name in part.ports}
     known |= {part.name: next(iter(part.ports)) for part in PARTS if len(part.ports) == 1}
-    if given not in known:
+    for given in options.ports.keys() - known:
         raise unknown_name(given, known, "port")
+    return {known[given]: number for given, number in options.ports.items()}
     return known[given]
 
 
@@ -99,10 +96,10 @@ def in_use(port: int) -> bool:
 
 def check(parts: list[Part], ports: Mapping[str, int]) -> None:
     """Raise PortInUseError, which names all ports that are in use or assigned twice."""
-    wanted = [(name, part.name, ports[name]) for part in parts for name in part.ports]
     seen: dict[int, str] = {}
     lines, taken = [], ""
-    for name, part, number in wanted:
+    for name, part in [(name, one.name) for one in parts for name in one.ports]:
+        number = ports[name]
         if number in seen:
             lines.append(f"  {number} ({name}, for {part}) is also assigned to {seen[number]}")
         elif in_use(number):

@@ -57,6 +57,11 @@ def spawn(command: list[str], env: Mapping[str, str], log: Path) -> subprocess.P
         )
 
 
+def capture(*command: str, timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program, and return its output and exit status."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
 def identify(pid: int) -> Identity:
     """Return the identity of a child process."""
     try:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
+from vshop.runtime.model.probes import probe_shop
+
 EventState = Literal["fetching", "starting", "ready", "stopping", "stopped", "killed", "failed", "note"]
 _T = TypeVar("_T")
 
@@ -66,8 +68,9 @@ class Mode(Protocol):
     def down(self, progress: Progress) -> Ended:
         """Stop the shop."""
 
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> dict[str, Any]:
         """Check every part once: ``ready`` for the whole shop, and ``parts`` by name."""
+        return probe_shop(self.addresses())
 
     def addresses(self) -> dict[str, str]:
         """Return the addresses of the running shop, by field of ``vshop.shop.addresses.Addresses``."""

@@ -20,7 +20,7 @@ def test_rule_fires_above_its_threshold(order, handle, slow, lasts_s, state):
 
 def test_two_slow_orders_of_21_exceed_the_95th_percentile(order, handle, slow, alerts, stores):
     """One of 20 does not. The slowest comes first."""
-    stores.traces.max_spans = 1_000
+    stores.traces.max_items = 1_000
     for trace in range(1, 20):
         order(trace, at_s=trace)
         handle(trace, at_s=trace + 0.1)

@@ -1,7 +1,10 @@
 import { h } from './dom.js';
+import { plural } from './format.js';
 import { colour } from './theme.js';
 
 const COLOURS = ['shade-0', 'shade-1', 'shade-2', 'shade-3', 'shade-4', 'shade-5'];
+const COUNTED = new Set(['errors', 'orders', 'records']);
+const WHOLE = [1, 2, 5].flatMap((digit) => [0, 1, 2, 3, 4, 5, 6, 7, 8].map((zeros) => digit * 10 ** zeros)).sort((a, b) => a - b);
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [4, 4], [1, 2]];
 let library = null;
 
@@ -21,7 +24,7 @@ function load() {
 export function chart(title, { unit = '', height = 170, stepped = false, summed = false } = {}) {
   const canvas = h('div.canvas');
   const words = h('p.note.words', {});
-  const figure = (values) => (summed ? `${text(values.reduce((sum, value) => sum + value, 0))} in this period` : `${values.at(-1) === null ? 'unknown now' : `${text(values.at(-1))} ${unit}`}`);
+  const figure = (values) => (summed ? `${text(values.reduce((sum, value) => sum + value, 0))} in this period` : `${values.at(-1) === null ? 'unknown now' : COUNTED.has(unit) ? plural(values.at(-1), unit) : `${text(values.at(-1))} ${unit}`}`);
   const element = h('figure.card.chart', {}, h('figcaption', {}, title), canvas, words);
   let plot = null;
   let drawn = '';
@@ -49,7 +52,7 @@ function options(UPlot, width, height, series, stepped, unit) {
   const axis = { stroke: colour('soft'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 }, font: '11px system-ui' };
   return {
     width, height, padding: [10, 34, 0, 0], legend: { show: series.length > 1, live: false }, cursor: { drag: { x: false, y: false } },
-    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), splits: ticks }, { ...axis, size: 46, label: unit, labelSize: 18, labelFont: '11px system-ui', labelGap: 0, values: (_, splits) => splits.map(compact) }],
+    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), splits: ticks }, { ...axis, size: 46, label: unit, labelSize: 18, labelFont: '11px system-ui', labelGap: 0, ...(COUNTED.has(unit) ? { incrs: WHOLE } : {}), values: (_, splits) => splits.map(compact) }],
     scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(high, 1) * 1.1] } },
     series: [{}, ...series.map((one, place) => ({
       label: one.label, stroke: colour(COLOURS[place % COLOURS.length]), width: 2, dash: DASHES[place % DASHES.length], points: { show: false },

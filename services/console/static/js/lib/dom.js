@@ -36,6 +36,19 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Let a dotted name break only after its dots, slashes and underscores. */
+export function breakable(name) {
+  return name.split(/(?<=[./_])/).flatMap((part, place) => (place ? [h('wbr'), part] : [part]));
+}
+
+/** Name each cell after its column, for narrow screens, on which a row is a block of lines. */
+export function stacked(table) {
+  const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+  for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, place) => { cell.dataset.name = names[place]; });
+  table.classList.add('stacked');
+  return table;
+}
+
 export function announce(text) {
   document.getElementById('announce').textContent = text;
 }

@@ -3,7 +3,7 @@
 import { every, get, query as asQuery } from '../lib/api.js';
 import { chart } from '../lib/charts.js';
 import { fill, h, staleness } from '../lib/dom.js';
-import { number, plural } from '../lib/format.js';
+import { clock, number, plural } from '../lib/format.js';
 
 export async function classicMonitoring(root, { signal }) {
   const charts = [['CPU', 'cpuPercent', '%'], ['Memory', 'memoryMb', 'MB'], ['Network received', 'receivedKbS', 'KB/s'], ['Network sent', 'sentKbS', 'KB/s']]
@@ -17,8 +17,8 @@ export async function classicMonitoring(root, { signal }) {
     h('dl.tiles', {}, h('div.tile', {}, h('dt', {}, 'Kafka total partitions'), partitions), h('div.tile', {}, h('dt', {}, 'Host'), node)),
     h('section.card', { 'aria-labelledby': 'log-title' }, h('h2', { id: 'log-title' }, 'Logs of all services'), search, lines));
   root.append(
-    h('p.story', {}, h('strong', {}, 'Users complain that orders were accepted but not handled. '),
-      'Classic monitoring shows a healthy host, Kafka’s partitions and a stream of log lines. Which of these lines belong to a lost order?'),
+    h('p.story', {}, h('strong', {}, 'Users complain about their orders. '),
+      'Classic monitoring shows the host, Kafka’s partitions and the log lines of all services. Which of the lines belong to a failed order?'),
     figures,
     h('section', { 'aria-labelledby': 'three' }, h('h2', { id: 'three' }, 'Three questions'), questions));
   const load = async () => {
@@ -35,16 +35,27 @@ export async function classicMonitoring(root, { signal }) {
   every(3000, signal, async () => fill(questions, await answers(signal)), staleness(questions));
 }
 
+const RECENT_MIN = 5;
+
 async function answers(signal) {
-  const [{ alerts }, { records }, { traces }] = await Promise.all([get('/api/alerts', signal), get('/api/logs?severity=ERROR&limit=1', signal), get('/api/traces?error=true&limit=1', signal)]);
+  const since = (Date.now() - RECENT_MIN * 60_000) * 1000;
+  const [{ alerts }, { records }, { traces }] = await Promise.all([get('/api/alerts', signal), get(`/api/logs?severity=WARN&limit=1&since=${since}`, signal), get('/api/traces?error=true&limit=1', signal)]);
   const firing = alerts.filter((alert) => alert.state === 'firing');
   const trace = firing.flatMap((alert) => alert.traceIds)[0] ?? traces[0]?.traceId;
   const text = firing.length ? firing.map((alert) => alert.title).filter((one, place, all) => all.indexOf(one) === place).join('; ') : 'No alert is firing.';
   return [
     card('Metrics tell us the', 'what', text, '/insights', 'Open insights'),
-    card('Logs tell us the', 'why', records[0]?.body ?? 'No error has been logged.', records[0]?.traceId ? `/traces/${records[0].traceId}` : '/traces', 'Open its trace'),
+    card('Logs tell us the', 'why', reason(records[0]), records[0]?.traceId ? `/traces/${records[0].traceId}` : '/traces', 'Open its trace'),
     card('Traces tell us the', 'where', trace ? 'A trace shows every hop of a failed order.' : 'No order has failed yet. Switch an incident on.', trace ? `/traces/${trace}` : '/board', trace ? 'Open the trace' : 'Open incidents'),
   ];
+}
+
+/** Return a log record's time, text and exception. */
+function reason(record) {
+  if (!record) return `No warning or error was logged in the last ${RECENT_MIN} minutes.`;
+  const { body, eventName, exception, timestamp } = record;
+  const text = typeof body === 'string' ? body : body === null && eventName ? eventName : JSON.stringify(body);
+  return `${timestamp ? clock(timestamp) : ''} ${text}${exception?.type ? ` (${exception.type}: ${exception.message ?? ''})` : ''}`;
 }
 
 function card(lead, word, text, href, link) {

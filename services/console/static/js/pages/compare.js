@@ -1,5 +1,5 @@
 import { get, query as asQuery, getShopInfo } from '../lib/api.js';
-import { field, fill, h } from '../lib/dom.js';
+import { breakable, field, fill, h } from '../lib/dom.js';
 import { clock, duration, short } from '../lib/format.js';
 import { flatten, parsed } from '../trace/payload.js';
 import { go } from '../lib/router.js';
@@ -22,7 +22,7 @@ export async function compare(root, { query, signal }) {
   root.append(unrelated ? h('p.message', {}, `The orders are for different items (${both.map((one) => one.summary.itemId ?? 'unknown').join(' and ')}). Place a clean order for the same item to compare only the fault.`) : '',
     table(pairs, both, differences), differences);
   const fails = pairs.find((pair) => pair.a && pair.b && pair.a.status !== pair.b.status && !pairs.some((other) => other.b?.parent === pair.b.id && other.b?.status === 'ERROR'));
-  const differs = pairs.find((pair) => pair.a && pair.b && !['same', ''].includes(difference(pair)));
+  const differs = pairs.find((pair) => pair.a && pair.b && !['same result', ''].includes(difference(pair)));
   showDifference(differences, fails ?? differs ?? pairs.find((pair) => pair.a && pair.b));
 }
 
@@ -46,9 +46,10 @@ async function choose(query, signal) {
 async function form(a, b, signal) {
   const { traces } = await get(`/api/traces${asQuery({ limit: 50 })}`, signal);
   const names = await getShopInfo();
+  const earlier = (await Promise.all([a, b].filter((id) => id && !traces.some((one) => one.traceId === id))
+    .map((id) => get(`/api/traces/${encodeURIComponent(id)}`, signal).catch(() => null)))).filter(Boolean).map((trace) => trace.summary);
   const picker = (name, chosen) => h('select', { name }, h('option', { value: '' }, 'select …'),
-    !traces.some((one) => one.traceId === chosen) && chosen && h('option', { value: chosen, selected: true }, `an earlier order ${short(chosen)}`),
-    traces.map((one) => h('option', { value: one.traceId, selected: one.traceId === chosen },
+    [...traces, ...earlier].map((one) => h('option', { value: one.traceId, selected: one.traceId === chosen },
       `${one.errors ? '✖' : '✓'} ${clock(one.start)} ${names.items.find((item) => item.id === Number(one.itemId))?.name ?? one.name} ${short(one.traceId)}`)));
   const form = h('form.card.search.pairing', {}, field('Clean order', picker('a', a)), field('Broken order', picker('b', b)),
     h('div.buttons', {}, h('button.main', { type: 'submit' }, 'Compare')));
@@ -90,24 +91,26 @@ const MOST_PAIRS = 1000;
 function table(pairs, both, differences) {
   const longest = pairs.reduce((most, { a, b }) => Math.max(most, a?.duration ?? 0, b?.duration ?? 0), 1);
   const head = (name, trace) => h('th', { scope: 'col' }, name, ' ', h('a', { href: `/traces/${trace.traceId}` }, short(trace.traceId)));
-  const note = pairs.length > MOST_PAIRS && h('p.note', {}, `The first ${MOST_PAIRS} of ${pairs.length} spans.`);
+  const note = h('p.note', {}, pairs.length > MOST_PAIRS && `The first ${MOST_PAIRS} of ${pairs.length} spans. `, `Durations count as different if they differ by over ${DIFFERENT_US / 1000} ms and one is over twice the other.`);
   return h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Both orders' }, note, h('table.sides', {},
     h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Span'), head('Clean', both[0]), head('Broken', both[1]), h('th', { scope: 'col' }, 'Difference'), h('th', { scope: 'col' }, h('span.unseen', {}, 'Details')))),
     h('tbody', {}, pairs.slice(0, MOST_PAIRS).map((pair) => {
       const one = pair.a ?? pair.b;
       return h('tr', { class: pair.b?.status === 'ERROR' || !pair.b || !pair.a ? 'failed' : '' },
-        h('th', { scope: 'row' }, h('span.what', { style: { '--depth': Math.min(pair.depth, 8) } }, h('span.dot', { class: shade(one.service) }), h('span.service', {}, one.service), ' ', h('span.op', {}, one.name))),
-        side(pair.a, longest), side(pair.b, longest), h('td', {}, difference(pair)),
+        h('th', { scope: 'row' }, h('span.what', { style: { '--depth': Math.min(pair.depth, 8) } }, h('span.dot', { class: shade(one.service) }), h('span.service', {}, one.service), ' ', h('span.op', {}, breakable(one.name)))),
+        side(pair.a, longest, ''), side(pair.b, longest, 'missing'), h('td', {}, difference(pair)),
         h('td', {}, pair.a && pair.b && h('button.linkish', { type: 'button', 'aria-label': `Show differences in ${one.service} ${one.name}`, onclick: () => { showDifference(differences, pair); differences.scrollIntoView({ block: 'nearest' }); } }, 'Show differences')));
     }))));
 }
 
-function side(span, longest) {
-  if (!span) return h('td.missing', {}, '– missing');
+function side(span, longest, missing) {
+  if (!span) return h('td', { class: missing }, missing ? '– missing' : '–');
   const failed = span.status === 'ERROR';
   return h('td', {}, h('span.meter', { 'aria-hidden': 'true' }, h('span', { class: shade(span.service), style: { width: `${(Math.max(span.duration, 0) / longest) * 100}%` } })),
     duration(span.duration), failed && h('span.mark.bad', {}, ` ✖ ${span.attributes['error.type'] ?? 'error'}`));
 }
+
+const DIFFERENT_US = 20_000;
 
 /** Attributes whose values say that two spans went differently. */
 const TELLING = ['http.response.status_code', 'db.response.status_code', 'error.type', 'shop.order.outcome'];
@@ -119,8 +122,8 @@ function difference({ a, b }) {
   const changed = TELLING.filter((name) => String(a.attributes[name] ?? '–') !== String(b.attributes[name] ?? '–'));
   if (changed.length) return changed.map((name) => `${name.split('.').slice(-2).join(' ')}: ${a.attributes[name] ?? '–'} → ${b.attributes[name] ?? '–'}`).join('; ');
   const times = (b.duration + 1) / (a.duration + 1);
-  const far = Math.abs(b.duration - a.duration) > 20_000;
-  return far && (times > 2 || times < 0.5) ? `${times.toFixed(1)}× the duration` : 'same';
+  const far = Math.abs(b.duration - a.duration) > DIFFERENT_US;
+  return far && (times > 2 || times < 0.5) ? `${times > 1 ? `${times.toFixed(1)}× slower` : `${(1 / times).toFixed(1)}× faster`}` : 'same result';
 }
 
 /** Replace the elements of long lists, such as the ids of an item's orders, by their number. */
@@ -136,8 +139,11 @@ function shortened(entries) {
   return [...entries.filter(([path]) => !long(path)), ...lists];
 }
 
+/** Return whether a value is an empty object that has entries on the other side. */
+const isEmptyAbove = (name, one, other) => !other.has(name) && ['{}', '[]'].includes(one.get(name)) && [...other.keys()].some((path) => path.startsWith(`${name} › `) || path.startsWith(`${name}.`));
+
 const LONGEST_LIST = 3;
-const LONGEST_VALUE = 300;
+const LONGEST_VALUE = 120;
 
 function showDifference(root, pair) {
   const heading = h('h2', {}, 'Differences in a span');
@@ -147,11 +153,11 @@ function showDifference(root, pair) {
   }
   const [left, right] = [pair.a, pair.b].map((span) => new Map(Object.entries(span.attributes)
     .flatMap(([name, value]) => (parsed(value) === undefined ? [[name, String(value)]] : shortened(flatten(value)).map(([path, one]) => [path ? `${name} › ${path}` : name, one])))));
-  const rows = [...new Set([...left.keys(), ...right.keys()])].filter((name) => left.get(name) !== right.get(name))
+  const rows = [...new Set([...left.keys(), ...right.keys()])].filter((name) => left.get(name) !== right.get(name) && !isEmptyAbove(name, left, right) && !isEmptyAbove(name, right, left))
     .sort((x, y) => Number(left.has(x) && right.has(x)) - Number(left.has(y) && right.has(y)) || x.localeCompare(y));
-  const cell = (value) => (value === undefined ? h('td.missing', {}, '– missing') : h('td', {}, h('code', {}, value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}… (${value.length} characters)` : value)));
+  const cell = (value, missing) => (value === undefined ? h('td', { class: missing }, missing ? '– missing' : '–') : h('td', {}, h('code', {}, value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}… (${value.length} characters)` : value)));
   fill(root, heading, h('p', {}, h('strong', {}, `${pair.b.service} › ${pair.b.name}`)),
     pair.b.message && h('p.message.bad', {}, pair.b.message),
     h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Differing attributes' }, h('table.attributes.three', {}, h('thead', {}, h('tr', {}, ['Attribute', 'Clean', 'Broken'].map((name) => h('th', { scope: 'col' }, name)))),
-      h('tbody', {}, rows.map((name) => h('tr', { class: left.has(name) && right.has(name) ? '' : 'failed' }, h('th', { scope: 'row' }, name), cell(left.get(name)), cell(right.get(name))))))));
+      h('tbody', {}, rows.map((name) => h('tr', { class: left.has(name) && right.has(name) ? '' : 'failed' }, h('th', { scope: 'row' }, breakable(name)), cell(left.get(name), ''), cell(right.get(name), 'missing')))))));
 }

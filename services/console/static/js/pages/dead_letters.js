@@ -1,5 +1,5 @@
 import { every, get, getShopInfo, post } from '../lib/api.js';
-import { announce, failure, fill, h, staleness } from '../lib/dom.js';
+import { announce, failure, fill, h, stacked, staleness } from '../lib/dom.js';
 import { plural, short } from '../lib/format.js';
 import { parsed } from '../trace/payload.js';
 import { mark } from '../lib/services.js';
@@ -29,7 +29,7 @@ export async function deadLetters(root, { signal }) {
     ({ letters } = await get('/api/shop/dead-letters', signal));
     if (before !== JSON.stringify(letters) || results.size) draw();
   };
-  root.append(h('p', {}, 'stock-updater puts an order that it cannot handle on the topic of dead letters. Replay them when the cause is repaired.'), list);
+  root.append(h('p', {}, 'stock-updater sends orders that it cannot handle to the dead-letter topic. Replay them after you have repaired the cause.'), list);
   every(3000, signal, load, staleness(list));
 }
 
@@ -48,13 +48,13 @@ function table(letters, results, waiting, replay, names) {
   const open = letters.filter((one) => !one.handled).map((one) => one.id);
   return [h('div.listhead', {}, h('h2', {}, plural(letters.length, 'dead letters')), h('span.note', {}, `${open.length} not handled`),
     h('button.main', { type: 'button', disabled: !open.length || waiting.size > 0, onclick: () => replay(open) }, 'Replay all')),
-  h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of dead letters' }, h('table.letters', {},
-    h('thead', {}, h('tr', {}, ['Id', 'Order', 'Error', 'Trace', 'Handled', 'Replay'].map((name) => h('th', { scope: 'col' }, name)))),
+  h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of dead letters' }, stacked(h('table.letters', {},
+    h('thead', {}, h('tr', {}, ['Partition-offset', 'Order', 'Error', 'Trace', 'Handled', 'Replay'].map((name) => h('th', { scope: 'col' }, name)))),
     h('tbody', {}, letters.map((one) => h('tr', { class: one.handled ? '' : 'failed' },
       h('td.nowrap', {}, h('code', {}, one.id)), h('td', {}, order(one, names)),
       h('td', {}, h('strong', {}, one.errorType), h('span.note', {}, ` ${one.errorMessage}`)),
       h('td', {}, one.traceId ? h('a', { href: `/traces/${one.traceId}` }, short(one.traceId)) : '–'),
       h('td', {}, mark(!one.handled, one.handled ? 'yes' : 'no')),
       h('td', {}, !one.handled && h('button', { type: 'button', disabled: waiting.has(one.id), 'aria-label': `Replay ${one.id}`, onclick: () => replay([one.id]) }, waiting.has(one.id) ? 'Replaying …' : 'Replay'),
-        results.has(one.id) && h('span.note', {}, ` ${results.get(one.id)}`)))))))];
+        results.has(one.id) && h('span.note', {}, ` ${results.get(one.id)}`))))))))];
 }

@@ -34,7 +34,7 @@ function begin(now, act) {
   };
   return h('section.card', {}, h('h2', {}, now.last ? 'Start another exercise' : 'Start an exercise'),
     h('p', {}, 'The console switches on an incident and hides its name. Place orders, read their traces, and submit the service, the part of it and the error. In some exercises nothing is wrong.'),
-    field('Exercise', which, 'The numbers are those of the workshop.'),
+    field('Exercise', which, 'Numbered exercises are those of the attendee’s guide.'),
     h('div.field.check', {}, h('label', { for: 'prepare' }, prepare, ' Reset the shop first, and place a clean order to compare with')),
     h('p.buttons', {}, h('button.main', { type: 'button', id: 'begin', onclick: start }, 'Start exercise')));
 }

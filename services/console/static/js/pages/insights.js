@@ -5,7 +5,7 @@ import { fill, h, staleness } from '../lib/dom.js';
 import { number } from '../lib/format.js';
 
 const TILES = [['errors', 'Errors'], ['items', 'Items ordered'], ['accepted', 'Orders accepted'], ['handled', 'Orders handled'],
-  ['rejected', 'Orders rejected'], ['deadLettered', 'Dead letters']];
+  ['rejected', 'Orders refused'], ['deadLettered', 'Dead letters']];
 
 export async function insights(root, { signal }) {
   const tiles = h('dl.tiles');
@@ -13,7 +13,7 @@ export async function insights(root, { signal }) {
   const orders = chart('Orders accepted and handled', { unit: 'orders' });
   const lag = chart('Consumer lag: records not yet processed', { unit: 'records', stepped: true });
   const alerts = h('div');
-  const body = h('div', {}, h('p.note', {}, 'Large figures and charts: the last 4 minutes.'), tiles, h('div.charts', {}, errors.element, orders.element, lag.element),
+  const body = h('div', {}, h('p.note', {}, 'Large figures and charts: the last 4 minutes. The services report once a second, each at its own time.'), tiles, h('div.charts', {}, errors.element, orders.element, lag.element),
     h('section.card', { 'aria-labelledby': 'alerts-title' }, h('h2', { id: 'alerts-title' }, 'Alerts from traces'), alerts));
   root.append(body);
   every(2000, signal, async () => {
@@ -21,7 +21,7 @@ export async function insights(root, { signal }) {
     if (signal.aborted) return;
     const { recent, totals, times } = figures;
     fill(tiles, TILES.map(([name, title]) => h('div.tile', { class: tone(name, recent) }, h('dt', {}, title),
-      h('dd', { 'data-recent': name }, number(recent[name])), h('dd.note', { 'data-total': name }, `${number(totals[name])} since the start`))));
+      h('dd', { 'data-recent': name }, number(recent[name])), h('dd.note', { 'data-total': name }, `${number(totals[name])} since the services started`))));
     fill(alerts, alertTable(all));
     errors.show(times, Object.entries(figures.errors).filter(([, values]) => values.some(Boolean)).map(([label, values]) => ({ label, values })));
     orders.show(times, [{ label: 'accepted', values: figures.accepted }, { label: 'handled', values: figures.handled }]);
@@ -31,5 +31,6 @@ export async function insights(root, { signal }) {
 
 function tone(name, recent) {
   if (name === 'handled' && recent.handled < recent.accepted) return 'warn';
+  if (name === 'rejected' && recent.rejected > 0) return 'warn';
   return ['errors', 'deadLettered'].includes(name) && recent[name] > 0 ? 'bad' : '';
 }

@@ -1,6 +1,6 @@
 import * as dagre from '../../vendor/dagre/dagre.esm.js';
 import { every, get, query as asQuery } from '../lib/api.js';
-import { field, fill, h, select, staleness, svg } from '../lib/dom.js';
+import { field, fill, h, select, stacked, staleness, svg } from '../lib/dom.js';
 import { duration, number, plural } from '../lib/format.js';
 
 const KINDS = { user: 'user', service: 'service', topic: 'Kafka topic', table: 'DynamoDB table', unknown: 'unknown' };
@@ -13,8 +13,9 @@ export async function map(root, { query, signal }) {
   const given = Object.fromEntries([...query].filter(([name]) => name !== 'window'));
   const drawing = h('div.card.map', { tabindex: '0', role: 'region', 'aria-label': 'Drawing of the service map' });
   const listed = h('div');
-  const body = h('div', {}, drawing, listed);
-  root.append(h('div.listhead', {}, field('Period', window), h('p.note', {}, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors ', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: with errors. The table links to a trace of each edge.')), body);
+  const extent = h('p.note', { role: 'status' });
+  const body = h('div', {}, extent, drawing, listed);
+  root.append(h('div.listhead', {}, field('Period', window), h('p.note', {}, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: errors. The table links to a trace of each edge.')), body);
   const load = async () => {
     const start = window.value ? Math.round((Date.now() - Number(window.value) * 60_000) * 1000) : '';
     const [seen, stored] = await Promise.all([get(`/api/map${asQuery({ limit: NEWEST, ...given, start })}`, signal), get('/api/stored', signal)]);
@@ -24,10 +25,12 @@ export async function map(root, { query, signal }) {
     if (!seen.edges.length) {
       fill(drawing, h('p', {}, 'No orders in this period. ', h('a', { href: '/' }, 'Place one in the shop'), '.'));
       fill(listed);
+      fill(extent);
       return;
     }
     fill(drawing, picture(seen));
-    fill(listed, table(seen, stored.traces));
+    fill(extent, extentOf(seen, stored.traces));
+    fill(listed, table(seen));
   };
   const settled = staleness(body);
   window.addEventListener('change', () => load().catch((error) => settled(error, null)));
@@ -35,7 +38,7 @@ export async function map(root, { query, signal }) {
 }
 
 const isNarrow = () => matchMedia('(max-width: 700px)').matches;
-const share = (edge) => `${Math.round(edge.errorShare * 100)} % errors`;
+const share = (edge) => `${Math.round(edge.errorShare * 100)} %`;
 const rate = (edge) => `${edge.perMinute >= 10 ? Math.round(edge.perMinute) : edge.perMinute.toFixed(edge.perMinute < 1 ? 2 : 1)}/min`;
 
 function picture({ nodes, edges }) {
@@ -43,7 +46,7 @@ function picture({ nodes, edges }) {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: narrow ? 'TB' : 'LR', nodesep: narrow ? 24 : 46, ranksep: narrow ? 44 : 50, marginx: 12, marginy: 12 });
   for (const node of nodes) graph.setNode(node.id, { ...node, width: Math.max(126, ...parts(node.id).map((part) => part.length * 7.6 + 26)), height: HEIGHT });
-  for (const edge of edges) graph.setEdge(edge.from, edge.to, { ...edge, width: 110, height: 52, labelpos: 'c' }, `${edge.from} ${edge.to}`);
+  for (const edge of edges) graph.setEdge(edge.from, edge.to, { ...edge, width: 110, height: 52, labelpos: narrow ? 'r' : 'c' }, `${edge.from} ${edge.to}`);
   dagre.layout(graph);
   const { width, height } = graph.graph();
   const lines = graph.edges().map((name) => line(graph.edge(name), narrow));
@@ -61,7 +64,7 @@ function line(edge, narrow) {
   const path = edge.points.flatMap(level).map((point, place) => `${place ? 'L' : 'M'}${point.x.toFixed(1)} ${point.y.toFixed(1)}`).join(' ');
   return svg('g.edge', { class: kind },
     svg('path.line', { d: path, 'marker-end': `url(#arrow-${kind})`, 'stroke-width': Math.min(6, 1.5 + Math.log10(edge.count + 1)) }),
-    [rate(edge), `p95 ${duration(edge.p95Us)}`, `${edge.errors ? '✖ ' : ''}${share(edge)}`].map((text, place) => svg('text', { x: edge.x, y: edge.y + [-20, -7, 17][place], class: place === 2 && edge.errors ? 'failed' : '' }, text)));
+    [rate(edge), `p95 ${duration(edge.p95Us)}`, `${edge.errors ? '✖ ' : ''}${share(edge)} errors`].map((text, place) => svg('text', { x: edge.x, y: edge.y + [-20, -7, 17][place], class: place === 2 && edge.errors ? 'failed' : '' }, text)));
 }
 
 function parts(id) {
@@ -82,18 +85,18 @@ function box(node) {
 }
 
 /** Say which of the stored traces the figures are from. */
-function extent(traces, windowS, stored) {
+function extentOf({ traces, windowS }, stored) {
   const period = windowS < 120 ? `${Math.round(windowS)} s` : `${Math.round(windowS / 60)} min`;
   return traces < NEWEST ? `From ${plural(traces, 'traces')} of the last ${period}.`
     : `From the newest ${traces} of ${number(stored)} stored traces, those of the last ${period}; older ones are not counted.`;
 }
 
-function table({ edges, traces, windowS }, stored) {
+function table({ edges }) {
   const heads = ['From', 'To', 'Requests', 'Rate', 'Errors', 'Median', '95th percentile', 'Trace'];
-  return h('section.card', {}, h('h2', {}, 'Edges'), h('p.note', {}, extent(traces, windowS, stored)), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Edges of the map' }, h('table', {},
-    h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col', class: ['Requests', 'Rate', 'Median', '95th percentile'].includes(name) ? 'number' : '' }, name)))),
+  return h('section.card', {}, h('h2', {}, 'Edges'), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Edges of the map' }, stacked(h('table', {},
+    h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col', class: ['Requests', 'Rate', 'Errors', 'Median', '95th percentile'].includes(name) ? 'number' : '' }, name)))),
     h('tbody', {}, edges.map((edge) => h('tr', { class: edge.errors ? 'failed' : '' },
       h('td', {}, edge.from), h('td', {}, edge.to), h('td.number', {}, String(edge.count)), h('td.number', {}, rate(edge)),
-      h('td', {}, edge.errors ? `✖ ${edge.errors} (${share(edge)})` : '0'), h('td.number', {}, duration(edge.p50Us)), h('td.number', {}, duration(edge.p95Us)),
-      h('td', {}, h('a', { href: `/traces/${edge.traceId}`, 'aria-label': `A trace from ${edge.from} to ${edge.to}` }, edge.errors ? 'failed trace' : 'trace'))))))));
+      h('td.number', {}, edge.errors ? `✖ ${edge.errors} (${share(edge)})` : '0'), h('td.number', {}, duration(edge.p50Us)), h('td.number', {}, duration(edge.p95Us)),
+      h('td', {}, h('a', { href: `/traces/${edge.traceId}`, 'aria-label': `A trace from ${edge.from} to ${edge.to}` }, edge.errors ? 'failed trace' : 'trace')))))))));
 }

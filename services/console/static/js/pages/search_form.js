@@ -15,7 +15,7 @@ export async function searchForm(query, signal, search) {
   const error = h('input', { type: 'checkbox', name: 'error', value: 'true', checked: query.get('error') === 'true', id: 'only-errors' });
   const form = h('form.card.search', { role: 'search', 'aria-label': 'Traces' },
     field('Service', service), field('Operation', operation),
-    field('Exception type', text('exception', { placeholder: 'botocore.exceptions.ClientError', list: 'exceptions' })),
+    field('Exception type', text('exception', { placeholder: 'full name', list: 'exceptions' })),
     h('datalist', { id: 'exceptions' }, ['botocore.exceptions.ClientError', 'ZeroDivisionError', 'TypeError',
       'requests.exceptions.ConnectTimeout', 'requests.exceptions.ReadTimeout'].map((one) => h('option', { value: one }))),
     field('Min duration (ms)', text('minMs', { type: 'number', min: 0, step: 'any' })), field('Max duration (ms)', text('maxMs', { type: 'number', min: 0, step: 'any' })),

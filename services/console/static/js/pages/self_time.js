@@ -1,5 +1,5 @@
 import { get, isOutage, query as asQuery } from '../lib/api.js';
-import { failure, fill, h } from '../lib/dom.js';
+import { failure, fill, h, stacked } from '../lib/dom.js';
 import { duration, plural } from '../lib/format.js';
 import { remember } from '../lib/router.js';
 import { searchForm } from './search_form.js';
@@ -40,15 +40,15 @@ function draw(root, { traces, totalUs, rows }, one) {
     h('section.card', {}, h('h2', {}, 'By service'),
       h('p.note', {}, `${one ? 'One order' : plural(traces, 'orders')}, ${duration(totalUs)} of self time: the time of spans without that of their children.`),
       h('div.share', { 'aria-hidden': 'true' }, parts.map(([name, us]) => h('span', { class: shade(name), style: { 'flex-grow': us } }))),
-      h('ul.plain', {}, parts.map(([name, us]) => h('li', {}, chip(name), ` ${percent(us / totalUs)}, ${duration(us)}`)))),
-    h('section.card', {}, h('h2', {}, 'By operation'), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Self time by operation' }, h('table.time', {},
+      h('ul.plain', {}, parts.map(([name, us]) => h('li.amounts', {}, chip(name), h('span', {}, percent(us / totalUs)), h('span', {}, duration(us)))))),
+    h('section.card', {}, h('h2', {}, 'By operation'), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Self time by operation' }, stacked(h('table.time', {},
       h('thead', {}, h('tr', {}, ['Service', 'Operation', 'Self time', 'Share', 'Per span', 'Count', 'Errors'].map((name, place) => h('th', { scope: 'col', class: place > 1 ? 'number' : '' }, name)))),
       h('tbody', {}, rows.map((row) => h('tr', { class: row.errors ? 'failed' : '' },
         h('td', {}, chip(row.service)),
         h('td', {}, h('a', { href: `/traces${asQuery({ service: row.service, operation: row.operation })}` }, row.operation), h('span.note', {}, ` ${row.kind}`)),
-        h('td.number', {}, h('span.meter.wide', { 'aria-hidden': 'true' }, h('span', { class: shade(row.service), style: { width: percent(row.selfUs / (rows[0].selfUs || 1)) } })), duration(row.selfUs)),
+        h('td.number', {}, h('span.meter.wide', { 'aria-hidden': 'true' }, h('span', { class: shade(row.service), style: { width: `${(row.selfUs / (rows[0].selfUs || 1)) * 100}%` } })), h('span.amount', {}, duration(row.selfUs))),
         h('td.number', {}, percent(row.share)), h('td.number', {}, duration(row.selfUs / row.count)), h('td.number', {}, String(row.count)),
-        h('td.number', {}, row.errors ? `✖ ${row.errors}` : '0'))))))));
+        h('td.number', {}, row.errors ? `✖ ${row.errors}` : '0')))))))));
 }
 
-const percent = (part) => `${(part * 100).toFixed(1)}%`;
+const percent = (part) => `${(part * 100).toFixed(1)} %`;

@@ -89,7 +89,7 @@ function head(trace, names, all) {
     trace.unprocessed && h('p.message.bad', {}, 'Not finished: Kafka has the order, but stock-updater has not processed it.'),
     h('p.facts.small', {}, h('span', {}, 'trace ', h('code', {}, trace.traceId)),
       summary.orderId && h('span', {}, 'order ', h('a', { href: `/traces?order=${encodeURIComponent(summary.orderId)}` }, summary.orderId)),
-      summary.itemId !== null && h('span', {}, 'item ', h('a', { href: `/traces?item=${encodeURIComponent(summary.itemId)}` }, String(summary.itemId))),
+      summary.itemId !== null && h('span', {}, 'item ', h('a', { href: `/traces?item=${encodeURIComponent(summary.itemId)}` }, names.items.find((one) => String(one.id) === String(summary.itemId))?.name ?? String(summary.itemId))),
       summary.user && h('span', {}, 'shopper ', h('a', { href: `/traces?user=${encodeURIComponent(summary.user)}` }, shopper(names, summary.user)))),
     h('p.buttons', {},
       h('a.button', { href: failed || trace.unprocessed ? `/compare?b=${trace.traceId}` : `/compare?a=${trace.traceId}` }, failed || trace.unprocessed ? 'Compare with a clean order' : 'Compare with a broken order'),

@@ -38,6 +38,9 @@ function list(root, found, names, { address, values, stored, signal }) {
   const longest = Math.max(...found.map((one) => one.duration));
   const compare = h('button', { type: 'button', disabled: true }, 'Compare selected');
   const body = h('tbody', {}, found.map((one) => row(one, names, longest)));
+  const table = h('table.traces', {},
+    h('thead', {}, h('tr', {}, ['', 'Time', 'Trace', 'Order', 'Services', 'Spans', 'Result', 'Duration'].map((name) => h('th', { scope: 'col', class: { Services: 'wide', Spans: 'wide number', Duration: 'number' }[name] ?? '' }, name || h('span.unseen', {}, 'Select'))))),
+    body);
   const chosen = () => [...body.querySelectorAll('input:checked')].map((box) => box.value);
   body.addEventListener('change', () => { compare.disabled = chosen().length !== 2; });
   compare.addEventListener('click', () => {
@@ -66,23 +69,35 @@ function list(root, found, names, { address, values, stored, signal }) {
     older.disabled = false;
   });
   count();
-  fill(root, h('div.listhead', {}, total, h('span.note', {}, `${number(stored)} stored in all`), compare,
+  fill(root, h('div.listhead', {}, total, h('span.note', {}, `${number(stored)} stored in all, with those that hold no order`), compare,
     h('a.button', { href: `/time${address}` }, 'Self time'), h('a.button', { href: `/map${address}` }, 'Service map')),
-  h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of traces' }, h('table.traces', {},
-    h('thead', {}, h('tr', {}, ['', 'Time', 'Trace', 'Order', 'Services', 'Spans', 'Result', 'Duration'].map((name) => h('th', { scope: 'col', class: { Services: 'wide', Spans: 'wide number', Duration: 'number' }[name] ?? '' }, name || h('span.unseen', {}, 'Select'))))),
-    body)), h('p.buttons', {}, older, status));
+  h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of traces' }, table), h('p.buttons', {}, older, status));
 }
 
 function row(one, names, longest) {
   const item = names.items.find((candidate) => String(candidate.id) === String(one.itemId))?.name ?? one.itemId;
   const user = names.shoppers.find((candidate) => candidate.id === one.user)?.name ?? one.user;
-  return h('tr', { class: one.errors ? 'failed' : '' },
+  return h('tr', { class: failed(one) ? 'failed' : '' },
     h('td', {}, h('input', { type: 'checkbox', value: one.traceId, 'aria-label': `Select trace ${short(one.traceId)}` })),
     h('td.nowrap', {}, clock(one.start)),
     h('td', {}, h('a', { href: `/traces/${one.traceId}` }, `${one.service} ${one.name}`), h('span.note', {}, ` ${short(one.traceId)}`)),
     h('td', {}, one.orderId ? [`${one.quantity ?? ''} × ${item ?? ''} `, h('span.note', {}, user ?? '')] : '–'),
     h('td.wide', {}, one.services.map(chip)),
     h('td.number.wide', {}, String(one.spans)),
-    h('td', {}, one.errors ? [mark(true, `${one.errors} `), h('span', {}, [...new Set(one.errorTypes.map(plainType))].slice(0, 2).join(', '))] : one.endsAtKafka ? h('span.mark.warn', {}, `… ${one.status ?? ''} ends at Kafka`) : mark(Number(one.status) >= 400, one.status ? String(one.status) : '')),
-    h('td.number', {}, h('span.meter', { 'aria-hidden': 'true' }, h('span', { style: { width: `${Math.min(1, one.duration / longest) * 100}%` } })), duration(one.duration)));
+    h('td', {}, result(one)),
+    h('td.number', {}, h('span.meter', { 'aria-hidden': 'true' }, h('span', { style: { width: `${Math.min(1, one.duration / longest) * 100}%` } })), h('span.amount', {}, duration(one.duration))));
+}
+
+const PROCESSED_WITHIN_S = 10;
+
+const failed = (one) => one.errors > 0 || Number(one.status) >= 400;
+
+/** Show the response's status, the error's type, or that an accepted order is not handled. */
+function result(one) {
+  const status = Number(one.status);
+  const words = [status >= 400 && `${status}${status < 500 ? ' refused' : ''}`, one.errors && plainType(one.errorTypes.find((type) => type !== String(one.status)) ?? '')].filter(Boolean);
+  if (failed(one)) return mark(true, words.join(', ') || 'error');
+  if (!one.endsAtKafka) return mark(false, one.status ? String(one.status) : '');
+  const late = Date.now() - one.start / 1000 > PROCESSED_WITHIN_S * 1000;
+  return h('span.mark', { class: late ? 'bad' : '' }, `${late ? '✖' : '…'} ${one.status ?? ''} accepted, not handled${late ? '' : ' yet'}`);
 }

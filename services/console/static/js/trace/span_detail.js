@@ -1,5 +1,5 @@
 import { get, query } from '../lib/api.js';
-import { failure, fill, h } from '../lib/dom.js';
+import { breakable, failure, fill, h } from '../lib/dom.js';
 import { clock, duration, short } from '../lib/format.js';
 import { logLines } from './log_lines.js';
 import { complete } from './outline.js';
@@ -105,5 +105,5 @@ function otherEvents(span) {
 
 function table(entries) {
   return h('table.attributes', {}, h('tbody', {}, entries.map(([name, value]) => h('tr', {},
-    h('th', { scope: 'row' }, name), h('td', {}, typeof value === 'object' ? JSON.stringify(value) : String(value))))));
+    h('th', { scope: 'row' }, breakable(name)), h('td', {}, typeof value === 'object' ? JSON.stringify(value) : String(value))))));
 }

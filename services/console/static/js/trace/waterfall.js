@@ -1,5 +1,5 @@
 import { criticalPath } from './critical_path.js';
-import { h } from '../lib/dom.js';
+import { breakable, h } from '../lib/dom.js';
 import { duration, plural } from '../lib/format.js';
 import { shade } from '../lib/services.js';
 import { place } from './tree.js';
@@ -91,7 +91,7 @@ function line({ span, depth, orphan, cyclic }, { begin, percent, critical, compa
     depth > DEEPEST && h('span.tag', {}, `depth ${depth}`),
     failed && h('span.mark.bad', {}, '✖', h('span.unseen', {}, ' failed: ')),
     h('span.service', {}, span.service), ' ',
-    h('span.op', {}, span.name || '(no name)'),
+    h('span.op', {}, breakable(span.name || '(no name)')),
     !compact && h('span.kind', {}, span.kind),
     orphan && h('span.tag', {}, 'parent missing'),
     cyclic && h('span.tag', {}, 'parent cycle'));

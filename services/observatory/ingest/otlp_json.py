@@ -7,13 +7,13 @@ import base64
 import binascii
 import json
 import re
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from observatory.store.otlp import ParseDict, ParseError
 
 _Request = TypeVar("_Request")
 
-_ID_KEYS = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id")
+_ID_KEYS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 _ITEMS = frozenset({"spans", "log_records", "data_points"})
 _GROUPS = frozenset(
     {
@@ -27,28 +27,30 @@ _GROUPS = frozenset(
 _ERRORS = (ValueError, TypeError, AttributeError, RecursionError, ParseError)
 
 
-class JsonRequest(Generic[_Request]):
-    """``message`` is all that could be read; ``rejected`` counts the other items; ``errors`` are the first reasons."""
+def read_json(body: bytes, kind: type[_Request]) -> tuple[_Request, int, list[str]]:
+    """Read all that can be read; return also how many items could not be read, and the first reasons.
 
-    def __init__(self, body: bytes, kind: type[_Request]) -> None:
-        """Read a body, or raise ValueError if it is not a JSON object, or nothing in it can be read."""
-        self.rejected, self.errors, self._read = 0, list[str](), 0
-        self.message: Any = kind()
-        try:
-            content = json.loads(body, object_hook=base64_ids)
-            if isinstance(content, dict):
-                ParseDict(content, self.message, ignore_unknown_fields=True)
-                return
-        except _ERRORS:
-            content = _load(body)
-        if not isinstance(content, dict):
-            raise ValueError("it is not an object")  # noqa: TRY004 - a bad body
-        self.message = kind()
-        self._fill(content, self.message)
-        if self.errors and not self._read and not self.rejected:
-            raise ValueError(self.errors[0])
+    Raises ValueError if the body is not a JSON object, or nothing in it can be read.
+    """
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(str(error)[:500]) from error
+    if not isinstance(content, dict):
+        raise ValueError("it is not an object")  # noqa: TRY004 - a bad body
+    reader, message = _Reader(), kind()
+    reader.fill(content, message)
+    if reader.errors and not reader.read and not reader.rejected:
+        raise ValueError(reader.errors[0])
+    return message, reader.rejected, reader.errors
 
-    def _fill(self, content: Any, message: Any) -> None:
+
+class _Reader:
+    def __init__(self) -> None:
+        self.read = self.rejected = 0
+        self.errors: list[str] = []
+
+    def fill(self, content: Any, message: Any) -> None:
         if not isinstance(content, dict):
             self._fail(f"{message.DESCRIPTOR.name} is not an object")
             return
@@ -62,7 +64,7 @@ class JsonRequest(Generic[_Request]):
             elif not field.is_repeated:
                 part = getattr(message, field.name)
                 part.SetInParent()
-                self._fill(value, part)
+                self.fill(value, part)
             elif isinstance(value, list):
                 self._fill_list(field.name, value, getattr(message, field.name))
             else:
@@ -72,12 +74,12 @@ class JsonRequest(Generic[_Request]):
         for one in content:
             part = parts.add()
             if name in _GROUPS and name != "attributes":
-                self._fill(one, part)
+                self.fill(one, part)
             elif not self._parse(one, part):
                 del parts[-1]
                 self.rejected += name in _ITEMS
             else:
-                self._read += name in _ITEMS
+                self.read += name in _ITEMS
 
     def _parse(self, content: Any, message: Any) -> bool:
         try:
@@ -92,30 +94,19 @@ class JsonRequest(Generic[_Request]):
             self.errors.append(reason[:300])
 
 
-def _load(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except _ERRORS as error:
-        raise ValueError(str(error)[:500]) from error
-
-
 def _with_base64_ids(value: Any) -> Any:
+    """Convert ids from hex to protobuf's base64, or raise ValueError."""
     if isinstance(value, list):
         return [_with_base64_ids(item) for item in value]
     if isinstance(value, dict):
-        return base64_ids({key: _with_base64_ids(item) for key, item in value.items()})
+        return {key: _base64(key, item) if key in _ID_KEYS else _with_base64_ids(item) for key, item in value.items()}
     return value
 
 
-def base64_ids(item: dict[str, Any]) -> dict[str, Any]:
-    """Convert ids from hex to protobuf's base64, or raise ValueError."""
-    for key in _ID_KEYS:
-        value = item.get(key)
-        if isinstance(value, str):
-            try:
-                # Unlike bytes.fromhex, unhexlify refuses spaces.
-                item[key] = base64.b64encode(binascii.unhexlify(value)).decode()
-            except (binascii.Error, ValueError) as error:
-                shown = re.sub(r"[^ -~]", "?", value[:64])
-                raise ValueError(f"{key} is not hexadecimal: {shown!r}") from error
-    return item
+def _base64(key: str, value: Any) -> Any:
+    try:
+        # Unlike bytes.fromhex, unhexlify refuses spaces.
+        return base64.b64encode(binascii.unhexlify(value)).decode() if isinstance(value, str) else value
+    except ValueError as error:
+        shown = re.sub(r"[^ -~]", "?", value[:64])
+        raise ValueError(f"{key} is not hexadecimal: {shown!r}") from error

@@ -7,9 +7,8 @@ from flask import Blueprint, Response, request
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from observatory.jaeger.v1_json import without_repeats
 from observatory.jaeger.v3_api import resource_spans
-from observatory.query import bad_param, json_response, parse_trace_id
+from observatory.query import BadParamError, json_response, parse_trace_id, parse_value
 from observatory.store.trace_store import STATUS_ERROR, Span, TraceStore
 
 MOST_WHOLE = 1_000
@@ -27,11 +26,8 @@ def blueprint(traces: TraceStore) -> Blueprint:
     api = Blueprint("outlines", __name__)
 
     def read(trace_id: str) -> list[Span]:
-        try:
-            found = traces.trace(parse_trace_id(trace_id))
-        except ValueError as error:
-            raise bad_param("trace_id", error) from error
-        return sorted(without_repeats(list(found.spans) if found else []), key=_start_ns)
+        found = traces.trace(parse_value("trace_id", trace_id, parse_trace_id))
+        return sorted(found.spans if found else [], key=_start_ns)
 
     @api.get("/api/outlines/<trace_id>")
     def read_outline(trace_id: str) -> Response:
@@ -48,7 +44,7 @@ def blueprint(traces: TraceStore) -> Blueprint:
 def _several(name: str, most: int) -> list[str]:
     values = request.args.getlist(name)
     if len(values) > most:
-        raise bad_param(name, f"it is given {len(values)} times, more than {most}")
+        raise BadParamError(f"Parameter {name} is invalid: it is given {len(values)} times, more than {most}", name)
     return values
 
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from observatory.forward.queue import Signal
-from observatory.forward.transports import METHODS
-from observatory.receiver import REQUESTS, Receiver
-from observatory.store.otlp import DecodeError, decode
+from observatory.ingest import Receiver
+from observatory.store.otlp import SIGNALS, DecodeError, Signal, decode
 from vshop.kit.settings import SettingsError
 
 log = logging.getLogger("observatory.grpc")
@@ -31,8 +29,8 @@ def serving(receiver: Receiver, host: str, port: int, max_bytes: int) -> Iterato
 
     options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", max_bytes)]
     server = grpc.server(ThreadPoolExecutor(_THREADS, "otlp-grpc"), options=options)
-    for signal, method in METHODS.items():
-        service, name = method[1:].split("/")
+    for signal, messages in SIGNALS.items():
+        service, name = messages.method[1:].split("/")
         handler = grpc.unary_unary_rpc_method_handler(_export(receiver, signal, grpc.StatusCode.INVALID_ARGUMENT))
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler}),))
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -49,11 +47,13 @@ def serving(receiver: Receiver, host: str, port: int, max_bytes: int) -> Iterato
 
 
 def _export(receiver: Receiver, signal: Signal, invalid: Any) -> Any:
+    kind = SIGNALS[signal].request
+
     def export(body: bytes, context: Any) -> bytes:
         try:
-            message = decode(REQUESTS[signal], body)
+            message = decode(kind, body)
         except DecodeError as error:
-            context.abort(invalid, f"The body is not an {REQUESTS[signal].__name__}: {error}.")
+            context.abort(invalid, f"The body is not an {kind.__name__}: {error}.")
         return bytes(receiver.receive(signal, message).SerializeToString())
 
     return export

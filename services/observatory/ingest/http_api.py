@@ -1,22 +1,28 @@
-"""Receives OTLP/HTTP and Zipkin, and checks requests.
+"""Receives OTLP/HTTP and Zipkin, checks requests, and switches telemetry faults.
 
 https://opentelemetry.io/docs/specs/otlp/#otlphttp
 """
 
 import importlib
 import importlib.util
+import math
 import secrets
 import zlib
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any
 
+import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from observatory import zipkin
-from observatory.forward.queue import Signal
-from observatory.json_requests import JsonRequest
-from observatory.receiver import REQUESTS, Receiver
-from observatory.store.otlp import DecodeError, MessageToJson, Status, decode
+from observatory.ingest import Receiver, zipkin
+from observatory.ingest.faults import Fault, TelemetryFaults
+from observatory.ingest.otlp_json import read_json
+from observatory.query import json_response
+from observatory.store.otlp import SIGNALS, DecodeError, MessageToJson, Signal, Status, decode
+from vshop.kit import times
+from vshop.kit.http import json_body
+from vshop.kit.http.problems import Problem
+from vshop.kit.telemetry.alterations import Alteration
 
 ZSTD: Any = importlib.import_module("zstandard") if importlib.util.find_spec("zstandard") else None
 """The optional package zstandard."""
@@ -35,7 +41,7 @@ _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _PROTOBUFS = frozenset({_PROTOBUF, "application/protobuf"})
 _TRUNCATED = "The body is shorter than its Content-Length."
 
-_Request = TypeVar("_Request")
+_MAX_FAULTS_ON = 50
 
 
 class OtlpError(Exception):
@@ -55,27 +61,30 @@ def blueprint(receiver: Receiver) -> Blueprint:
     @otlp.post("/v1/logs", strict_slashes=False, defaults={"signal": "logs"})
     @otlp.post("/v1/metrics", strict_slashes=False, defaults={"signal": "metrics"})
     def receive(signal: Signal) -> Response:
-        kind = REQUESTS[signal]
+        kind = SIGNALS[signal].request
         if request.mimetype not in {*_PROTOBUFS, _JSON}:
             raise OtlpError(
                 415, f"Content-Type {request.mimetype!r} is not supported; send {_PROTOBUF} or {_JSON}, or application/protobuf."
             )
-        body = _decompressed()
-        if request.mimetype in _PROTOBUFS:
-            return _response(receiver.receive(signal, protobuf(body, kind)))
-        sent = _json_request(body, kind)
-        return _response(receiver.receive(signal, sent.message, sent.rejected, sent.errors))
+        body, is_json = _decompressed(), request.mimetype == _JSON
+        try:
+            message, rejected, errors = read_json(body, kind) if is_json else (decode(kind, body), 0, [])
+        except (DecodeError, ValueError) as error:
+            encoding = "JSON" if is_json else "protobuf"
+            raise OtlpError(400, f"The body is not an {kind.__name__} in {encoding}: {error}.") from error
+        return _response(receiver.receive(signal, message, rejected, errors))
 
     @otlp.post("/api/v2/spans", strict_slashes=False)
     def receive_zipkin() -> Response:
         if request.mimetype not in {"", _JSON}:
             raise OtlpError(415, f"Content-Type {request.mimetype!r} is not supported; send Zipkin's spans as {_JSON}.")
         try:
-            spans = zipkin.requests(_decompressed())
+            message, rejected, errors = zipkin.requests(_decompressed())
         except ValueError as error:
             raise OtlpError(400, f"The body is not a list of Zipkin spans in JSON: {error}.") from error
-        response = receiver.receive("traces", spans.message, spans.rejected, spans.errors)
-        if spans.rejected and spans.rejected == spans.total:
+        is_refused = rejected and not message.resource_spans
+        response = receiver.receive("traces", message, rejected, errors)
+        if is_refused:
             raise OtlpError(400, response.partial_success.error_message)
         return Response(status=202)
 
@@ -163,21 +172,46 @@ def _too_large(max_bytes: int = MAX_BODY_BYTES) -> OtlpError:
     return OtlpError(413, f"The body is larger than {max_bytes} bytes; send smaller batches.", RESOURCE_EXHAUSTED)
 
 
-def protobuf(body: bytes, request: type[_Request]) -> _Request:
-    """Decode binary protobuf, or raise OtlpError."""
-    try:
-        return decode(request, body)
-    except DecodeError as error:
-        raise OtlpError(400, f"The body is not an {request.__name__} in protobuf: {error}.") from error
+class _WantedFault(msgspec.Struct, forbid_unknown_fields=True):
+    alter: Annotated[list[Alteration], msgspec.Meta(min_length=1, max_length=20)]
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
 
 
-def json_body(body: bytes, kind: type[_Request]) -> _Request:
-    """Decode OTLP's JSON without the items that cannot be read, or raise OtlpError."""
-    return cast("_Request", _json_request(body, kind).message)
+def faults_blueprint(faults: TelemetryFaults) -> Blueprint:
+    """Build ``/api/telemetry-faults``: the faults that are on."""
+    api = Blueprint("telemetry_faults", __name__)
+
+    @api.get("/api/telemetry-faults")
+    def list_faults() -> Response:
+        return json_response({"faults": [_fault_view(one) for one in faults.on()]})
+
+    @api.put("/api/telemetry-faults/<fault_id>")
+    def put(fault_id: str) -> Response:
+        if not request.is_json:
+            raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
+        try:
+            wanted = json_body.decode(request.get_data(), _WantedFault)
+        except msgspec.MsgspecError as error:
+            raise Problem(400, f"The body is not valid: {error}.") from error
+        if len(faults.on()) >= _MAX_FAULTS_ON:
+            raise Problem(409, f"{_MAX_FAULTS_ON} telemetry faults are on. Switch some off first.")
+        return json_response(_fault_view(faults.turn_on(fault_id[:100], wanted.alter, wanted.seconds or math.inf)))
+
+    @api.delete("/api/telemetry-faults")
+    def delete_all() -> Response:
+        return json_response({"off": faults.turn_off()})
+
+    @api.delete("/api/telemetry-faults/<fault_id>")
+    def delete(fault_id: str) -> Response:
+        return json_response({"off": faults.turn_off(fault_id)})
+
+    return api
 
 
-def _json_request(body: bytes, kind: type[_Request]) -> JsonRequest[_Request]:
-    try:
-        return JsonRequest(body, kind)
-    except ValueError as error:
-        raise OtlpError(400, f"The body is not an {kind.__name__} in JSON: {error}.") from error
+def _fault_view(fault: Fault) -> dict[str, Any]:
+    return {
+        "id": fault.id,
+        "since": times.rfc3339(fault.since_ns),
+        "until": times.rfc3339(int(fault.until_ns)) if fault.until_ns < math.inf else None,
+        "alter": msgspec.to_builtins(list(fault.alterations)),
+    }

@@ -1,18 +1,23 @@
-"""``/api/parts``: which parts are down, since when."""
+"""Samples, taken every two seconds: the host's metrics for classic monitoring, and which parts are down since when."""
 
 import re
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import psutil
 import requests
-from flask import Blueprint
 
 from vshop.kit.http.session import failure_reason, http_session
 from vshop.kit.times import rfc3339_ms
 from vshop.shop.addresses import Addresses
 
+_EVERY_S = 2.0
+KEPT = 120
 TIMEOUT_S = 5.0
 """Long, because an incident may slow a part down."""
 _TIMES_FAILED = 2
@@ -22,25 +27,66 @@ _ANSWERS = ("ClientError", "ResourceNotFoundException")
 """Errors of a part that answers."""
 
 
+@contextmanager
+def repeating(name: str, work: Callable[[], None]) -> Iterator[None]:
+    """Call a function every two seconds in a daemon thread."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(_EVERY_S):
+            work()
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=1)
+
+
+class HostMetrics:
+    """Samples of the host."""
+
+    def __init__(self) -> None:
+        self._samples: deque[dict[str, float]] = deque(maxlen=KEPT)
+        self._before, self._began = _kilobytes(), time.monotonic()
+
+    def read(self) -> dict[str, Any]:
+        """Return the latest samples by metric."""
+        samples = list(self._samples)
+        fixed = {"cpus": psutil.cpu_count() or 1, "memoryTotalMb": round(psutil.virtual_memory().total / 1e6)}
+        names = ("time", "cpuPercent", "memoryMb", "receivedKbS", "sentKbS", "diskWrittenKbS")
+        return fixed | {name: [sample[name] for sample in samples] for name in names}
+
+    def sample(self) -> None:
+        """Take a sample: its rates are those since the last one."""
+        after, now = _kilobytes(), time.monotonic()
+        rates = {name: round((after[name] - self._before[name]) / (now - self._began), 2) for name in after}
+        memory_mb = round(psutil.virtual_memory().used / 1e6)
+        self._samples.append({"time": round(time.time(), 1), "cpuPercent": psutil.cpu_percent(), "memoryMb": memory_mb} | rates)
+        self._before, self._began = after, now
+
+
+def _kilobytes() -> dict[str, float]:
+    net, disk = psutil.net_io_counters(), psutil.disk_io_counters()
+    written = disk.write_bytes if disk else 0
+    return {"receivedKbS": net.bytes_recv / 1000, "sentKbS": net.bytes_sent / 1000, "diskWrittenKbS": written / 1000}
+
+
 class Parts:
     """The results of probing the parts."""
 
     def __init__(self, addresses: Addresses) -> None:
-        self._urls = {
-            "orders": addresses.orders,
-            "auth-stub": addresses.auth,
-            "stock-updater": addresses.stock,
-            "observatory": addresses.observatory,
-        }
+        self._urls = {part: url for part, url in addresses.by_part().items() if part != "console"}
         self._session = http_session("vshop-console", connections=len(self._urls))
         self._failures: dict[str, tuple[float, str, int]] = {}
 
     def down(self) -> list[dict[str, str]]:
         """Return ``{"part", "since", "reason"}`` for each part that is down."""
-        failures = sorted(self._failures.items())
         return [
             {"part": part, "since": rfc3339_ms(since), "reason": reason}
-            for part, (since, reason, times) in failures
+            for part, (since, reason, times) in sorted(self._failures.items())
             if times >= _TIMES_FAILED
         ]
 
@@ -59,16 +105,12 @@ class Parts:
 
     def update(self, found: list[dict[str, str]]) -> None:
         """Take one round: the reason by part that failed."""
-        now = time.time()
-        reasons: dict[str, str] = {}
-        for one in found:
-            reasons |= one
-        before = self._failures
-        failures = {}
-        for part, reason in reasons.items():
-            since, _, times = before.get(part, (now, reason, 0))
-            failures[part] = (since, reason, times + 1)
-        self._failures = failures
+        now, before = time.time(), self._failures
+        reasons = {part: reason for one in found for part, reason in one.items()}
+        self._failures = {
+            part: (before[part][0], reason, before[part][2] + 1) if part in before else (now, reason, 1)
+            for part, reason in reasons.items()
+        }
 
     def _probe(self, part: str) -> dict[str, str]:
         url = self._urls[part]
@@ -92,14 +134,3 @@ def _behind(part: str, response: requests.Response) -> dict[str, str]:
 def _plain(seen: str) -> str:
     found = re.search(r'str="([^"]+)', seen)
     return found[1] if found else seen
-
-
-def blueprint(parts: Parts) -> Blueprint:
-    """Make ``/api/parts``."""
-    api = Blueprint("parts", __name__)
-
-    @api.get("/api/parts")
-    def show() -> dict[str, Any]:
-        return {"down": parts.down()}
-
-    return api

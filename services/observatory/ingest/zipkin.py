@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
 _KINDS = {"CLIENT": 3, "SERVER": 2, "PRODUCER": 4, "CONSUMER": 5}
 _INTERNAL = 1
@@ -68,42 +68,33 @@ class _ZipkinSpan(msgspec.Struct, rename="camel"):
     kind: _Text = None
     timestamp: _Micros = None
     duration: _Micros = None
-    debug: bool | None = None
-    shared: bool | None = None
     local_endpoint: _Endpoint | None = None
     remote_endpoint: _Endpoint | None = None
     annotations: list[_Annotation] | None = None
     tags: dict[str, Any] | None = None
 
 
-class ZipkinRequest(msgspec.Struct):
-    """The spans as OTLP, and those that could not be read."""
+def requests(body: bytes) -> tuple[ExportTraceServiceRequest, int, list[str]]:
+    """Convert a list of spans; return also how many could not be read, and the first reasons.
 
-    message: ExportTraceServiceRequest
-    total: int
-    rejected: int
-    errors: list[str]
-
-
-def requests(body: bytes) -> ZipkinRequest:
-    """Convert a list of spans, without those that cannot be read. Raises ValueError if the body is no JSON list."""
+    Raises ValueError if the body is no JSON list.
+    """
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise ValueError(str(error)[:300]) from error
     if not isinstance(content, list):
         raise ValueError("it is not a list")  # noqa: TRY004 - a bad body
-    found = ZipkinRequest(ExportTraceServiceRequest(), len(content), 0, [])
+    message, rejected, errors = ExportTraceServiceRequest(), 0, list[str]()
     groups: dict[tuple[Any, ...], ScopeSpans] = {}
     for item in content:
         try:
-            zipkin = msgspec.convert(item, _ZipkinSpan, strict=False)
-            _add(zipkin, found.message, groups)
-        except (msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
-            found.rejected += 1
-            if len(found.errors) < 3:
-                found.errors.append(f"a Zipkin span was refused: {str(error)[:200]}")
-    return found
+            _add(msgspec.convert(item, _ZipkinSpan, strict=False), message, groups)
+        except (ValueError, TypeError, RecursionError) as error:
+            rejected += 1
+            if len(errors) < 3:
+                errors.append(f"a Zipkin span was refused: {str(error)[:200]}")
+    return message, rejected, errors
 
 
 def _add(zipkin: _ZipkinSpan, message: ExportTraceServiceRequest, groups: dict[tuple[Any, ...], ScopeSpans]) -> None:
@@ -113,11 +104,9 @@ def _add(zipkin: _ZipkinSpan, message: ExportTraceServiceRequest, groups: dict[t
     span = _span(zipkin, tags)
     key = (*sorted(resource.items()), *scope)
     if key not in groups:
-        of_resource = ResourceSpans()
+        of_resource = message.resource_spans.add()
         of_resource.resource.attributes.extend(_attributes(resource))
-        of_resource.scope_spans.add().scope.MergeFrom(InstrumentationScope(name=scope[0], version=scope[1]))
-        message.resource_spans.append(of_resource)
-        groups[key] = message.resource_spans[-1].scope_spans[0]
+        groups[key] = of_resource.scope_spans.add(scope=InstrumentationScope(name=scope[0], version=scope[1]))
     groups[key].spans.append(span)
 
 

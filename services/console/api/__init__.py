@@ -1,1 +1,0 @@
-"""The HTTP API for programs, as openapi.yaml describes it."""

@@ -1,1 +1,0 @@
-"""Telemetry faults: a filter before every receiver, and its API."""
