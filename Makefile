@@ -114,8 +114,6 @@ corpus: $(VENV)/.run ## Record the golden corpus again, after an incident file h
 screenshots: $(VENV)/.dev ## Take the pictures of docs/screenshots on the running shop, which is reset
 	@$(VSHOP) reset
 	@$(PY) docs/screenshots/make.py
-	@$(VSHOP) reset
-	@$(PY) docs/screenshots/terminal.py
 
 clean: down ## Stop the shop, and remove the virtual environment and test output
 	@rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache

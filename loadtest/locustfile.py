@@ -20,7 +20,6 @@ import requests
 from flask import request
 from locust import HttpUser, LoadTestShape, constant_pacing, events, runners, task
 from locust.argument_parser import LocustArgumentParser
-from locust.clients import ResponseContextManager
 from locust.env import Environment
 
 Order = dict[str, Any]
@@ -29,16 +28,15 @@ USERS = tuple(f"auth0|5ba1a9227dc7232e1aec4fd{last}" for last in "012")
 ITEMS = {0: 18, 1: 22, 2: 9, 3: 8, 4: 6, 5: 5, 6: 14, 7: 12, 8: 5, 9: 0.1}
 QUANTITIES = {1: 70, 2: 18, 3: 7, 5: 4, 12: 1}
 DISCOUNTS = {None: 80, "DEL15": 13, "XMASSAVE30": 7}
-WRONG: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
-    "no token": (401, {}, {"Authorization": ""}),
-    "no such item": (400, {"itemId": 99}, {}),
-    "no such discount": (400, {"discountCode": "NONE"}, {}),
-    "no pieces": (400, {"quantity": 0}, {}),
-    "a word for a number": (400, {"quantity": "two"}, {}),
-    "another's name": (403, {"username": USERS[0]}, {}),  # USERS[0] names USERS[1]
-    "the wrong type": (415, {}, {"Content-Type": "text/plain"}),
-}
-NO_LOGIN = {"hop": "auth-stub"}  # in place of a response's body
+WRONG: tuple[tuple[str, int, dict[str, Any], dict[str, str]], ...] = (
+    ("no token", 401, {}, {"Authorization": ""}),
+    ("no such item", 400, {"itemId": 99}, {}),
+    ("no such discount", 400, {"discountCode": "NONE"}, {}),
+    ("no pieces", 400, {"quantity": 0}, {}),
+    ("a word for a number", 400, {"quantity": "two"}, {}),
+    ("another's name", 403, {"username": USERS[0]}, {}),  # USERS[0] names USERS[1]
+    ("the wrong type", 415, {}, {"Content-Type": "text/plain"}),
+)
 ANY = 0  # in place of a status: any response is expected
 KEPT = 100_000  # maximum number of lines at /ledger
 OPTIONS: dict[str, tuple[Any, str]] = {
@@ -65,9 +63,9 @@ class Ledger:
 
     def begin(self, path: str) -> None:
         """Start a new run; '' means no file."""
-        self.run, self.first, self.accepted = self.run + 1, 0, 0
+        self.run, self.first, self.accepted, self.waiting = self.run + 1, 0, 0, 0
         self.lines: list[dict[str, Any]] = []
-        self._file = Path(path) if path else None
+        self._path = path
 
     def hand_over(self) -> list[dict[str, Any]]:
         """Return all lines and forget them."""
@@ -75,19 +73,17 @@ class Ledger:
         return lines
 
     def write(self, event: str, **facts: Any) -> None:
-        """Add one line."""
         self.take([{"event": event, "at": time.time()} | facts])
 
     def take(self, lines: list[dict[str, Any]]) -> None:
         """Add lines of this process or of a worker."""
         self.lines += lines
         self.accepted += sum(line["event"] == "accepted" for line in lines)
-        if self._file and lines:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write("".join(json.dumps(line) + "\n" for line in lines))
-        if len(self.lines) > KEPT:
-            self.first += len(self.lines) - KEPT
-            del self.lines[:-KEPT]
+        if self._path and lines:
+            with Path(self._path).open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+        self.first += max(0, len(self.lines) - KEPT)
+        del self.lines[:-KEPT]
 
 
 # A busy worker needs seconds to start a load; its master must not drop it meanwhile.
@@ -95,14 +91,11 @@ runners.HEARTBEAT_LIVENESS = 20
 
 ledger = Ledger()
 ledger.begin("")
-paused = gevent.event.Event()  # cleared while the shop's backlog is too long
-paused.set()
 ended = gevent.event.Event()  # set by SIGTERM; shoppers finish their orders first
 numbers = itertools.count()
 
 
 def pick(weights: dict[Any, Any]) -> Any:
-    """Choose a key at random by weight."""
     return chance.choices(list(weights), list(weights.values()))[0]
 
 
@@ -112,7 +105,6 @@ class Shopper(HttpUser):
     host = "http://127.0.0.1:8080"
 
     def on_start(self) -> None:
-        """Choose the user and the items."""
         self.client.trust_env = False
         self.options: Any = self.environment.parsed_options
         self.username, self.token = USERS[next(numbers) % len(USERS)], ""
@@ -126,10 +118,15 @@ class Shopper(HttpUser):
     @task
     def visit(self) -> None:
         """Read stock, then place a valid order, an invalid one, or one under an incident."""
-        paused.wait()
+        while ledger.waiting > self.options.max_backlog > 0:
+            gevent.sleep(0.1)
         drawn = chance.random()
         if drawn < self.options.wrong_share:
-            self.order_wrongly(chance.choice(list(WRONG)))
+            wrong, status, fields, headers = chance.choice(WRONG)
+            order = {"itemId": 1, "username": self.username, "quantity": 1} | fields
+            if wrong == "another's name" and self.username == USERS[0]:
+                order["username"] = USERS[1]
+            self.order_once(order, headers, f"/orders: {wrong}", status, wrong=wrong, deserved=status)
             return
         order = {"itemId": pick(self.items), "username": self.username, "quantity": pick(QUANTITIES)}
         if discount := pick(DISCOUNTS):
@@ -137,7 +134,10 @@ class Shopper(HttpUser):
         for _ in range(int(self.options.looks + chance.random())):
             self.client.get(f"{self.options.stock_url}/stock/{order['itemId']}", name="/stock/[item]")
         if drawn < self.options.wrong_share + self.options.chaos_share:
-            self.order_once(order, chance.choice(self.options.chaos.split(",")))
+            incident = chance.choice(self.options.chaos.split(","))
+            baggage = {"baggage": f"shop.chaos={incident}"}
+            headers = baggage | {"Authorization": f"Bearer {self.login(baggage)}"}
+            self.order_once(order, headers, f"/orders under {incident}", ANY, incident=incident)
         else:
             self.order(order)
 
@@ -147,7 +147,7 @@ class Shopper(HttpUser):
         event = "unsure"
         try:
             for tries in itertools.count(1):
-                status, answer = self.post(order, {"Idempotency-Key": facts["key"]}) if self.logged_in() else (0, NO_LOGIN)
+                status, answer = self.post(order, {"Idempotency-Key": facts["key"]})
                 why = {"status": status, "reason": reason(status, answer)}
                 if status == 202:
                     event, facts = "accepted", facts | answer | {"tries": tries}
@@ -161,64 +161,48 @@ class Shopper(HttpUser):
         finally:  # also if Locust stops the shopper meanwhile
             ledger.write(event, **facts)
 
-    def order_once(self, order: Order, incident: str) -> None:
-        """Send an order with an incident for it and its login. Any response is expected."""
-        baggage = {"baggage": f"shop.chaos={incident}"}
-        headers = baggage | {"Authorization": f"Bearer {self.login(baggage)}"}
-        status, answer = self.post(order, headers, f"/orders under {incident}", ANY)
+    def order_once(self, order: Order, headers: dict[str, str], name: str, expected: int, **facts: Any) -> None:
+        """Send an order that is not sent again. Any status but the expected one is a failure."""
+        status, answer = self.post(order, headers, name, expected)
+        why = {"status": status, "reason": reason(status, answer)}
         if status == 202:
-            ledger.write("accepted", **order, **answer, tries=1, incident=incident)
+            ledger.write("accepted", **order, **answer, tries=1, **facts)
+        elif expected not in {ANY, status} and status in {0, 401, 503}:  # failed before validation
+            ledger.write("retried", **why)
         else:
-            ledger.write("refused", **order, status=status, reason=reason(status, answer), incident=incident)
-
-    def order_wrongly(self, wrong: str) -> None:
-        """Send an invalid order. Any but the expected status is a failure."""
-        status, fields, headers = WRONG[wrong]
-        order = {"itemId": 1, "username": self.username, "quantity": 1} | fields
-        if wrong == "another's name" and self.username == USERS[0]:
-            order["username"] = USERS[1]
-        if self.logged_in():
-            seen, answer = self.post(order, headers, f"/orders: {wrong}", status)
-            if seen == 202:
-                ledger.write("accepted", **order, **answer, tries=1, wrong=wrong)
-            elif seen != status and seen in {0, 401, 503}:  # failed before validation
-                ledger.write("retried", status=seen, reason=reason(seen, answer))
-            else:
-                ledger.write("refused", status=seen, reason=reason(seen, answer), wrong=wrong, deserved=status)
+            ledger.write("refused", **why, **facts)
 
     def post(self, order: Order, headers: dict[str, str], name: str = "/orders", deserved: int = 202) -> tuple[int, Order]:
-        """Send an order; return the status (0 without a response) and the body. A 401 discards the token."""
+        """Send an order; return the status (0 without a login or a response) and the body. A 401 discards the token."""
+        if "Authorization" not in headers:
+            self.token = self.token or self.login({})
+            if not self.token:
+                return 0, {"hop": "auth-stub"}
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"} | headers
         with self.client.post("/orders", json=order, headers=headers, name=name, catch_response=True, timeout=30) as response:
             if response.status_code == deserved or (deserved == ANY and response.status_code):
                 response.success()
             if response.status_code == 401:
                 self.token = ""
-            return response.status_code, body(response)
-
-    def logged_in(self) -> bool:
-        """Fetch a token if needed; return whether there is one."""
-        self.token = self.token or self.login({})
-        return bool(self.token)
+            return response.status_code, body(response.content)
 
     def login(self, headers: dict[str, str]) -> str:
         """Return a new token, or '' if the login failed."""
         url = f"{self.options.auth_url}/oauth/token"
         login = {"grant_type": "password", "username": self.username, "password": "shopper", "audience": self.options.audience}
-        with self.client.post(url, json=login, headers=headers, name="/oauth/token", catch_response=True, timeout=30) as response:
-            return str(body(response).get("access_token", ""))
+        response = self.client.post(url, json=login, headers=headers, name="/oauth/token", timeout=30)
+        return str(body(response.content).get("access_token", ""))
 
 
-def body(response: ResponseContextManager) -> dict[str, Any]:
-    """Return the response's JSON object, or an empty one."""
+def body(content: bytes | None) -> dict[str, Any]:
+    """Return a response's JSON object, or an empty one."""
     with contextlib.suppress(ValueError):
-        if isinstance(answer := json.loads(response.content or b"{}"), dict):
+        if isinstance(answer := json.loads(content or b"{}"), dict):
             return answer
     return {}
 
 
 def reason(status: int, answer: dict[str, Any]) -> str:
-    """Describe a refusal."""
     if not status:
         return f"no answer from {answer.get('hop', 'orders')}"
     return f"{status} {answer.get('hop') or answer.get('field') or answer.get('title', '')}".rstrip()
@@ -232,9 +216,7 @@ class Shape(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """Return the number of shoppers and the spawn rate; None at the end."""
-        if self.runner is None:
-            return None
-        options: Any = self.runner.environment.parsed_options
+        options: Any = self.runner.environment.parsed_options  # type: ignore[union-attr]
         users, seconds, now = options.num_users or 1, options.run_time or 30, self.get_run_time()
         options.shoppers = users
         orphaned = options.parent and os.getppid() != options.parent
@@ -249,11 +231,10 @@ class Shape(LoadTestShape):
         return users, max(float(options.spawn_rate or 1), users / 2 if options.shape == "burst" else 0)
 
     def switch(self, options: Any, *, on: bool) -> None:
-        """Switch the incident if its state differs."""
         if on != self.incident_on:
             url = f"{options.console_url}/chaos/{options.incident}"
-            answer = requests.put(url, json={"on": True}, timeout=10) if on else requests.delete(url, timeout=10)
-            answer.raise_for_status()
+            method, change = ("PUT", {"on": True}) if on else ("DELETE", None)
+            requests.request(method, url, json=change, timeout=10).raise_for_status()
             self.incident_on = on
 
 
@@ -262,8 +243,7 @@ def _add_options(parser: LocustArgumentParser, **_: Any) -> None:
     shapes = ["steady", "burst", "ramp", "incident"]
     parser.add_argument("--shape", choices=shapes, default="steady", env_var="SHAPE", help="How the load changes over time")
     for name, (default, text) in OPTIONS.items():
-        variable = name.upper().replace("-", "_")
-        parser.add_argument(f"--{name}", type=type(default), default=default, env_var=variable, help=text)
+        parser.add_argument(f"--{name}", type=type(default), default=default, env_var=name.upper().replace("-", "_"), help=text)
     # Workers do not get Locust's own options, so the shape writes the number of users here.
     parser.add_argument("--shoppers", type=int, default=1, include_in_web_ui=False, help="Internal; set --users instead")
     parser.add_argument("--parent", type=int, default=0, include_in_web_ui=False, help="Stop when this process has ended")
@@ -273,53 +253,48 @@ def _add_options(parser: LocustArgumentParser, **_: Any) -> None:
 
 
 @events.init.add_listener
-def _install(environment: Environment, **_: Any) -> None:
+def _install(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
     environment.stop_timeout = environment.stop_timeout or 15
     events.report_to_master.add_listener(lambda data, **_: data.update(ledger=ledger.hand_over()))
     events.worker_report.add_listener(lambda data, **_: ledger.take(data.get("ledger", [])))
-    if environment.runner:
-        environment.runner.register_message("ledger", lambda msg, **_: ledger.take(msg.data["lines"]))
-    if environment.web_ui and environment.web_ui.app:
+    runner.register_message("ledger", lambda msg, **_: ledger.take(msg.data["lines"]))
+    if web_ui:
 
-        @environment.web_ui.app.get("/ledger")
+        @web_ui.app.get("/ledger")
         def ledger_from() -> dict[str, Any]:
             end = ledger.first + len(ledger.lines)
             since = max(request.args.get("since", end, int), ledger.first)
-            state = environment.runner.state if environment.runner else ""
             lines = ledger.lines[since - ledger.first :]
-            return {"run": ledger.run, "state": state, "first": since, "next": since + len(lines), "lines": lines}
+            return {"run": ledger.run, "state": runner.state, "first": since, "next": since + len(lines), "lines": lines}
 
 
 @events.test_start.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
     options: Any = environment.parsed_options
     ledger.begin("" if isinstance(environment.runner, runners.WorkerRunner) else options.ledger)
-    paused.set()
     if isinstance(environment.runner, runners.LocalRunner):
         gevent.signal_handler(signal.SIGTERM, ended.set)
         if options.max_backlog:
-            gevent.spawn(_bound_backlog, environment, options)
+            gevent.spawn(_count_backlog, environment, options)
 
 
 @events.test_stop.add_listener
 def _end(environment: Environment, **_: Any) -> None:
     """A worker sends its last lines before it reports its stop."""
-    paused.set()
     if isinstance(environment.runner, runners.WorkerRunner):
         environment.runner.send_message("ledger", {"lines": ledger.hand_over()})
     if isinstance(environment.shape_class, Shape):
         environment.shape_class.switch(environment.parsed_options, on=False)
 
 
-def _bound_backlog(environment: Environment, options: Any) -> None:
-    """Pause shoppers while too many accepted orders are unhandled, as the items' versions count."""
+def _count_backlog(environment: Environment, options: Any) -> None:
+    """Count the accepted orders that are not handled, as the items' versions count. While they are too many, shoppers pause."""
     run, handled, before = ledger.run, 0, -1
     while ledger.run == run and environment.runner and environment.runner.state not in {"stopping", "stopped", "cleanup"}:
         with contextlib.suppress(requests.RequestException, ValueError, LookupError):
             items = requests.get(f"{options.stock_url}/stock", timeout=5).json()["items"]
             handled = sum(item["version"] for item in items)
             before = handled if before < 0 else before
-        waiting = ledger.accepted - (handled - before)
-        (paused.clear if waiting > options.max_backlog else paused.set)()
+        ledger.waiting = ledger.accepted - (handled - before)
         gevent.sleep(0.5)
-    paused.set()
+    ledger.waiting = 0

@@ -45,41 +45,37 @@ def check_trace(trace: Trace) -> TraceCheck:
 
 def _missing(trace: Trace, taken: list[Span], outcomes: tuple[str, ...]) -> str | None:
     entries = trace.find(service="orders", kind="SERVER")
-    if not entries:
-        return SERVER_SPAN
     below = [span for entry in entries for span in trace.children(entry)]
     asked = [span for span in below if span.kind == "CLIENT" and span.stable.get("http.response.status_code") == 200]
-    if not asked:
-        return USER_REQUEST
-    if not any(child.service == "auth-stub" for span in asked for child in trace.children(span)):
-        return USER_LOOKUP
     sent = {(span.trace_id, span.span_id) for span in below if span.kind == "PRODUCER"}
-    if not sent:
-        return SEND
     received = [span for span in taken if (span.trace_id, span.parent_id) in sent or sent.intersection(span.links)]
-    if not received or not set(outcomes) - {"unanswered"}:
-        return PROCESS
-    return _missing_call(trace, taken)
+    found = {
+        SERVER_SPAN: entries,
+        USER_REQUEST: asked,
+        USER_LOOKUP: [child for span in asked for child in trace.children(span) if child.service == "auth-stub"],
+        SEND: sent,
+        PROCESS: received and set(outcomes) - {"unanswered"},
+    }
+    return next((name for name, spans in found.items() if not spans), None) or _missing_call(trace, taken)
 
 
 def _missing_call(trace: Trace, taken: list[Span]) -> str | None:
     for span in taken:
-        outcome = span.attributes.get("shop.order.outcome")
-        names = {child.name for child in trace.children(span)}
-        if outcome is not None and "DynamoDB.GetItem" not in names:
+        outcome, calls = span.attributes.get("shop.order.outcome"), {child.name for child in trace.children(span)}
+        if outcome is not None and "DynamoDB.GetItem" not in calls:
             return GET_ITEM
-        if outcome in {"applied", "sold_out"} and "DynamoDB.PutItem" not in names:
+        if outcome in {"applied", "sold_out"} and "DynamoDB.PutItem" not in calls:
             return PUT_ITEM
     return None
 
 
 def _outcome(trace: Trace, taken: Span) -> str | None:
-    outcome = taken.attributes.get("shop.order.outcome")
-    if outcome is None and any(span.kind == "PRODUCER" and span.name.endswith(".dlq") for span in trace.children(taken)):
+    if (outcome := taken.attributes.get("shop.order.outcome")) is not None:
+        return str(outcome)
+    below = trace.children(taken)
+    if any(span.kind == "PRODUCER" and span.name.endswith(".dlq") for span in below):
         return "dead_lettered"
-    if outcome is None and any(span.name == "DynamoDB.PutItem" for span in trace.children(taken)):
-        return "unanswered"
-    return None if outcome is None else str(outcome)
+    return "unanswered" if any(span.name == "DynamoDB.PutItem" for span in below) else None
 
 
 _FIRST_LOOK_S, _LATEST_LOOK_S = 0.6, 5.0
@@ -106,26 +102,29 @@ class TraceChecker:
         self.whole, self.broken, self.doubled = 0, list[BrokenTrace](), list[Accepted]()
         self.sold_out = list[Accepted]()
         self._patience_s = patience_s
-        self._due: list[tuple[float, int, Accepted, int]] = []
+        self._due: list[tuple[float, int]] = []  # a heap of the times of reads, with the orders' numbers
+        self._pending: dict[int, tuple[Accepted, int]] = {}  # by number, with how often the trace was read
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._overtaken: dict[int, float] = {}  # item -> when its latest order with a complete trace was accepted
         self._usual_s = _FIRST_LOOK_S / _EARLY  # average age of orders whose traces are complete
         self._closed_at = 0.0
-        self._busy: list[Accepted] = []
         self._threads = [threading.Thread(target=self._run, args=(reader,), name="traces", daemon=True) for reader in readers]
         for thread in self._threads:
             thread.start()
 
     def add(self, order: Accepted) -> None:
         with self._changed:
-            wait_s = max(_FIRST_LOOK_S, _EARLY * self._usual_s)
-            heapq.heappush(self._due, (time.time() + wait_s, next(self._numbers), order, 0))
-            self._changed.notify()
+            self._push(next(self._numbers), order, 0, max(_FIRST_LOOK_S, _EARLY * self._usual_s))
+
+    def _push(self, number: int, order: Accepted, looks: int, wait_s: float) -> None:
+        self._pending[number] = order, looks
+        heapq.heappush(self._due, (time.time() + wait_s, number))
+        self._changed.notify()
 
     def pending(self) -> list[Accepted]:
         with self._changed:
-            return [*(order for _, _, order, _ in self._due), *self._busy]
+            return [order for order, _ in self._pending.values()]
 
     def close(self, timeout_s: float) -> None:
         """Finish the remaining checks, when all orders were handled."""
@@ -137,41 +136,35 @@ class TraceChecker:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self, reader: TraceReader) -> None:
-        while (found := self._next()) is not None:
-            order, looks = found
+        while (number := self._next()) is not None:
+            order, _ = self._pending[number]
             final = self._is_final(order)  # decided before the read, so that the read sees all spans
             try:
                 verdict = self._look(reader, order, with_linked=final)
             except (TraceError, msgspec.MsgspecError):  # the observatory is down
                 verdict, final = TraceCheck("the traces cannot be read"), self._closed_for(self._patience_s)
-            self._decide(order, looks, verdict, final=final)
+            self._decide(number, verdict, final=final)
 
-    def _decide(self, order: Accepted, looks: int, verdict: TraceCheck, *, final: bool) -> None:
+    def _decide(self, number: int, verdict: TraceCheck, *, final: bool) -> None:
         with self._changed:
-            self._busy.remove(order)
-            if verdict.whole:
+            order, looks = self._pending.pop(number)
+            if verdict.missing is None:
                 self._note(order, verdict)
             elif final:
-                self.broken.append(BrokenTrace(order, verdict.missing or ""))
+                self.broken.append(BrokenTrace(order, verdict.missing))
             else:
-                now = time.time()
-                due = now + max(min(_FIRST_LOOK_S * 1.7**looks, _LATEST_LOOK_S), (now - order.at) / 8 if looks > 8 else 0)
-                heapq.heappush(self._due, (due, next(self._numbers), order, looks + 1))
+                wait_s = min(_FIRST_LOOK_S * 1.7**looks, _LATEST_LOOK_S)
+                self._push(number, order, looks + 1, max(wait_s, (time.time() - order.at) / 8 if looks > 8 else 0))
             self._changed.notify_all()
 
-    def _next(self) -> tuple[Accepted, int] | None:
+    def _next(self) -> int | None:
         with self._changed:
-            while True:
-                if not self._due:
-                    if self._closed_at and not self._busy:
-                        return None
-                    self._changed.wait()
-                elif (wait_s := self._due[0][0] - time.time()) > 0:
-                    self._changed.wait(wait_s)
-                else:
-                    _, _, order, looks = heapq.heappop(self._due)
-                    self._busy.append(order)
-                    return order, looks
+            while self._pending or not self._closed_at:
+                wait_s = self._due[0][0] - time.time() if self._due else None
+                if wait_s is not None and wait_s <= 0:
+                    return heapq.heappop(self._due)[1]
+                self._changed.wait(wait_s)
+            return None
 
     def _look(self, reader: TraceReader, order: Accepted, *, with_linked: bool) -> TraceCheck:
         verdict = check_trace(reader.get(order.trace_id))

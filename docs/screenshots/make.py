@@ -1,10 +1,15 @@
-"""Takes the screenshots of the console, on a running shop: `make screenshots`."""
+"""Takes the screenshots of the console, and draws commands with their output, on a running shop: `make screenshots`."""
 
+import os
+import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+from rich.console import Console
+from rich.text import Text
 
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
@@ -13,10 +18,17 @@ FOLDER = Path(__file__).parent
 PROGRAMS = ("chromium-headless-shell", "chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 WAIT_MS = 20_000
+WIDTH = 120
+SESSION = (
+    "vshop chaos on stock-put-missing-key",
+    "vshop order --quantity 2",
+    "vshop chaos off stock-put-missing-key",
+    "vshop dlq replay --all",
+)
 
 
 def main() -> None:
-    """Take a screenshot of each page while an incident is on."""
+    """Take a screenshot of each page while an incident is on, then run the session on a clean shop."""
     client = ShopClient(find())
     try:
         with sync_playwright() as playwright:
@@ -27,6 +39,8 @@ def main() -> None:
             browser.close()
     finally:
         client.switch_all_off()
+    _vshop("reset")
+    _draw_session()
 
 
 def _tour(page: Page, client: ShopClient) -> None:
@@ -71,6 +85,24 @@ def _order(page: Page, verdict: str) -> None:
 def _take(page: Page, name: str) -> None:
     page.screenshot(path=FOLDER / f"{name}.png")
     sys.stdout.write(f"docs/screenshots/{name}.png\n")
+
+
+def _draw_session() -> None:
+    console = Console(record=True, width=WIDTH, file=sys.stderr, force_terminal=True)
+    for command in SESSION:
+        console.print(f"[bold green]$[/] [bold]{command}[/]")
+        output = _vshop(*command.split()[1:])
+        console.print(Text.from_ansi(re.sub(r"127\.0\.0\.1:\d+(?=/trace)", "127.0.0.1:16686", output)))
+    drawn = console.export_svg(title="The virtual shop", unique_id="terminal")
+    drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)  # no external fonts
+    (FOLDER / "terminal.svg").write_text(drawn, encoding="utf-8")
+    sys.stdout.write("docs/screenshots/terminal.svg\n")
+
+
+def _vshop(*arguments: str) -> str:
+    env = os.environ | {"COLUMNS": str(WIDTH), "FORCE_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "vshop.cli", *arguments]
+    return subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
 
 
 if __name__ == "__main__":
