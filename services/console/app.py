@@ -110,7 +110,7 @@ def shop_addresses(settings: Settings) -> Addresses:
 
 def _answer_shop_error(error: ShopError | TraceError) -> Response:
     status = 503 if error.status is None else error.status if 400 <= error.status < 500 else 502
-    return problems.answer(status, str(error), hop=error.hop if isinstance(error, ShopError) else "observatory")
+    return problems.answer(status, error.detail, hop=error.hop if isinstance(error, ShopError) else "observatory")
 
 
 def _document() -> Blueprint:

@@ -99,7 +99,8 @@ def _install_error_handlers(app: Flask) -> None:
 
 def _unavailable(hop: str, reason: str, error: Exception) -> Response:
     count_error(error)
-    return problems.answer(503, f"{reason}: {error}", {"Retry-After": "5"}, hop=hop)
+    said = error.args[0].str() if isinstance(error, KafkaException) else error
+    return problems.answer(503, f"{reason}: {said}", {"Retry-After": "5"}, hop=hop)
 
 
 def _item_json(item: StockItem) -> dict[str, Any]:

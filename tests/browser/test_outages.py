@@ -50,16 +50,29 @@ def test_pages_without_the_observatory_say_so_and_recover(page: Page, breakable_
     try:
         for path, opened in pages.items():
             opened.goto(path)
-            expect(opened.locator("main .message.bad").first).to_contain_text(re.compile("cannot be (reached at|read from)"))
+            expect(opened.locator("main .message.bad").first).to_contain_text("observatory does not answer: Connection refused.")
+        expect(pages["/old-way"].locator(".tile", has_text="Host")).to_contain_text("CPU")
         page.goto("/?item=3")
         page.get_by_role("button", name="Place the order").click()
-        expect(page.locator(".verdict")).to_contain_text("Accepted. Whether it was handled is unknown: Traces cannot be read from")
+        expect(page.locator(".verdict")).to_contain_text("Accepted. Whether it was handled is unknown: observatory does not answer")
     finally:
         breakable_shop.restart("observatory")
     client.place_order(item_id=3)
     for path, opened in pages.items():
         expect(opened.locator(PAGES[path]).first).to_be_visible(timeout=60_000)
         expect(opened.locator("main .message.bad:visible")).to_have_count(0)
+
+
+def test_an_order_that_waits_for_a_dead_part_is_shown_as_handled_later(page: Page, breakable_shop: Shop) -> None:
+    page.goto("/?item=3")
+    terminate([breakable_shop.state.processes["stock-updater"]], 5)
+    try:
+        page.get_by_role("button", name="Place the order").click()
+        expect(page.locator(".verdict")).to_contain_text("not handled within 10 s")
+    finally:
+        breakable_shop.restart("stock-updater")
+
+    expect(page.locator(".verdict")).to_contain_text("Accepted and handled", timeout=60_000)
 
 
 @pytest.mark.parametrize(("path", "empty"), [("/traces", "No matching traces."), ("/time", "No matching orders.")])

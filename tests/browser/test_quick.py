@@ -45,6 +45,7 @@ def many(client: ShopClient) -> str:
         "/api/time?limit=100",
         "/api/insights",
         "/api/alerts",
+        "/api/host",
         "/api/old-way",
         "/api/shop/stock",
         "/api/incidents",

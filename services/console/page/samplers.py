@@ -104,9 +104,9 @@ class Parts:
         self.update(found)
 
     def update(self, found: list[dict[str, str]]) -> None:
-        """Take one round: the reason by part that failed."""
+        """Take one round: the reasons by part that failed. Of several, the first in the alphabet is the same in each round."""
         now, before = time.time(), self._failures
-        reasons = {part: reason for one in found for part, reason in one.items()}
+        reasons = dict(sorted(((part, reason) for one in found for part, reason in one.items()), reverse=True))
         self._failures = {
             part: (before[part][0], reason, before[part][2] + 1) if part in before else (now, reason, 1)
             for part, reason in reasons.items()

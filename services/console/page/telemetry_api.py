@@ -129,7 +129,7 @@ def _milliseconds(name: str) -> float | None:
 
 
 def blueprint(client: ShopClient, host: HostMetrics) -> Blueprint:
-    """Make ``/api/logs``, ``/api/alerts``, ``/api/insights`` and ``/api/old-way``."""
+    """Make ``/api/logs``, ``/api/alerts``, ``/api/insights``, ``/api/host`` and ``/api/old-way``."""
     api = Blueprint("telemetry", __name__)
 
     @api.get("/api/logs")
@@ -145,11 +145,16 @@ def blueprint(client: ShopClient, host: HostMetrics) -> Blueprint:
     def show_insights() -> dict[str, Any]:
         return insights(lambda name: client.metrics(name, points=240), time.time())
 
+    @api.get("/api/host")
+    def host_metrics() -> dict[str, Any]:
+        return host.read()
+
     @api.get("/api/old-way")
     def classic_monitoring() -> dict[str, Any]:
+        since = (time.time() - STALE_S) * 1e6
+        lags = [one for one in of_shop(client.metrics(LAG, points=1)) if one["points"] and one["points"][-1]["time"] >= since]
         return {
-            "host": host.read(),
-            "kafka": {"partitions": len({tuple(one["attributes"].items()) for one in of_shop(client.metrics(LAG, points=1))})},
+            "kafka": {"partitions": len({tuple(one["attributes"].items()) for one in lags}) or None},
             # Without trace ids: classic monitoring has none.
             "lines": [
                 {name: line[name] for name in _UNCORRELATED}

@@ -265,7 +265,7 @@ class ShopClient:
             said = answer.get("detail") or answer.get("error_description") or answer.get("message") or response.text[:300]
             where = f"{hop} answered {response.status_code} to {method} {self._urls[hop]}{path}"
             told = f"{said} ({where})" if response.status_code < 500 and answer.get("detail") else f"{where}: {said}"
-            raise ShopError(told, hop=hop, status=response.status_code)
+            raise ShopError(told, hop=hop, status=response.status_code, detail=said)
         return response
 
     def _send(self, hop: str, method: str, path: str, **options: Any) -> requests.Response:
@@ -273,8 +273,9 @@ class ShopClient:
         try:
             return self._session.request(method, url, timeout=TIMEOUT_S, **options)
         except requests.RequestException as error:
-            message = f"{hop} cannot be reached at {url}: {failure_reason(error)}. Is the shop up? Check with `vshop status`."
-            raise ShopError(message, hop=hop) from error
+            reason = failure_reason(error)
+            message = f"{hop} cannot be reached at {url}: {reason}. Is the shop up? Check with `vshop status`."
+            raise ShopError(message, hop=hop, detail=f"{hop} does not answer: {reason}.") from error
 
 
 def _decode(response: requests.Response, hop: str, kind: type[_Kind]) -> _Kind:

@@ -19,10 +19,14 @@ _INSTANCES_FOR_S = 5.0
 
 
 class ShopError(Exception):
-    """A part could not be reached or returned an error; the message names it."""
+    """A part could not be reached or returned an error; the message names it.
 
-    def __init__(self, message: str, *, hop: str, status: int | None = None) -> None:
+    ``detail`` is what the part said, or that it does not answer, without the request and without advice for the command line.
+    """
+
+    def __init__(self, message: str, *, hop: str, status: int | None = None, detail: str = "") -> None:
         super().__init__(message)
+        self.detail = detail or message
         self.hop = hop
         self.status = status
 

@@ -25,11 +25,12 @@ from vshop.shop.trace_tree import TraceTree, place
 class TraceError(Exception):
     """A trace could not be read, or did not meet a condition in time; the message lists the spans of ``trace``.
 
-    ``status`` is the HTTP status of the API's error.
+    ``status`` is the HTTP status of the API's error. ``detail`` is the message without advice for the command line.
     """
 
-    def __init__(self, message: str, trace: "Trace | None" = None, *, status: int | None = None) -> None:
+    def __init__(self, message: str, trace: "Trace | None" = None, *, status: int | None = None, detail: str = "") -> None:
         super().__init__(message)
+        self.detail = detail or message
         self.trace = trace
         self.status = status
 
@@ -242,8 +243,9 @@ class TraceReader:
         try:
             return self._session.get(self.url + path, params=params, timeout=10)
         except requests.RequestException as error:
-            message = f"Traces cannot be read from {self.url}: {failure_reason(error)}. Is the shop up? Check with `vshop status`."
-            raise TraceError(message) from error
+            reason = failure_reason(error)
+            message = f"Traces cannot be read from {self.url}: {reason}. Is the shop up? Check with `vshop status`."
+            raise TraceError(message, detail=f"observatory does not answer: {reason}.") from error
 
 
 def _checked(response: requests.Response) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def test_an_unreachable_service_is_503_with_its_name(client, method, path, hop):
     answer = client.open(path, method=method, json=body if method == "POST" else None)
 
     assert (answer.status_code, answer.get_json()["hop"]) == (503, hop)
+    assert answer.get_json()["detail"] == f"{hop} does not answer: Connection refused."
 
 
 def test_a_refused_login_is_the_result_of_the_order(client, monkeypatch):

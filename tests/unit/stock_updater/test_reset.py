@@ -1,5 +1,5 @@
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
 from stock_updater.app import create_app
 
@@ -52,10 +52,10 @@ def test_unprocessed_orders_prevent_the_reset(counted):
 
 
 def test_a_failed_reset_names_the_hop(counted):
-    refused = reset(counted, KafkaException("gone"))
+    refused = reset(counted, KafkaException(KafkaError(KafkaError._TRANSPORT)))
 
     assert (refused.status_code, refused.get_json()["hop"]) == (503, "kafka")
-    assert refused.get_json()["detail"].startswith("Kafka did not answer")
+    assert refused.get_json()["detail"] == "Kafka did not answer: Local: Broker transport failure"
     assert counted.done == []
 
 

@@ -75,6 +75,7 @@ export function staleness(root, ...others) {
   };
 }
 
-export function failure(error) {
-  return h('p.message.bad', { role: 'alert' }, h('strong', {}, '✖ '), error.message || String(error));
+/** Make a message of an error. `again` says that the page repeats the request. */
+export function failure(error, again = false) {
+  return h('p.message.bad', { role: 'alert' }, h('strong', {}, '✖ '), (error.message || String(error)).replace(/\.?$/, '.'), again && ' The page tries again.');
 }

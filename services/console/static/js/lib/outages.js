@@ -3,14 +3,17 @@ import { announce, fill, h } from './dom.js';
 import { clock } from './format.js';
 
 const EFFECTS = {
-  console: 'Nothing on this page is updated, and no switch can be changed.',
+  console: 'Nothing on this page is updated. No order can be placed here, and no switch can be changed.',
   observatory: 'Traces, logs, metrics and alerts cannot be read. Orders still work.',
   orders: 'No order can be placed.',
   'auth-stub': 'Nobody can log in, so every order is refused.',
   'stock-updater': 'The stock cannot be read. Orders are accepted, and handled later.',
-  kafka: 'Orders cannot be published.',
-  dynamodb: 'The stock cannot be read or written.',
+  kafka: 'Every order is refused, and dead letters cannot be read.',
+  dynamodb: 'The stock and dead letters cannot be read. Orders are accepted, and handled later.',
 };
+
+const CONTINUES = 'This page then continues by itself.';
+const EMPTIED = 'It then starts empty: the traces, logs and metrics from before are lost.';
 
 let unanswered = null;
 
@@ -26,10 +29,10 @@ async function readDown() {
 }
 
 export function watchOutages(banner, recovered) {
-  let shown = '[]';
+  let shown = '[]'; // without the reasons, which change from one check to the next
   const check = async () => {
     const down = document.hidden ? null : await readDown();
-    const key = down && JSON.stringify(down);
+    const key = down && JSON.stringify(down.map(({ part, since }) => [part, since]));
     if (down && key !== shown) {
       if (down.length < JSON.parse(shown).length) recovered();
       shown = key;
@@ -44,5 +47,5 @@ export function watchOutages(banner, recovered) {
 
 function line({ part, since, reason }) {
   return h('p', {}, h('strong', {}, `✖ ${part} is down since ${clock(Date.parse(since) * 1000)}.`), ` ${EFFECTS[part] ?? ''} `,
-    'Start it again: ', h('code', {}, `vshop restart ${part}`), '. This page then continues by itself. ', h('span.note', {}, `Reason: ${reason.replace(/\.?$/, '.')}`));
+    'Start it again: ', h('code', {}, `vshop restart ${part}`), `. ${part === 'observatory' ? EMPTIED : CONTINUES} `, h('span.note', {}, `Reason: ${reason.replace(/\.?$/, '.')}`));
 }

@@ -63,8 +63,8 @@ export async function draw(first = false) {
     if (!signal.aborted) await show(body, { params, query: new URLSearchParams(location.search), signal });
   } catch (error) {
     if (signal.aborted) return;
-    fill(body, heading, failure(error));
     failed = isOutage(error);
+    fill(body, heading, failure(error, failed));
     if (failed) setTimeout(() => !signal.aborted && redrawFailed(), 4000);
   }
 }

@@ -14,5 +14,5 @@ export function alertTable(alerts) {
         h('span.note', {}, alert.meaning)),
       h('td.number.nowrap', {}, alert.unit === 'seconds' && !alert.value ? 'no orders' : plural(alert.value, alert.unit), h('span.note', {}, alert.windowSeconds ? `in the last ${plural(alert.windowSeconds, 'seconds')}` : 'in all stored traces'),
         h('span.note', {}, `fires ${alert.unit === 'seconds' ? 'above' : 'from'} ${plural(alert.threshold, alert.unit)}`)),
-      h('td', {}, alert.traceIds.slice(0, 4).map((id) => [h('a', { href: `/traces/${id}` }, short(id)), ' ']), alert.traceIds.length > 4 && h('span.note', {}, 'and more'))))))));
+      h('td', {}, alert.traceIds.length ? '' : '–', alert.traceIds.slice(0, 4).map((id) => [h('a', { href: `/traces/${id}` }, short(id)), ' ']), alert.traceIds.length > 4 && h('span.note', {}, 'and more'))))))));
 }

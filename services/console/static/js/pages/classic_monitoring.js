@@ -13,24 +13,27 @@ export async function classicMonitoring(root, { signal }) {
   const search = h('input', { type: 'search', 'aria-label': 'Search for log entries', placeholder: 'Search for log entries …' });
   const lines = h('ol.logs.raw', { tabindex: '0', 'aria-label': 'Log lines of all services' });
   const questions = h('div.questions');
-  const figures = h('div', {}, h('div.charts.four', {}, charts.map((one) => one.element)),
-    h('dl.tiles', {}, h('div.tile', {}, h('dt', {}, 'Kafka total partitions'), partitions), h('div.tile', {}, h('dt', {}, 'Host'), node)),
+  const hosts = h('div', {}, h('div.charts.four', {}, charts.map((one) => one.element)),
+    h('dl.tiles', {}, h('div.tile', {}, h('dt', {}, 'Host'), node)));
+  const figures = h('div', {}, h('dl.tiles', {}, h('div.tile', {}, h('dt', {}, 'Kafka total partitions'), partitions)),
     h('section.card', { 'aria-labelledby': 'log-title' }, h('h2', { id: 'log-title' }, 'Logs of all services'), search, lines));
   root.append(
     h('p.story', {}, h('strong', {}, 'Users complain about their orders. '),
       'Classic monitoring shows the host, Kafka’s partitions and the log lines of all services. Which of the lines belong to a failed order?'),
-    figures,
+    hosts, figures,
     h('section', { 'aria-labelledby': 'three' }, h('h2', { id: 'three' }, 'Three questions'), questions));
   const load = async () => {
     const seen = await get(`/api/old-way${asQuery({ search: search.value })}`, signal);
-    const { host } = seen;
-    for (const one of charts) one.show(host.time, [{ label: one.title, values: host[one.name] }]);
-    partitions.textContent = seen.kafka.partitions;
-    node.textContent = `${plural(host.cpus, 'CPUs')}, ${number(host.memoryTotalMb)} MB`;
+    partitions.textContent = seen.kafka.partitions ?? 'unknown now';
     fill(lines, seen.lines.map((line) => h('li', {}, `${line.time.replace('T', ' ').slice(0, 23)}  ${line.severity}  ${line.service}  ${line.body}`)));
   };
   const settled = staleness(figures);
   search.addEventListener('input', () => load().catch((error) => settled(error, null)));
+  every(3000, signal, async () => {
+    const host = await get('/api/host', signal);
+    for (const one of charts) one.show(host.time, [{ label: one.title, values: host[one.name] }]);
+    node.textContent = `${plural(host.cpus, 'CPUs')}, ${number(host.memoryTotalMb)} MB`;
+  }, staleness(hosts));
   every(3000, signal, load, settled);
   every(3000, signal, async () => fill(questions, await answers(signal)), staleness(questions));
 }

@@ -1,5 +1,5 @@
 import { every, get, put, query as asQuery, remove } from '../lib/api.js';
-import { announce, field, fill, h, select, staleness } from '../lib/dom.js';
+import { announce, failure, field, fill, h, select, staleness } from '../lib/dom.js';
 import { ago } from '../lib/format.js';
 
 export async function incidents(root, { signal }) {
@@ -31,10 +31,10 @@ export async function incidents(root, { signal }) {
     }
     filter.count(all);
     telemetry.hidden = false;
-    await telemetryFaults(telemetry, signal).catch((error) => fill(telemetry, h('p.note', {}, `Telemetry faults: ${error.message}`)));
+    await telemetryFaults(telemetry, signal).catch((error) => fill(telemetry, h('h2', { id: 'telemetry-title' }, 'Telemetry faults'), failure(error)));
   };
   await load();
-  every(3000, signal, load, staleness(list, now));
+  every(3000, signal, load, staleness(list, now, telemetry));
   announce(`${cards.size} incidents`);
 }
 

@@ -8,7 +8,7 @@ const TIMEOUT_MS = 10_000;
 const SAMPLED_TIMEOUT_MS = 15_000; // a Collector with tail sampling decides after 10 s
 
 /**
- * Show an order's timeline and trace until the order is handled or the time is over.
+ * Show an order's timeline and trace until the order is handled, however late, or another order is placed.
  * @param {object} entry {outcome, order, item}; `handled` is set on it
  * @param {object} names {topic, table, tailSampling}
  * @param {function} moved called after each update
@@ -36,8 +36,8 @@ export async function followOrder(root, entry, names, signal, moved) {
     if ((settled || over) && dropped === null) entry.handled = rows[3].state === 'good' && rows[4].state !== 'bad';
     draw(root, entry, rows, spans, { done: settled, over, unreadable, dropped });
     moved();
-    if (settled || over) return;
-    await pause(unreadable ? 2000 : 250);
+    if (settled || dropped !== null) return;
+    await pause(unreadable || over ? 2000 : 250); // a part that was down may handle it later
   }
 }
 

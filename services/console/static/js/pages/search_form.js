@@ -9,7 +9,7 @@ const FIELDS = ['service', 'operation', 'error', 'exception', 'minMs', 'maxMs', 
  */
 export async function searchForm(query, signal, search) {
   const [{ services }, names] = await Promise.all([get('/api/services', signal).catch(() => ({ services: [] })), getShopInfo()]);
-  const service = select('service', [['', 'any'], ...services.map((one) => [one, one])], query.get('service') ?? '');
+  const service = select('service', [['', 'any of an order'], ...services.map((one) => [one, one])], query.get('service') ?? '');
   const operation = select('operation', [['', 'any']]);
   const text = (name, props = {}) => h('input', { name, value: query.get(name) ?? '', autocomplete: 'off', ...props });
   const error = h('input', { type: 'checkbox', name: 'error', value: 'true', checked: query.get('error') === 'true', id: 'only-errors' });

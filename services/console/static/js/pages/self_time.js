@@ -18,7 +18,7 @@ export async function selfTime(root, { query, signal }) {
       if (mine === latest) draw(results, time, Boolean(values.ids));
       if (!time.traces) loadAgain();
     } catch (error) {
-      if (!signal.aborted && mine === latest) fill(results, failure(error));
+      if (!signal.aborted && mine === latest) fill(results, failure(error, isOutage(error)));
       if (isOutage(error)) loadAgain();
     }
   };
@@ -38,7 +38,7 @@ function draw(root, { traces, totalUs, rows }, one) {
   const parts = [...services].sort((a, b) => b[1] - a[1]);
   fill(root,
     h('section.card', {}, h('h2', {}, 'By service'),
-      h('p.note', {}, `${one ? 'One order' : plural(traces, 'orders')}, ${duration(totalUs)} of self time: the time of spans without that of their children.`),
+      h('p.note', {}, `${one ? 'One trace' : plural(traces, 'traces')}, ${duration(totalUs)} of self time: the time of spans without that of their children.`),
       h('div.share', { 'aria-hidden': 'true' }, parts.map(([name, us]) => h('span', { class: shade(name), style: { 'flex-grow': us } }))),
       h('ul.plain', {}, parts.map(([name, us]) => h('li.amounts', {}, chip(name), h('span', {}, percent(us / totalUs)), h('span', {}, duration(us)))))),
     h('section.card', {}, h('h2', {}, 'By operation'), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Self time by operation' }, stacked(h('table.time', {},

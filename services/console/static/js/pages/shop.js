@@ -28,10 +28,14 @@ export async function shop(root, { query, signal }) {
     h('div.front.under', {}, progress, h('section.card', { 'aria-labelledby': 'mine' }, h('h2', { id: 'mine' }, 'Your orders'), history)));
   drawHistory(history);
   if (placed[0]) followOrder(progress, placed[0], names, signal, () => drawHistory(history)).catch(() => {});
+  const settled = staleness(items);
   every(1500, signal, async () => {
     const { items: now } = await get('/api/shop/stock', signal);
     for (const one of now) showStock(stocks.get(one.id), one.stock);
-  }, staleness(items));
+  }, (error, succeeded) => {
+    settled(error, succeeded);
+    if (error && !succeeded) for (const stock of stocks.values()) stock.textContent = 'stock unknown';
+  });
 }
 
 function card(item, stocks, chosen) {

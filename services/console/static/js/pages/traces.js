@@ -19,7 +19,7 @@ export async function traces(root, { query, signal }) {
       if (mine === latest) list(results, found, names, { address, values, stored: stored.traces, signal });
       if (!found.length) searchAgain();
     } catch (error) {
-      if (!signal.aborted && mine === latest) fill(results, failure(error));
+      if (!signal.aborted && mine === latest) fill(results, failure(error, isOutage(error)));
       if (isOutage(error)) searchAgain();
     }
   };
@@ -69,7 +69,7 @@ function list(root, found, names, { address, values, stored, signal }) {
     older.disabled = false;
   });
   count();
-  fill(root, h('div.listhead', {}, total, h('span.note', {}, `${number(stored)} stored in all, with those that hold no order`), compare,
+  fill(root, h('div.listhead', {}, total, h('span.note', {}, `${number(stored)} stored in all, including traces without an order`), compare,
     h('a.button', { href: `/time${address}` }, 'Self time'), h('a.button', { href: `/map${address}` }, 'Service map')),
   h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of traces' }, table), h('p.buttons', {}, older, status));
 }
