@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from stock_updater.fault_mechanisms import delay_responses, write_as_competitor
+from stock_updater.fault_mechanisms import slow_client, write_as_competitor
 from stock_updater.item import StockItem, TablePosition
 from vshop.kit.chaos.switches import NO_CHAOS, Switches
 from vshop.kit.demo_data import ITEMS
@@ -226,7 +226,7 @@ def _client(endpoint: str) -> Any:
 
 @functools.cache
 def _slow_client(endpoint: str, delay_s: float) -> Any:
-    return delay_responses(_client(endpoint), delay_s)
+    return slow_client(endpoint, _client, delay_s)
 
 
 def _attributes(item: StockItem) -> dict[str, Any]:
