@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from flask import Flask, Response
 
 from stock_updater.dead_letters import DeadLetterNotFoundError, DeadLetters
@@ -99,7 +99,8 @@ def _install_error_handlers(app: Flask) -> None:
 
 def _unavailable(hop: str, reason: str, error: Exception) -> Response:
     count_error(error)
-    said = error.args[0].str() if isinstance(error, KafkaException) else error
+    cause = error.args[0] if error.args else error
+    said = cause.str() if isinstance(cause, KafkaError) else error
     return problems.answer(503, f"{reason}: {said}", {"Retry-After": "5"}, hop=hop)
 
 

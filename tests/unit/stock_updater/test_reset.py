@@ -51,11 +51,18 @@ def test_unprocessed_orders_prevent_the_reset(counted):
     assert counted.done == []
 
 
-def test_a_failed_reset_names_the_hop(counted):
-    refused = reset(counted, KafkaException(KafkaError(KafkaError._TRANSPORT)))
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (KafkaError(KafkaError._TRANSPORT), "Local: Broker transport failure"),
+        ("nothing read within 5 s", "nothing read within 5 s"),
+    ],
+)
+def test_a_failed_reset_names_the_hop(counted, cause, said):
+    refused = reset(counted, KafkaException(cause))
 
     assert (refused.status_code, refused.get_json()["hop"]) == (503, "kafka")
-    assert refused.get_json()["detail"] == "Kafka did not answer: Local: Broker transport failure"
+    assert refused.get_json()["detail"] == f"Kafka did not answer: {said}"
     assert counted.done == []
 
 
