@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from enum import StrEnum
+from types import TracebackType
 from typing import Self
 
 _CHUNK = 65_536
@@ -40,10 +41,10 @@ class Proxy:
         self._target, self._flipped_at = target, 0.0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = int(self._listener.getsockname()[1])
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        self._loop = self._runner.get_loop()
+        self._loop = asyncio.new_event_loop()
         self._changed, self._over = asyncio.Event(), asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), name="proxy", daemon=True)
         self._thread.start()
 
     def advertise_for_kafka(self) -> None:
@@ -59,28 +60,32 @@ class Proxy:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._over.set)
             self._thread.join()
+            self._loop.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _run(self) -> None:
-        with self._runner:  # cancels the connections at the end
-            self._runner.run(self._serve())
-
     async def _serve(self) -> None:
         server = await asyncio.start_server(self._connect, sock=self._listener)
         await self._over.wait()
         server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         try:
             await self._join(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -95,7 +100,8 @@ class Proxy:
             await self._passable()
         behind, to_behind = await asyncio.open_connection("127.0.0.1", self._target)
         try:
-            await asyncio.gather(self._pump(reader, to_behind, answers=False), self._pump(behind, writer, answers=True))
+            ways = [self._pump(reader, to_behind, answers=False), self._pump(behind, writer, answers=True)]
+            await asyncio.gather(*ways)
         except BaseException:
             _reset(to_behind)
             raise

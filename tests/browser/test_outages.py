@@ -50,7 +50,9 @@ def test_pages_without_the_observatory_say_so_and_recover(page: Page, breakable_
     try:
         for path, opened in pages.items():
             opened.goto(path)
-            expect(opened.locator("main .message.bad").first).to_contain_text("observatory does not answer: Connection refused.")
+            expect(opened.locator("main .message.bad:visible").first).to_contain_text(
+                "observatory does not answer: Connection refused."
+            )
         expect(pages["/old-way"].locator(".tile", has_text="Host")).to_contain_text("CPU")
         page.goto("/?item=3")
         page.get_by_role("button", name="Place the order").click()
