@@ -124,8 +124,8 @@ def _change(change: Callable[[], Change], unwritten: str) -> Change:
 
 
 def _done(board: Board, incident: str, change: Change) -> Response:
-    told = view(board, incident, board.snapshot().states[incident])
-    return jsonify(told | {"acknowledgedBy": change.acks.by, "ackMs": change.ms})
+    shown = view(board, incident, board.snapshot().states[incident])
+    return jsonify(shown | {"acknowledgedBy": change.acks.by, "ackMs": change.ms})
 
 
 def _silent(what: str, board: Board, change: Change) -> Problem:

@@ -1,4 +1,4 @@
-"""Reads OTLP's JSON. One bad item does not spoil its request: the sender is told what was left out.
+"""Reads OTLP's JSON. A bad item does not spoil its request; the response names what was left out.
 
 https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """

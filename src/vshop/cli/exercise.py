@@ -86,8 +86,8 @@ def _check_words(given: dict[str, str], choices: dict[str, list[str]]) -> None:
         if value not in choices[name]:
             near = difflib.get_close_matches(value, choices[name], n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            told = f"{value!r} is not a possible {_NAMES[name]}.{hint} `vshop exercise status` lists them; nothing was counted."
-            raise typer.BadParameter(told, param_hint=f"--{_NAMES[name]}")
+            message = f"{value!r} is not a possible {_NAMES[name]}.{hint} `vshop exercise status` lists them; nothing was counted."
+            raise typer.BadParameter(message, param_hint=f"--{_NAMES[name]}")
 
 
 @command(app, "give-up")

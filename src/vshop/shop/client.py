@@ -264,8 +264,8 @@ class ShopClient:
             answer = _json(response)
             said = answer.get("detail") or answer.get("error_description") or answer.get("message") or response.text[:300]
             where = f"{hop} answered {response.status_code} to {method} {self._urls[hop]}{path}"
-            told = f"{said} ({where})" if response.status_code < 500 and answer.get("detail") else f"{where}: {said}"
-            raise ShopError(told, hop=hop, status=response.status_code, detail=said)
+            message = f"{said} ({where})" if response.status_code < 500 and answer.get("detail") else f"{where}: {said}"
+            raise ShopError(message, hop=hop, status=response.status_code, detail=said)
         return response
 
     def _send(self, hop: str, method: str, path: str, **options: Any) -> requests.Response:

@@ -250,8 +250,8 @@ class TraceReader:
 
 def _checked(response: requests.Response) -> dict[str, Any]:
     if not response.ok:
-        told = f"{_error_text(response)} ({response.status_code} from {response.url.partition('?')[0]})"
-        raise TraceError(f"Traces cannot be read: {told}", status=response.status_code)
+        said = f"{_error_text(response)} ({response.status_code} from {response.url.partition('?')[0]})"
+        raise TraceError(f"Traces cannot be read: {said}", status=response.status_code)
     try:
         answer: dict[str, Any] = msgspec.json.decode(response.content)
     except msgspec.DecodeError as error:

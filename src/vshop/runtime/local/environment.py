@@ -132,7 +132,7 @@ def settle(environ: Mapping[str, str], mode: str, store: str) -> Settled:
         check_components_of_api(variables, _installed)
     if "prometheus" in variables.get("OTEL_METRICS_EXPORTER", ""):
         ports = ", ".join(f"{service} {prometheus_port(variables, service)}" for service in _WITH_METRICS)
-        settled.notes.append(f"{_PROMETHEUS_PORT}: each service needs a port of its own: {ports}")
+        settled.notes.append(f"{_PROMETHEUS_PORT}: each service needs its own port: {ports}")
     return settled
 
 

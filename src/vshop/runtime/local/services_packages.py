@@ -101,7 +101,7 @@ def _install(target: Path, reason: str, progress: Progress) -> None:
         raise FetchError(
             f"Cannot install OpenTelemetry for the services, which is necessary because {reason}.\n"
             f"Cause: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f'exit status {done.returncode}'}.\n"
-            "Check the network and try again, or use an environment of its own: pip install 'virtual-shop[services]'. On a machine "
+            "Check the network and try again, or use a separate environment: pip install 'virtual-shop[services]'. On a machine "
             f"without a network, copy the folder {target} from one where a shop has run."
         )
     partial.replace(target)
