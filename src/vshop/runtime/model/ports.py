@@ -47,7 +47,6 @@ def named(options: Options) -> dict[str, int]:
     for given in options.ports.keys() - known:
         raise unknown_name(given, known, "port")
     return {known[given]: number for given, number in options.ports.items()}
-    return known[given]
 
 
 def free(count: int) -> list[int]:

@@ -4,6 +4,7 @@ import { every, get, query as asQuery } from '../lib/api.js';
 import { chart } from '../lib/charts.js';
 import { fill, h, staleness } from '../lib/dom.js';
 import { clock, number, plural } from '../lib/format.js';
+import { bodyText } from '../trace/log_lines.js';
 
 export async function classicMonitoring(root, { signal }) {
   const charts = [['CPU', 'cpuPercent', '%'], ['Memory', 'memoryMb', 'MB'], ['Network received', 'receivedKbS', 'KB/s'], ['Network sent', 'sentKbS', 'KB/s']]
@@ -56,9 +57,8 @@ async function answers(signal) {
 /** Return a log record's time, text and exception. */
 function reason(record) {
   if (!record) return `No warning or error was logged in the last ${RECENT_MIN} minutes.`;
-  const { body, eventName, exception, timestamp } = record;
-  const text = typeof body === 'string' ? body : body === null && eventName ? eventName : JSON.stringify(body);
-  return `${timestamp ? clock(timestamp) : ''} ${text}${exception?.type ? ` (${exception.type}: ${exception.message ?? ''})` : ''}`;
+  const { exception, timestamp } = record;
+  return `${timestamp ? clock(timestamp) : ''} ${bodyText(record)}${exception?.type ? ` (${exception.type}: ${exception.message ?? ''})` : ''}`;
 }
 
 function card(lead, word, text, href, link) {

@@ -8,13 +8,13 @@ import { tree } from '../trace/tree.js';
 
 export async function compare(root, { query, signal }) {
   const [a, b] = await choose(query, signal);
-  root.append(await form(a, b, signal));
+  const both = await Promise.all([a, b].filter(Boolean).map((id) => get(`/api/traces/${encodeURIComponent(id)}?related=1`, signal)));
+  root.append(await form(a, b, both.map((trace) => trace.summary), signal));
   if (!a || !b) {
     root.append(h('p.message', {}, a || b ? `No ${a ? 'broken' : 'clean'} order is among the newest 100. Place one in the shop, or select another one above.`
       : 'No orders to compare. Place two orders in the shop, one of them with an incident switched on.'));
     return;
   }
-  const both = await Promise.all([a, b].map((id) => get(`/api/traces/${encodeURIComponent(id)}?related=1`, signal)));
   const [left, right] = both.map((trace) => [...trace.spans, ...trace.related.flatMap((one) => one.spans)]);
   const pairs = align(left, right);
   const differences = h('section.card', {}, h('h2', {}, 'Differences in a span'));
@@ -22,7 +22,7 @@ export async function compare(root, { query, signal }) {
   root.append(unrelated ? h('p.message', {}, `The orders are for different items (${both.map((one) => one.summary.itemId ?? 'unknown').join(' and ')}). Place a clean order for the same item to compare only the fault.`) : '',
     table(pairs, both, differences), differences);
   const fails = pairs.find((pair) => pair.a && pair.b && pair.a.status !== pair.b.status && !pairs.some((other) => other.b?.parent === pair.b.id && other.b?.status === 'ERROR'));
-  const differs = pairs.find((pair) => pair.a && pair.b && !['same result', ''].includes(difference(pair)));
+  const differs = pairs.find((pair) => pair.a && pair.b && difference(pair) !== 'same result');
   showDifference(differences, fails ?? differs ?? pairs.find((pair) => pair.a && pair.b));
 }
 
@@ -43,13 +43,12 @@ async function choose(query, signal) {
   return [a || like?.traceId || '', b || bad[0]?.traceId || recent.traces.find((one) => one.traceId !== (a || like?.traceId) && !one.handled)?.traceId || ''];
 }
 
-async function form(a, b, signal) {
+async function form(a, b, chosen, signal) {
   const { traces } = await get(`/api/traces${asQuery({ limit: 50 })}`, signal);
   const names = await getShopInfo();
-  const earlier = (await Promise.all([a, b].filter((id) => id && !traces.some((one) => one.traceId === id))
-    .map((id) => get(`/api/traces/${encodeURIComponent(id)}`, signal).catch(() => null)))).filter(Boolean).map((trace) => trace.summary);
-  const picker = (name, chosen) => h('select', { name }, h('option', { value: '' }, 'select …'),
-    [...traces, ...earlier].map((one) => h('option', { value: one.traceId, selected: one.traceId === chosen },
+  const earlier = chosen.filter(({ traceId }) => !traces.some((one) => one.traceId === traceId));
+  const picker = (name, id) => h('select', { name }, h('option', { value: '' }, 'select …'),
+    [...traces, ...earlier].map((one) => h('option', { value: one.traceId, selected: one.traceId === id },
       `${one.errors ? '✖' : '✓'} ${clock(one.start)} ${names.items.find((item) => item.id === Number(one.itemId))?.name ?? one.name} ${short(one.traceId)}`)));
   const form = h('form.card.search.pairing', {}, field('Clean order', picker('a', a)), field('Broken order', picker('b', b)),
     h('div.buttons', {}, h('button.main', { type: 'submit' }, 'Compare')));

@@ -20,6 +20,7 @@ export async function followOrder(root, entry, names, signal, moved) {
   const sampled = names.tailSampling < 100;
   let began = Date.now();
   let spans = [];
+  let drawn = '';
   for (;;) {
     let unreadable = null;
     const found = outcome.traceId ? await get(`/api/traces/${outcome.traceId}?related=1&awaited=1`, signal).catch((error) => { unreadable = error; }) : null;
@@ -34,8 +35,13 @@ export async function followOrder(root, entry, names, signal, moved) {
     const settled = done && (whole || over);
     const dropped = sampled && over && !spans.length ? names.tailSampling : null;
     if ((settled || over) && dropped === null) entry.handled = rows[3].state === 'good' && rows[4].state !== 'bad';
-    draw(root, entry, rows, spans, { done: settled, over, unreadable, dropped });
-    moved();
+    const state = { done: settled, over, unreadable, dropped };
+    const key = JSON.stringify([rows, spans.length, { ...state, unreadable: unreadable?.message }]);
+    if (key !== drawn) { // drawing takes the focus from the link to the trace
+      draw(root, entry, rows, spans, state);
+      moved();
+    }
+    drawn = key;
     if (settled || dropped !== null) return;
     await pause(unreadable || over ? 2000 : 250); // a part that was down may handle it later
   }

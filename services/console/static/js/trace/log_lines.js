@@ -10,13 +10,13 @@ export function logLines(records, { service = true, trace = false } = {}) {
     h('time', {}, record.timestamp ? clock(record.timestamp) : 'no time'), ' ',
     h('span.severity', {}, record.severity), ' ',
     service && h('span.service', {}, `${record.service} `),
-    h('span.body', {}, text(record)),
+    h('span.body', {}, bodyText(record)),
     record.exception?.type && h('span.note', {}, ` ${record.exception.type}: ${record.exception.message ?? ''}`),
     trace && record.traceId && h('a', { href: `/traces/${record.traceId}` }, ` trace ${short(record.traceId)}`))));
 }
 
 /** Return the body of a log record as text: JSON if it is no text, the event's name if an event has no body. */
-function text({ body, eventName }) {
+export function bodyText({ body, eventName }) {
   if (typeof body === 'string') return body;
   return body === null && eventName ? eventName : JSON.stringify(body);
 }
