@@ -230,8 +230,9 @@ def test_a_position_is_no_item_and_makes_no_trace(breakable: Shop, client: ShopC
     client.flush()
     query = {"service": "stock-updater", "limit": "1000"}
     traces = requests.get(f"{breakable.addresses['observatory']}/api/traces", query, timeout=30).json()["data"]
-    names = [{span["operationName"] for span in trace["spans"]} for trace in traces]
-    assert [found for found in names if all(name.startswith("DynamoDB.") for name in found)] == []
+    # Not a whole trace of DynamoDB alone: a kill -9 by an earlier test can lose the request's span that is above one.
+    roots = {span["operationName"] for trace in traces for span in trace["spans"] if not span["references"]}
+    assert [name for name in roots if name.startswith("DynamoDB.")] == []
 
 
 def test_a_retry_counts_once_across_a_restart_of_orders(
