@@ -17,6 +17,8 @@ PAGES = {
     "/traces": "table.traces",
     "/time": "table.time",
 }
+NODES = {"stock-updater": 1, "auth-stub": 1, "dynamodb": 1}
+"""Nodes of the service map, by part. Observatory and console have none."""
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +33,51 @@ def tolerated() -> list[str]:
 
 @pytest.mark.parametrize("part", ["observatory", "stock-updater", "auth-stub", "dynamodb", "console"])
 def test_a_dead_part_is_named_with_its_time_and_the_command_to_start_it(page: Page, breakable_shop: Shop, part: str) -> None:
-    page.goto("/")
-    expect(page.locator(".item [data-stock][data-value]").first).to_be_visible()
+    place_order(page)
+    maps, exercise = page.context.new_page(), page.context.new_page()
+    maps.goto("/map")
+    expect(maps.locator(".node")).not_to_have_count(0)
+    exercise.goto("/exercise")
+    start = exercise.get_by_role("button", name="Start exercise")
+    expect(start).to_be_enabled()
     terminate([breakable_shop.state.processes[part]], 5)
     try:
         banner = page.locator("#outages")
         expect(banner).to_contain_text(re.compile(rf"{part} is down since \d+:\d+:\d+"))
         expect(banner).to_contain_text(f"vshop restart {part}")
+        expect(start).to_be_disabled()
+        expect(exercise.get_by_text("Not possible while a part is down.")).to_be_visible()
+        expect(maps.locator("#outages")).to_contain_text(f"{part} is down")
+        expect(maps.locator(".node.down")).to_have_count(NODES.get(part, 0))
+        expect(maps.locator(".outage:visible")).to_have_count(NODES.get(part, 0))
     finally:
         breakable_shop.restart(part)
     expect(banner).to_be_hidden(timeout=60_000)
+    expect(start).to_be_enabled(timeout=60_000)
+
+
+def place_order(page: Page) -> None:
+    page.goto("/?item=3")
+    page.get_by_role("button", name="Place the order").click()
+    expect(page.locator(".verdict")).to_contain_text("Accepted and handled", timeout=60_000)
+
+
+@pytest.mark.parametrize("path", ["/traces", "/time"])
+def test_a_list_that_was_read_before_is_marked_as_old(page: Page, breakable_shop: Shop, path: str) -> None:
+    place_order(page)
+    page.goto(path)
+    expect(page.locator(PAGES[path]).first).to_be_visible()
+    terminate([breakable_shop.state.processes["observatory"]], 5)
+    try:
+        old = page.locator("main .message.bad")
+        expect(old).to_contain_text(re.compile(r"Not updated since \d\d:\d\d:\d\d\. observatory is down\."))
+        expect(page.locator(PAGES[path]).first).to_be_visible()
+    finally:
+        breakable_shop.restart("observatory")
+    expect(page.locator("main .message.bad:visible")).to_have_count(0, timeout=60_000)
+    expect(page.locator(PAGES[path])).to_have_count(0)  # the restarted observatory has none of them
+    place_order(page.context.new_page())
+    expect(page.locator(PAGES[path]).first).to_be_visible()
 
 
 def test_pages_without_the_observatory_say_so_and_recover(page: Page, breakable_shop: Shop, client: ShopClient) -> None:

@@ -51,7 +51,7 @@ export function chart(title, { unit = '', height = 170, stepped = false, summed 
 function options(UPlot, width, height, series, stepped, unit) {
   const axis = { stroke: colour('soft'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 }, font: '11px system-ui' };
   return {
-    width, height, padding: [10, 34, 0, 0], legend: { show: series.length > 1, live: false }, cursor: { drag: { x: false, y: false } },
+    width, height, padding: [10, 34, 0, 0], legend: { show: series.length > 1, live: false, markers: { dash: (_, place) => (DASHES.at((place - 1) % DASHES.length).length ? 'dashed' : 'solid') } }, cursor: { drag: { x: false, y: false } },
     axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), splits: ticks }, { ...axis, size: 46, label: unit, labelSize: 18, labelFont: '11px system-ui', labelGap: 0, ...(COUNTED.has(unit) ? { incrs: WHOLE } : {}), values: (_, splits) => splits.map(compact) }],
     scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(high, 1) * 1.1] } },
     series: [{}, ...series.map((one, place) => ({

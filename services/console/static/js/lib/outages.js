@@ -16,6 +16,16 @@ const CONTINUES = 'This page then continues by itself.';
 const EMPTIED = 'It then starts empty: the traces, logs and metrics from before are lost.';
 
 let unanswered = null;
+let current = [];
+
+/**
+ * Call a function with the outages now, if there are any, and after each change, until the signal is aborted.
+ * @param {function(Array<{part: string, since: string, reason: string}>)} show
+ */
+export function onOutages(signal, show) {
+  addEventListener('outages', () => show(current), { signal });
+  if (current.length) show(current);
+}
 
 async function readDown() {
   try {
@@ -38,6 +48,8 @@ export function watchOutages(banner, recovered) {
       shown = key;
       banner.hidden = down.length === 0;
       fill(banner, down.map(line));
+      current = down;
+      dispatchEvent(new Event('outages'));
       announce(down.length ? down.map(({ part }) => `${part} is down`).join('. ') : 'All parts are up again.');
     }
     setTimeout(check, 2000);

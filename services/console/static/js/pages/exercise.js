@@ -1,6 +1,7 @@
 import { get, post, remove } from '../lib/api.js';
 import { announce, failure, field, fill, h, select } from '../lib/dom.js';
 import { ago, plural } from '../lib/format.js';
+import { onOutages } from '../lib/outages.js';
 
 export async function exercise(root, { signal }) {
   const body = h('div');
@@ -9,21 +10,32 @@ export async function exercise(root, { signal }) {
   const act = async (task, focus, progress = '') => {
     fill(status, progress && h('p.message', {}, progress));
     try {
-      draw(body, await task(), act);
+      draw(body, await task(), act, signal);
       fill(status);
       body.querySelector(focus)?.focus();
     } catch (error) {
       fill(status, failure(error));
     }
   };
-  draw(body, await get('/api/exercise', signal), act);
+  draw(body, await get('/api/exercise', signal), act, signal);
 }
 
-function draw(root, now, act) {
-  fill(root, now.last && outcome(now.last), now.running ? running(now, act) : begin(now, act), resetting());
+function draw(root, now, act, signal) {
+  fill(root, now.last && outcome(now.last), now.running ? running(now, act, signal) : begin(now, act, signal), resetting());
 }
 
-function begin(now, act) {
+/** Group a button with a note; both say that it cannot be used while a part is down. */
+function needsAllParts(button, signal) {
+  const note = h('span.note', { hidden: true }, ' Not possible while a part is down.');
+  const group = h('fieldset.bare', {}, button, note);
+  onOutages(signal, (down) => {
+    group.disabled = down.length > 0;
+    note.hidden = down.length === 0;
+  });
+  return group;
+}
+
+function begin(now, act, signal) {
   const which = select('exercise', [['', 'Random, any difficulty'], ['level 1', 'Random, 1: easy'], ['level 2', 'Random, 2: medium'], ['level 3', 'Random, 3: hard'],
     ...now.numbered.map(({ number, title }) => [`number ${number}`, `${number}. ${title}`])]);
   const prepare = h('input', { type: 'checkbox', id: 'prepare', checked: true });
@@ -36,7 +48,7 @@ function begin(now, act) {
     h('p', {}, 'The console switches on an incident and hides its name. Place orders, read their traces, and submit the service, the part of it and the error. In some exercises nothing is wrong.'),
     field('Exercise', which, 'Numbered exercises are those of the attendee’s guide.'),
     h('div.field.check', {}, h('label', { for: 'prepare' }, prepare, ' Reset the shop first, and place a clean order to compare with')),
-    h('p.buttons', {}, h('button.main', { type: 'button', id: 'begin', onclick: start }, 'Start exercise')));
+    h('div.buttons', {}, needsAllParts(h('button.main', { type: 'button', id: 'begin', onclick: start }, 'Start exercise'), signal)));
 }
 
 function resetting() {
@@ -57,7 +69,7 @@ function resetting() {
     h('p.buttons', {}, button), status);
 }
 
-function running(now, act) {
+function running(now, act, signal) {
   const { choices } = now;
   const pick = (name, label) => field(label, select(name, [['', 'select …'], ...choices[name].map((one) => [one, one === 'none' ? 'none: no span has an error' : one])]));
   const form = h('form', {}, h('div.trio', {}, pick('service', 'Service'), pick('component', 'Part'), pick('errorType', 'Error')),
@@ -84,7 +96,7 @@ function running(now, act) {
     h('section.card', {}, h('h2', { id: 'running', tabindex: '-1' }, now.number ? `Exercise ${now.number}. ${now.numbered.find(({ number }) => number === now.number).title}` : 'Users complain. Find the cause.'),
       now.complaint && h('p.story', {}, now.complaint),
       h('p.note', {}, `Started ${ago(now.since)}, level ${now.level}.`),
-      h('ol.steps', {}, h('li', {}, 'Simulate customers, or place orders in the ', h('a', { href: '/' }, 'shop'), '. ', simulate, progress),
+      h('ol.steps', {}, h('li', {}, 'Simulate customers, or place orders in the ', h('a', { href: '/' }, 'shop'), '. ', needsAllParts(simulate, signal), progress),
         h('li', {}, 'Investigate: ', h('a', { href: '/insights' }, 'insights'), ', ', h('a', { href: '/traces?error=true' }, 'failed traces'), ', ', h('a', { href: '/map' }, 'service map'), ', ', h('a', { href: '/compare' }, 'compare two orders'), ', ', h('a', { href: '/time' }, 'self time'), ', ', h('a', { href: '/dead-letters' }, 'dead letters'), '.'),
         h('li', {}, 'Submit your answer.'))),
     h('section.card', {}, h('h2', {}, 'Your answer'), form, attempts(now.attempts)),

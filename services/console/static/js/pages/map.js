@@ -2,9 +2,11 @@ import * as dagre from '../../vendor/dagre/dagre.esm.js';
 import { every, get, query as asQuery } from '../lib/api.js';
 import { field, fill, h, select, stacked, staleness, svg } from '../lib/dom.js';
 import { duration, number, plural } from '../lib/format.js';
+import { onOutages } from '../lib/outages.js';
 
 const KINDS = { user: 'user', service: 'service', topic: 'Kafka topic', table: 'DynamoDB table', unknown: 'unknown' };
 const ICONS = { user: '☺', service: '▣', topic: '≋', table: '▤', unknown: '?' };
+const PART_OF_KIND = { topic: 'kafka', table: 'dynamodb' };
 const HEIGHT = 64;
 const NEWEST = 150;
 
@@ -15,13 +17,23 @@ export async function map(root, { query, signal }) {
   const listed = h('div');
   const extent = h('p.note', { role: 'status' });
   const body = h('div', {}, extent, drawing, listed);
-  root.append(h('div.listhead', {}, field('Period', window), h('p.note', {}, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: errors. The table links to a trace of each edge.')), body);
+  const key = h('p.note', { hidden: true }, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: errors. The table links to a trace of each edge.');
+  root.append(h('div.listhead', {}, field('Period', window), key), body);
+  let down = [];
+  const markDown = () => {
+    for (const node of drawing.querySelectorAll('.node')) node.classList.toggle('down', down.includes(node.dataset.part));
+  };
+  onOutages(signal, (outages) => {
+    down = outages.map(({ part }) => part);
+    markDown();
+  });
   const load = async () => {
     const start = window.value ? Math.round((Date.now() - Number(window.value) * 60_000) * 1000) : '';
     const [seen, stored] = await Promise.all([get(`/api/map${asQuery({ limit: NEWEST, ...given, start })}`, signal), get('/api/stored', signal)]);
-    const key = JSON.stringify({ ...seen, windowS: 0, narrow: isNarrow(), edges: seen.edges.map((edge) => [edge.to, edge.count, edge.errors, rate(edge)]) });
-    if (drawing.dataset.key === key) return;
-    drawing.dataset.key = key;
+    const drawn = JSON.stringify({ ...seen, windowS: 0, narrow: isNarrow(), edges: seen.edges.map((edge) => [edge.to, edge.count, edge.errors, rate(edge)]) });
+    if (drawing.dataset.drawn === drawn) return;
+    drawing.dataset.drawn = drawn;
+    key.hidden = !seen.edges.length;
     if (!seen.edges.length) {
       fill(drawing, h('p', {}, 'No orders in this period. ', h('a', { href: '/' }, 'Place one in the shop'), '.'));
       fill(listed);
@@ -29,6 +41,7 @@ export async function map(root, { query, signal }) {
       return;
     }
     fill(drawing, picture(seen));
+    markDown();
     fill(extent, extentOf(seen, stored.traces));
     fill(listed, table(seen));
   };
@@ -77,11 +90,12 @@ function box(node) {
   const lines = parts(node.id);
   const left = node.x - node.width / 2;
   const top = node.y - HEIGHT / 2;
-  return svg('g.node', { class: node.kind },
+  return svg('g.node', { class: node.kind, 'data-part': PART_OF_KIND[node.kind] ?? node.id },
     svg('rect', { x: left, y: top, width: node.width, height: HEIGHT, rx: node.kind === 'topic' ? 32 : node.kind === 'table' ? 2 : 10 }),
     svg('title', {}, `${node.id}, ${KINDS[node.kind]}`),
     lines.map((part, place) => svg('text.name', { x: node.x, y: node.y - (lines.length > 1 ? 13 : 3) + place * 15 }, part)),
-    svg('text.kind', { x: node.x, y: node.y + (lines.length > 1 ? 21 : 17) }, `${ICONS[node.kind]} ${KINDS[node.kind]}`));
+    svg('text.kind', { x: node.x, y: node.y + (lines.length > 1 ? 21 : 17) }, `${ICONS[node.kind]} ${KINDS[node.kind]}`),
+    svg('text.kind.outage', { x: node.x, y: node.y + (lines.length > 1 ? 21 : 17) }, '✖ down'));
 }
 
 /** Say which of the stored traces the figures are from. */

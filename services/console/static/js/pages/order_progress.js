@@ -4,7 +4,8 @@ import { duration } from '../lib/format.js';
 import { finished, hops, sign } from '../trace/hops.js';
 import { waterfall } from '../trace/waterfall.js';
 
-const TIMEOUT_MS = 10_000;
+/** An accepted order that takes longer counts as not handled. */
+export const HANDLED_WITHIN_MS = 10_000;
 const SAMPLED_TIMEOUT_MS = 15_000; // a Collector with tail sampling decides after 10 s
 
 /**
@@ -29,7 +30,7 @@ export async function followOrder(root, entry, names, signal, moved) {
     const rows = hops(outcome, spans, names);
     const done = finished(outcome, rows);
     if (unreadable) began = Date.now(); // the order's time counts once its trace can be read
-    const over = Date.now() - began > (sampled ? SAMPLED_TIMEOUT_MS : TIMEOUT_MS);
+    const over = Date.now() - began > (sampled ? SAMPLED_TIMEOUT_MS : HANDLED_WITHIN_MS);
     // Services export their spans independently: later hops may arrive before earlier ones.
     const whole = outcome.accepted ? rows.slice(0, 3).every((row) => row.state !== 'never') : spans.some((span) => span.kind === 'SERVER') || !outcome.traceId;
     const settled = done && (whole || over);
@@ -73,6 +74,6 @@ function verdict({ outcome, handled }, { done, over, unreadable, dropped }) {
   if (unreadable) return `? Accepted. Whether it was handled is unknown: ${unreadable.message.replace(/\.?$/, '.')}`;
   if (dropped !== null) return `? Accepted. Its trace is not stored: the Collector keeps errors and ${dropped} % of the rest. The stock shows whether it was handled.`;
   if (done) return handled ? '✓ Accepted and handled: the stock was updated.' : '✖ Accepted, but not handled. The shopper gets no error.';
-  if (over) return '✖ Accepted, but not handled within 10 s. There may be no error.';
+  if (over) return `✖ Accepted, but not handled within ${HANDLED_WITHIN_MS / 1000} s. There may be no error.`;
   return '… Accepted. Waiting for stock-updater.';
 }

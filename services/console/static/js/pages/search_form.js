@@ -1,5 +1,49 @@
-import { get, query as asQuery, getShopInfo } from '../lib/api.js';
-import { field, fill, h, select } from '../lib/dom.js';
+import { get, getShopInfo, isOutage, query as asQuery } from '../lib/api.js';
+import { failure, field, fill, h, select, staleness } from '../lib/dom.js';
+import { onOutages } from '../lib/outages.js';
+
+const AGAIN_MS = 3000;
+
+/**
+ * Return a function that searches and shows what it found. It searches again while nothing is found or a part is down,
+ * and marks the results as old while they cannot be read.
+ * @param {function(object): Promise<{empty: boolean, show: function()}>} read searches by the form's values
+ */
+export function searching(results, signal, read) {
+  let settled = null; // made once the results are in the document
+  let latest = null;
+  let succeeded = null;
+  let old = false;
+  const search = async (values) => {
+    const mine = { values };
+    latest = mine;
+    settled ??= staleness(results);
+    let again = false;
+    try {
+      const { empty, show } = await read(values);
+      if (signal.aborted || latest !== mine) return;
+      show();
+      succeeded = new Date();
+      again = empty;
+    } catch (error) {
+      if (signal.aborted || latest !== mine) return;
+      fill(results, failure(error, isOutage(error)));
+      succeeded = null;
+      again = isOutage(error);
+    }
+    old = false;
+    settled(null);
+    if (again) setTimeout(() => !signal.aborted && latest === mine && search(values), AGAIN_MS);
+  };
+  onOutages(signal, (down) => {
+    const unreadable = down.find(({ part }) => ['console', 'observatory'].includes(part));
+    if (unreadable && succeeded) {
+      old = true;
+      settled(new Error(`${unreadable.part} is down.`), succeeded);
+    } else if (old) search(latest.values);
+  });
+  return search;
+}
 
 const FIELDS = ['service', 'operation', 'error', 'exception', 'minMs', 'maxMs', 'order', 'item', 'user', 'limit'];
 

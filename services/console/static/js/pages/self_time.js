@@ -1,27 +1,18 @@
-import { get, isOutage, query as asQuery } from '../lib/api.js';
-import { failure, fill, h, stacked } from '../lib/dom.js';
+import { get, query as asQuery } from '../lib/api.js';
+import { fill, h, stacked } from '../lib/dom.js';
 import { duration, plural } from '../lib/format.js';
 import { remember } from '../lib/router.js';
-import { searchForm } from './search_form.js';
+import { searchForm, searching } from './search_form.js';
 import { chip, shade } from '../lib/services.js';
 
 export async function selfTime(root, { query, signal }) {
   const results = h('div');
   const ids = query.get('ids');
-  let latest = 0;
-  const load = async (values) => {
+  const load = searching(results, signal, async (values) => {
     remember(`/time${asQuery(values)}`);
-    const mine = ++latest;
-    const loadAgain = () => setTimeout(() => !signal.aborted && mine === latest && load(values), 3000);
-    try {
-      const time = await get(`/api/time${asQuery(values)}`, signal);
-      if (mine === latest) draw(results, time, Boolean(values.ids));
-      if (!time.traces) loadAgain();
-    } catch (error) {
-      if (!signal.aborted && mine === latest) fill(results, failure(error, isOutage(error)));
-      if (isOutage(error)) loadAgain();
-    }
-  };
+    const time = await get(`/api/time${asQuery(values)}`, signal);
+    return { empty: !time.traces, show: () => draw(results, time, Boolean(values.ids)) };
+  });
   const form = await searchForm(query, signal, load);
   root.append(h('details', { open: !ids }, h('summary', {}, ids ? 'Select other orders' : 'Filter orders'), form.form), results);
   if (!ids && !query.get('limit')) form.form.elements.limit.value = '100';

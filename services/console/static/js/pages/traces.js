@@ -1,28 +1,20 @@
-import { get, isOutage, query as asQuery, getShopInfo } from '../lib/api.js';
-import { announce, failure, fill, h } from '../lib/dom.js';
+import { get, query as asQuery, getShopInfo } from '../lib/api.js';
+import { announce, fill, h } from '../lib/dom.js';
 import { clock, duration, number, plainType, plural, short } from '../lib/format.js';
 import { go, remember } from '../lib/router.js';
-import { searchForm } from './search_form.js';
+import { HANDLED_WITHIN_MS } from './order_progress.js';
+import { searchForm, searching } from './search_form.js';
 import { chip, mark } from '../lib/services.js';
 
 export async function traces(root, { query, signal }) {
   const names = await getShopInfo();
   const results = h('section', { 'aria-label': 'Found traces' });
-  let latest = 0;
-  const search = async (values) => {
+  const search = searching(results, signal, async (values) => {
     const address = asQuery({ ...values, limit: values.limit === '20' ? '' : values.limit });
     remember(`/traces${address}`);
-    const mine = ++latest;
-    const searchAgain = () => setTimeout(() => !signal.aborted && mine === latest && search(values), 3000);
-    try {
-      const [{ traces: found }, stored] = await Promise.all([get(`/api/traces${asQuery(values)}`, signal), get('/api/stored', signal)]);
-      if (mine === latest) list(results, found, names, { address, values, stored: stored.traces, signal });
-      if (!found.length) searchAgain();
-    } catch (error) {
-      if (!signal.aborted && mine === latest) fill(results, failure(error, isOutage(error)));
-      if (isOutage(error)) searchAgain();
-    }
-  };
+    const [{ traces: found }, stored] = await Promise.all([get(`/api/traces${asQuery(values)}`, signal), get('/api/stored', signal)]);
+    return { empty: !found.length, show: () => list(results, found, names, { address, values, stored: stored.traces, signal }) };
+  });
   const form = await searchForm(query, signal, search);
   const asked = [...query.keys()].length > 0;
   root.append(h('details.searching', { open: asked || !matchMedia('(max-width: 560px)').matches }, h('summary', {}, 'Search'), form.form), results);
@@ -88,8 +80,6 @@ function row(one, names, longest) {
     h('td.number', {}, h('span.meter', { 'aria-hidden': 'true' }, h('span', { style: { width: `${Math.min(1, one.duration / longest) * 100}%` } })), h('span.amount', {}, duration(one.duration))));
 }
 
-const PROCESSED_WITHIN_S = 10;
-
 const failed = (one) => one.errors > 0 || Number(one.status) >= 400;
 
 /** Show the response's status, the error's type, or that an accepted order is not handled. */
@@ -98,6 +88,6 @@ function result(one) {
   const words = [status >= 400 && `${status}${status < 500 ? ' refused' : ''}`, one.errors && plainType(one.errorTypes.find((type) => type !== String(one.status)) ?? '')].filter(Boolean);
   if (failed(one)) return mark(true, words.join(', ') || 'error');
   if (!one.endsAtKafka) return mark(false, one.status ? String(one.status) : '');
-  const late = Date.now() - one.start / 1000 > PROCESSED_WITHIN_S * 1000;
+  const late = Date.now() - one.start / 1000 > HANDLED_WITHIN_MS;
   return h('span.mark', { class: late ? 'bad' : '' }, `${late ? '✖' : '…'} ${one.status ?? ''} accepted, not handled${late ? '' : ' yet'}`);
 }
