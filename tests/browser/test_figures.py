@@ -51,7 +51,7 @@ def test_insights_show_totals_and_charts(page: Page, client: ShopClient) -> None
     expect(page.locator('[data-recent="items"]')).not_to_have_text("0")
     expect(page.locator('[data-recent="errors"]')).not_to_have_text("0")
     items = sum(series["points"][-1]["value"] for series in client.metrics("shop.items.ordered"))
-    expect(page.locator('[data-total="items"]')).to_have_text(f"{round(items)} since the services started")
+    expect(page.locator('[data-total="items"]')).to_have_text(f"{round(items)} in all data")
     expect(page.locator(".chart canvas")).to_have_count(3)
     expect(page.locator(".chart", has_text="Errors by exception.type")).to_contain_text(
         re.compile(r"botocore\.exceptions\.ClientError: [1-9]\d* in this period")

@@ -47,7 +47,7 @@ def test_a_rejected_order_shows_the_service_and_the_reason(page: Page) -> None:
     page.get_by_label("Quantity").fill("1000000000")
     page.get_by_role("button", name="Place the order").click()
 
-    expect(page.locator(".verdict")).to_contain_text("Rejected: orders returned 400")
+    expect(page.locator(".verdict")).to_contain_text("Refused: orders returned 400")
     expect(page.locator(".progress .message")).to_contain_text("quantity")
 
 

@@ -117,11 +117,12 @@ def test_every_page_with_a_dead_part(page: Page, breakable_shop: Shop, paths: di
     terminate([breakable_shop.state.processes[part]], 5)
     try:
         for path, one in opened.items():
-            expect(one.locator("#outages")).to_contain_text(re.compile(rf"{part} is down since \d+:\d+:\d+.*vshop restart {part}"))
+            text = re.compile(rf"{part} has been down since \d+:\d+:\d+.*vshop restart {part}")
+            expect(one.locator("#outages")).to_contain_text(text)
             found += _problems(one, f"open {path}")
             if part != "console":
                 one.goto(paths[path])
-                expect(one.locator("#outages")).to_contain_text(f"{part} is down since")
+                expect(one.locator("#outages")).to_contain_text(f"{part} has been down since")
                 expect(one.locator(PAGES[path]).first).to_be_visible(timeout=60_000)
                 found += _problems(one, path) + _axe(one, path)
     finally:

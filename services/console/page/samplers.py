@@ -51,20 +51,21 @@ class HostMetrics:
     def __init__(self) -> None:
         self._samples: deque[dict[str, float]] = deque(maxlen=KEPT)
         self._before, self._began = _kilobytes(), time.monotonic()
+        psutil.cpu_percent()  # since the last call: the first one returns 0
 
     def read(self) -> dict[str, Any]:
         """Return the latest samples by metric."""
         samples = list(self._samples)
-        fixed = {"cpus": psutil.cpu_count() or 1, "memoryTotalMb": round(psutil.virtual_memory().total / 1e6)}
-        names = ("time", "cpuPercent", "memoryMb", "receivedKbS", "sentKbS", "diskWrittenKbS")
+        fixed = {"cpus": psutil.cpu_count() or 1, "memoryTotalGb": round(psutil.virtual_memory().total / 1e9, 1)}
+        names = ("time", "cpuPercent", "memoryGb", "receivedKbS", "sentKbS", "diskWrittenKbS")
         return fixed | {name: [sample[name] for sample in samples] for name in names}
 
     def sample(self) -> None:
         """Take a sample: its rates are those since the last one."""
         after, now = _kilobytes(), time.monotonic()
         rates = {name: round((after[name] - self._before[name]) / (now - self._began), 2) for name in after}
-        memory_mb = round(psutil.virtual_memory().used / 1e6)
-        self._samples.append({"time": round(time.time(), 1), "cpuPercent": psutil.cpu_percent(), "memoryMb": memory_mb} | rates)
+        memory_gb = round(psutil.virtual_memory().used / 1e9, 2)
+        self._samples.append({"time": round(time.time(), 1), "cpuPercent": psutil.cpu_percent(), "memoryGb": memory_gb} | rates)
         self._before, self._began = after, now
 
 

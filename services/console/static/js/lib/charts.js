@@ -73,4 +73,4 @@ export function ticks(plot, _axis, low, high) {
 
 const text = (value) => (value === undefined || value === null ? '–' : Number(value).toLocaleString('en', { maximumFractionDigits: 1 }));
 
-const compact = (value) => (value === null ? '' : Number(value).toLocaleString('en', { notation: 'compact', maximumFractionDigits: 1 }));
+const compact = (value) => (value === null ? '' : Number(value).toLocaleString('en', { notation: value < 1e5 ? 'standard' : 'compact', maximumFractionDigits: 1 }));

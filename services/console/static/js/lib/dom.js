@@ -63,7 +63,7 @@ export function select(name, pairs, chosen = '') {
   return h('select', { name }, options);
 }
 
-/** Return a callback for `every` that says above a part of the page that it is not up to date, and why. Other parts are greyed with it. */
+/** Return a callback for `every` that says above a part of the page that it is not up to date, and why. Other parts are greyed with it. `data-content` names what the part shows. */
 export function staleness(root, ...others) {
   const note = h('p.message.bad', { role: 'status', hidden: true });
   root.before(note);
@@ -71,7 +71,7 @@ export function staleness(root, ...others) {
     note.hidden = !error;
     for (const part of [root, ...others]) part.classList.toggle('stale', Boolean(error));
     root.classList.toggle('unloaded', Boolean(error) && !succeeded);
-    if (error) fill(note, h('strong', {}, succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}. ` : 'Not loaded yet. '), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
+    if (error) fill(note, h('strong', {}, succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}. ` : `Not loaded yet${root.dataset.content ? `: ${root.dataset.content}` : ''}. `), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
   };
 }
 

@@ -9,6 +9,9 @@ export function clock(us) {
   return new Date(us / 1000).toLocaleTimeString([], { hour12: false });
 }
 
+/** Return the time of day now. */
+export const now = () => clock(Date.now() * 1000);
+
 export function ago(text) {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(text)) / 1000));
   if (seconds < 60) return `${seconds} s ago`;

@@ -7,7 +7,7 @@ const EFFECTS = {
   observatory: 'Traces, logs, metrics and alerts cannot be read. Orders still work.',
   orders: 'No order can be placed.',
   'auth-stub': 'Nobody can log in, so every order is refused.',
-  'stock-updater': 'The stock cannot be read. Orders are accepted, and handled later.',
+  'stock-updater': 'The stock and dead letters cannot be read. Orders are accepted, and handled later.',
   kafka: 'Every order is refused, and dead letters cannot be read.',
   dynamodb: 'The stock and dead letters cannot be read. Orders are accepted, and handled later.',
 };
@@ -58,6 +58,6 @@ export function watchOutages(banner, recovered) {
 }
 
 function line({ part, since, reason }) {
-  return h('p', {}, h('strong', {}, `✖ ${part} is down since ${clock(Date.parse(since) * 1000)}.`), ` ${EFFECTS[part] ?? ''} `,
-    'Start it again: ', h('code', {}, `vshop restart ${part}`), `. ${part === 'observatory' ? EMPTIED : CONTINUES} `, h('span.note', {}, `Reason: ${reason.replace(/\.?$/, '.')}`));
+  return h('p', {}, h('strong', {}, `✖ ${part} has been down since ${clock(Date.parse(since) * 1000)}.`), ` ${EFFECTS[part] ?? ''} `,
+    'To start it again, type ', h('code', {}, `vshop restart ${part}`), ` in a terminal. ${part === 'observatory' ? EMPTIED : CONTINUES} `, h('span.note', {}, `Reason: ${reason.replace(/\.?$/, '.')}`));
 }

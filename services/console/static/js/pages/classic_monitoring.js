@@ -7,16 +7,16 @@ import { clock, number, plural } from '../lib/format.js';
 import { bodyText } from '../trace/log_lines.js';
 
 export async function classicMonitoring(root, { signal }) {
-  const charts = [['CPU', 'cpuPercent', '%'], ['Memory', 'memoryMb', 'MB'], ['Network received', 'receivedKbS', 'KB/s'], ['Network sent', 'sentKbS', 'KB/s']]
+  const charts = [['CPU', 'cpuPercent', '%'], ['Memory', 'memoryGb', 'GB'], ['Network received', 'receivedKbS', 'KB/s'], ['Network sent', 'sentKbS', 'KB/s']]
     .map(([title, name, unit]) => ({ name, title, ...chart(title, { unit, height: 120 }) }));
   const partitions = h('dd', {}, '–');
-  const node = h('dd', {}, '–');
   const search = h('input', { type: 'search', 'aria-label': 'Search for log entries', placeholder: 'Search for log entries …' });
   const lines = h('ol.logs.raw', { tabindex: '0', 'aria-label': 'Log lines of all services' });
-  const questions = h('div.questions');
-  const hosts = h('div', {}, h('div.charts.four', {}, charts.map((one) => one.element)),
-    h('dl.tiles', {}, h('div.tile', {}, h('dt', {}, 'Host'), node)));
-  const figures = h('div', {}, h('dl.tiles', {}, h('div.tile', {}, h('dt', {}, 'Kafka total partitions'), partitions)),
+  const questions = h('div.questions', { 'data-content': 'the answers' });
+  const node = h('p.note');
+  const hosts = h('div', { 'data-content': 'the host’s metrics' }, h('div.charts.four', {}, charts.map((one) => one.element)),
+    node);
+  const figures = h('div', { 'data-content': 'Kafka’s partitions and the logs' }, h('dl.tiles.one', {}, h('div.tile', {}, h('dt', {}, 'Kafka total partitions'), partitions)),
     h('section.card', { 'aria-labelledby': 'log-title' }, h('h2', { id: 'log-title' }, 'Logs of all services'), search, lines));
   root.append(
     h('p.story', {}, h('strong', {}, 'Users complain about their orders. '),
@@ -25,7 +25,7 @@ export async function classicMonitoring(root, { signal }) {
     h('section', { 'aria-labelledby': 'three' }, h('h2', { id: 'three' }, 'Three questions'), questions));
   const load = async () => {
     const seen = await get(`/api/old-way${asQuery({ search: search.value })}`, signal);
-    partitions.textContent = seen.kafka.partitions ?? 'unknown now';
+    partitions.textContent = seen.kafka.partitions ?? 'unknown: stock-updater does not report them';
     fill(lines, seen.lines.map((line) => h('li', {}, `${line.time.replace('T', ' ').slice(0, 23)}  ${line.severity}  ${line.service}  ${line.body}`)));
   };
   const settled = staleness(figures);
@@ -33,7 +33,7 @@ export async function classicMonitoring(root, { signal }) {
   every(3000, signal, async () => {
     const host = await get('/api/host', signal);
     for (const one of charts) one.show(host.time, [{ label: one.title, values: host[one.name] }]);
-    node.textContent = `${plural(host.cpus, 'CPUs')}, ${number(host.memoryTotalMb)} MB`;
+    node.textContent = `The host has ${plural(host.cpus, 'CPUs')} and ${number(host.memoryTotalGb)} GB of memory.`;
   }, staleness(hosts));
   every(3000, signal, load, settled);
   every(3000, signal, async () => fill(questions, await answers(signal)), staleness(questions));
@@ -43,20 +43,21 @@ const RECENT_MIN = 5;
 
 async function answers(signal) {
   const since = (Date.now() - RECENT_MIN * 60_000) * 1000;
-  const [{ alerts }, { records }, { traces }] = await Promise.all([get('/api/alerts', signal), get(`/api/logs?severity=WARN&limit=1&since=${since}`, signal), get('/api/traces?error=true&limit=1', signal)]);
+  const [{ alerts }, { traces }] = await Promise.all([get('/api/alerts', signal), get(`/api/traces?error=true&limit=1&start=${since}`, signal)]);
   const firing = alerts.filter((alert) => alert.state === 'firing');
-  const trace = firing.flatMap((alert) => alert.traceIds)[0] ?? traces[0]?.traceId;
+  const trace = traces[0]?.traceId ?? firing.flatMap((alert) => alert.traceIds)[0]; // alerts also name other requests than orders
+  const { records } = trace ? await get(`/api/logs?severity=WARN&limit=1&traceId=${trace}`, signal) : { records: [] };
   const text = firing.length ? firing.map((alert) => alert.title).filter((one, place, all) => all.indexOf(one) === place).join('; ') : 'No alert is firing.';
   return [
     card('Metrics tell us the', 'what', text, '/insights', 'Open insights'),
-    card('Logs tell us the', 'why', reason(records[0]), records[0]?.traceId ? `/traces/${records[0].traceId}` : '/traces', 'Open its trace'),
-    card('Traces tell us the', 'where', trace ? 'A trace shows every hop of a failed order.' : 'No order has failed yet. Switch an incident on.', trace ? `/traces/${trace}` : '/board', trace ? 'Open the trace' : 'Open incidents'),
+    card('Logs tell us the', 'why', reason(records[0], trace), trace ? `/traces/${trace}` : '/traces', trace ? 'Open its trace' : 'Open the traces'),
+    card('Traces tell us the', 'where', trace ? 'A trace shows every hop of the order.' : `No order has failed in the last ${RECENT_MIN} minutes. Switch an incident on.`, trace ? `/traces/${trace}` : '/board', trace ? 'Open the trace' : 'Open incidents'),
   ];
 }
 
 /** Return a log record's time, text and exception. */
-function reason(record) {
-  if (!record) return `No warning or error was logged in the last ${RECENT_MIN} minutes.`;
+function reason(record, trace) {
+  if (!record) return trace ? 'The order’s logs have no warning or error.' : `No order has failed in the last ${RECENT_MIN} minutes.`;
   const { exception, timestamp } = record;
   return `${timestamp ? clock(timestamp) : ''} ${bodyText(record)}${exception?.type ? ` (${exception.type}: ${exception.message ?? ''})` : ''}`;
 }

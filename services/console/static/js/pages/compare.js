@@ -1,5 +1,5 @@
 import { get, query as asQuery, getShopInfo } from '../lib/api.js';
-import { breakable, field, fill, h } from '../lib/dom.js';
+import { breakable, field, fill, h, stacked } from '../lib/dom.js';
 import { clock, duration, short } from '../lib/format.js';
 import { flatten, parsed } from '../trace/payload.js';
 import { go } from '../lib/router.js';
@@ -91,7 +91,7 @@ function table(pairs, both, differences) {
   const longest = pairs.reduce((most, { a, b }) => Math.max(most, a?.duration ?? 0, b?.duration ?? 0), 1);
   const head = (name, trace) => h('th', { scope: 'col' }, name, ' ', h('a', { href: `/traces/${trace.traceId}` }, short(trace.traceId)));
   const note = h('p.note', {}, pairs.length > MOST_PAIRS && `The first ${MOST_PAIRS} of ${pairs.length} spans. `, `Durations count as different if they differ by over ${DIFFERENT_US / 1000} ms and one is over twice the other.`);
-  return h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Both orders' }, note, h('table.sides', {},
+  return h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Both orders' }, note, stacked(h('table.sides', {},
     h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Span'), head('Clean', both[0]), head('Broken', both[1]), h('th', { scope: 'col' }, 'Difference'), h('th', { scope: 'col' }, h('span.unseen', {}, 'Details')))),
     h('tbody', {}, pairs.slice(0, MOST_PAIRS).map((pair) => {
       const one = pair.a ?? pair.b;
@@ -99,7 +99,7 @@ function table(pairs, both, differences) {
         h('th', { scope: 'row' }, h('span.what', { style: { '--depth': Math.min(pair.depth, 8) } }, h('span.dot', { class: shade(one.service) }), h('span.service', {}, one.service), ' ', h('span.op', {}, breakable(one.name)))),
         side(pair.a, longest, ''), side(pair.b, longest, 'missing'), h('td', {}, difference(pair)),
         h('td', {}, pair.a && pair.b && h('button.linkish', { type: 'button', 'aria-label': `Show differences in ${one.service} ${one.name}`, onclick: () => { showDifference(differences, pair); differences.scrollIntoView({ block: 'nearest' }); } }, 'Show differences')));
-    }))));
+    })))));
 }
 
 function side(span, longest, missing) {
@@ -143,6 +143,16 @@ const isEmptyAbove = (name, one, other) => !other.has(name) && ['{}', '[]'].incl
 
 const LONGEST_LIST = 3;
 const LONGEST_VALUE = 120;
+const BEFORE = 20;
+
+/** Shorten a long value to the text around its first difference from the other. */
+function excerpt(value, other) {
+  if (value.length <= LONGEST_VALUE) return value;
+  const differs = [...value].findIndex((letter, place) => letter !== other[place]);
+  const begin = Math.max(0, Math.min(differs - BEFORE, value.length - LONGEST_VALUE));
+  const end = begin + LONGEST_VALUE;
+  return `${begin ? '…' : ''}${value.slice(begin, end)}${end < value.length ? '…' : ''} (${value.length} characters)`;
+}
 
 function showDifference(root, pair) {
   const heading = h('h2', {}, 'Differences in a span');
@@ -154,9 +164,9 @@ function showDifference(root, pair) {
     .flatMap(([name, value]) => (parsed(value) === undefined ? [[name, String(value)]] : shortened(flatten(value)).map(([path, one]) => [path ? `${name} › ${path}` : name, one])))));
   const rows = [...new Set([...left.keys(), ...right.keys()])].filter((name) => left.get(name) !== right.get(name) && !isEmptyAbove(name, left, right) && !isEmptyAbove(name, right, left))
     .sort((x, y) => Number(left.has(x) && right.has(x)) - Number(left.has(y) && right.has(y)) || x.localeCompare(y));
-  const cell = (value, missing) => (value === undefined ? h('td', { class: missing }, missing ? '– missing' : '–') : h('td', {}, h('code', {}, value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}… (${value.length} characters)` : value)));
+  const cell = (value, other, missing) => (value === undefined ? h('td', { class: missing }, missing ? '– missing' : '–') : h('td', {}, h('code', {}, excerpt(value, other ?? ''))));
   fill(root, heading, h('p', {}, h('strong', {}, `${pair.b.service} › ${pair.b.name}`)),
     pair.b.message && h('p.message.bad', {}, pair.b.message),
     h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Differing attributes' }, h('table.attributes.three', {}, h('thead', {}, h('tr', {}, ['Attribute', 'Clean', 'Broken'].map((name) => h('th', { scope: 'col' }, name)))),
-      h('tbody', {}, rows.map((name) => h('tr', { class: left.has(name) && right.has(name) ? '' : 'failed' }, h('th', { scope: 'row' }, breakable(name)), cell(left.get(name), ''), cell(right.get(name), 'missing')))))));
+      h('tbody', {}, rows.map((name) => h('tr', { class: left.has(name) && right.has(name) ? '' : 'failed' }, h('th', { scope: 'row' }, breakable(name)), cell(left.get(name), right.get(name), ''), cell(right.get(name), left.get(name), 'missing')))))));
 }

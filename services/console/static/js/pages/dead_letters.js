@@ -10,7 +10,8 @@ export async function deadLetters(root, { signal }) {
   const results = new Map();
   const waiting = new Set();
   let letters = null;
-  const draw = () => letters && fill(list, table(letters, results, waiting, replay, names));
+  let active = [];
+  const draw = () => letters && fill(list, warning(active), table(letters, results, waiting, replay, names));
   const replay = async (ids) => {
     ids.forEach((id) => waiting.add(id));
     draw();
@@ -25,12 +26,18 @@ export async function deadLetters(root, { signal }) {
     await load().catch((error) => fill(list, failure(error)));
   };
   const load = async () => {
-    const before = JSON.stringify(letters);
-    ({ letters } = await get('/api/shop/dead-letters', signal));
-    if (before !== JSON.stringify(letters) || results.size) draw();
+    const before = JSON.stringify([letters, active]);
+    const [found, { hidden, incidents }] = await Promise.all([get('/api/shop/dead-letters', signal), get('/api/incidents', signal)]);
+    letters = found.letters.reverse(); // the newest first
+    active = hidden ? [] : incidents.filter((one) => one.state?.on);
+    if (before !== JSON.stringify([letters, active]) || results.size) draw();
   };
   root.append(h('p', {}, 'stock-updater sends orders that it cannot handle to the dead-letter topic. Replay them after you have repaired the cause.'), list);
   every(3000, signal, load, staleness(list));
+}
+
+function warning(active) {
+  return active.length > 0 && h('p.message', {}, `While ${active.length > 1 ? 'incidents are' : 'an incident is'} on, replayed orders may fail again. `, h('a', { href: '/board' }, 'Switch incidents off'));
 }
 
 function wording({ handled, error }) {

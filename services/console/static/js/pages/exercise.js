@@ -21,7 +21,7 @@ export async function exercise(root, { signal }) {
 }
 
 function draw(root, now, act, signal) {
-  fill(root, now.last && outcome(now.last), now.running ? running(now, act, signal) : begin(now, act, signal), resetting());
+  fill(root, now.last && outcome(now.last), now.running ? running(now, act, signal) : begin(now, act, signal), resetting(signal));
 }
 
 /** Group a button with a note; both say that it cannot be used while a part is down. */
@@ -51,7 +51,7 @@ function begin(now, act, signal) {
     h('div.buttons', {}, needsAllParts(h('button.main', { type: 'button', id: 'begin', onclick: start }, 'Start exercise'), signal)));
 }
 
-function resetting() {
+function resetting(signal) {
   const status = h('p.note', { role: 'status' });
   const button = h('button', { type: 'button' }, 'Reset the shop');
   button.addEventListener('click', async () => {
@@ -66,7 +66,7 @@ function resetting() {
     button.disabled = false;
   });
   return h('section.card', {}, h('h2', {}, 'Reset'), h('p', {}, 'Ends the exercise, switches all incidents off, refills the stock, and deletes traces, logs, metrics and dead letters.'),
-    h('p.buttons', {}, button), status);
+    h('div.buttons', {}, needsAllParts(button, signal)), status);
 }
 
 function running(now, act, signal) {

@@ -62,7 +62,7 @@ function summary(root, all, load) {
   const on = all.filter((one) => one.state?.on);
   const focused = root.contains(document.activeElement);
   const list = on.length
-    ? h('ul.plain', {}, on.map((one) => h('li', {}, h('span.mark.bad', {}, '▲ on '), h('strong', {}, one.id), `, switched on ${ago(one.state.since)}`,
+    ? h('ul.plain', {}, on.map((one) => h('li', {}, h('span.mark.bad', {}, '▲ on '), h('strong', {}, one.title), ' ', h('code', {}, one.id), `, switched on ${ago(one.state.since)}`,
       one.state.until && `, until ${new Date(one.state.until).toLocaleTimeString([], { hour12: false })}`,
       one.state.probability < 1 && `, for ${Math.round(one.state.probability * 1000) / 10} % of the requests`,
       one.state.items.length > 0 && `, for item ${one.state.items.join(', ')}`,

@@ -21,7 +21,7 @@ export async function insights(root, { signal }) {
     if (signal.aborted) return;
     const { recent, totals, times } = figures;
     fill(tiles, TILES.map(([name, title]) => h('div.tile', { class: tone(name, recent) }, h('dt', {}, title),
-      h('dd', { 'data-recent': name }, number(recent[name])), h('dd.note', { 'data-total': name }, `${number(totals[name])} since the services started`))));
+      h('dd', { 'data-recent': name }, number(recent[name])), h('dd.note', { 'data-total': name }, `${number(totals[name])} in all data`))));
     fill(alerts, alertTable(all));
     errors.show(times, Object.entries(figures.errors).filter(([, values]) => values.some(Boolean)).map(([label, values]) => ({ label, values })));
     orders.show(times, [{ label: 'accepted', values: figures.accepted }, { label: 'handled', values: figures.handled }]);

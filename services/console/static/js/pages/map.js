@@ -11,13 +11,13 @@ const HEIGHT = 64;
 const NEWEST = 150;
 
 export async function map(root, { query, signal }) {
-  const window = select('window', [['1', 'last minute'], ['5', 'last 5 minutes'], ['60', 'last hour'], ['', 'all data']], query.get('window') ?? '');
+  const window = select('window', [['1', 'last minute'], ['5', 'last 5 minutes'], ['60', 'last hour'], ['', 'any time']], query.get('window') ?? '');
   const given = Object.fromEntries([...query].filter(([name]) => name !== 'window'));
   const drawing = h('div.card.map', { tabindex: '0', role: 'region', 'aria-label': 'Drawing of the service map' });
   const listed = h('div');
   const extent = h('p.note', { role: 'status' });
   const body = h('div', {}, extent, drawing, listed);
-  const key = h('p.note', { hidden: true }, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: errors. The table links to a trace of each edge.');
+  const key = h('p.note', { hidden: true }, h('span.edgekey.good', { 'aria-hidden': 'true' }), ' no errors', h('span.edgekey.bad', { 'aria-hidden': 'true' }), ' dashed: errors. Each attempt counts as a request. The table links to a trace of each edge.');
   root.append(h('div.listhead', {}, field('Period', window), key), body);
   let down = [];
   const markDown = () => {
@@ -27,10 +27,14 @@ export async function map(root, { query, signal }) {
     down = outages.map(({ part }) => part);
     markDown();
   });
+  let latest = null;
   const load = async () => {
     const start = window.value ? Math.round((Date.now() - Number(window.value) * 60_000) * 1000) : '';
-    const [seen, stored] = await Promise.all([get(`/api/map${asQuery({ limit: NEWEST, ...given, start })}`, signal), get('/api/stored', signal)]);
-    const drawn = JSON.stringify({ ...seen, windowS: 0, narrow: isNarrow(), edges: seen.edges.map((edge) => [edge.to, edge.count, edge.errors, rate(edge)]) });
+    latest = await Promise.all([get(`/api/map${asQuery({ limit: NEWEST, ...given, start })}`, signal), get('/api/stored', signal)]);
+    show(...latest);
+  };
+  const show = (seen, stored) => {
+    const drawn = JSON.stringify({ ...seen, windowS: 0, narrow: NARROW.matches, edges: seen.edges.map((edge) => [edge.to, edge.count, edge.errors, rate(edge)]) });
     if (drawing.dataset.drawn === drawn) return;
     drawing.dataset.drawn = drawn;
     key.hidden = !seen.edges.length;
@@ -45,17 +49,18 @@ export async function map(root, { query, signal }) {
     fill(extent, extentOf(seen, stored.traces));
     fill(listed, table(seen));
   };
+  NARROW.addEventListener('change', () => latest && show(...latest), { signal });
   const settled = staleness(body);
   window.addEventListener('change', () => load().catch((error) => settled(error, null)));
   every(4000, signal, load, settled);
 }
 
-const isNarrow = () => matchMedia('(max-width: 700px)').matches;
+const NARROW = matchMedia('(max-width: 700px)');
 const share = (edge) => `${Math.round(edge.errorShare * 100)} %`;
 const rate = (edge) => `${edge.perMinute >= 10 ? Math.round(edge.perMinute) : edge.perMinute.toFixed(edge.perMinute < 1 ? 2 : 1)}/min`;
 
 function picture({ nodes, edges }) {
-  const narrow = isNarrow();
+  const narrow = NARROW.matches;
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: narrow ? 'TB' : 'LR', nodesep: narrow ? 24 : 46, ranksep: narrow ? 44 : 50, marginx: 12, marginy: 12 });
   for (const node of nodes) graph.setNode(node.id, { ...node, width: Math.max(126, ...parts(node.id).map((part) => part.length * 7.6 + 26)), height: HEIGHT });

@@ -22,6 +22,7 @@ export async function followOrder(root, entry, names, signal, moved) {
   let began = Date.now();
   let spans = [];
   let drawn = '';
+  draw(root, entry, hops(outcome, spans, names), spans, { done: false, over: false, unreadable: null, dropped: null });
   for (;;) {
     let unreadable = null;
     const found = outcome.traceId ? await get(`/api/traces/${outcome.traceId}?related=1&awaited=1`, signal).catch((error) => { unreadable = error; }) : null;
@@ -43,15 +44,15 @@ export async function followOrder(root, entry, names, signal, moved) {
       moved();
     }
     drawn = key;
-    if (settled || dropped !== null) return;
-    await pause(unreadable || over ? 2000 : 250); // a part that was down may handle it later
+    if ((settled && (entry.handled || !outcome.accepted)) || dropped !== null) return;
+    await pause(unreadable || over || settled ? 2000 : 250); // a retry, a part that is up again or a replay may handle it later
   }
 }
 
 function draw(root, entry, rows, spans, state) {
   const { outcome } = entry;
   const { done, over } = state;
-  const text = verdict(entry, state);
+  const text = verdict(entry, state, spans);
   if (root.dataset.announced !== text) announce(text);
   root.dataset.announced = text;
   const problem = outcome.answer?.detail ?? outcome.answer?.message ?? outcome.answer?.error_description;
@@ -64,16 +65,18 @@ function draw(root, entry, rows, spans, state) {
         h('span.hop', {}, row.name, h('span.unseen', {}, ` (${WORDS[row.state]})`), row.detail && h('span.note', {}, row.detail)),
         h('span.us', {}, row.us === null ? '' : duration(row.us))))),
       h('div.beside', {}, spans.length ? waterfall(spans, { compact: true }) : h('p.note', {}, state.unreadable ? 'No spans can be read.' : outcome.traceId ? 'Waiting for spans …' : 'The order has no trace.'),
-        outcome.traceId && h('p', {}, h('a.button', { href: `/traces/${outcome.traceId}` }, 'Open the trace')))));
+        h('p.buttons', {}, outcome.traceId && h('a.button', { href: `/traces/${outcome.traceId}` }, 'Open the trace'),
+          outcome.accepted && done && !entry.handled && h('a.button', { href: '/dead-letters' }, 'Open dead letters')))));
 }
 
 const WORDS = { wait: 'waiting', good: 'done', bad: 'failed', never: 'not reached' };
 
-function verdict({ outcome, handled }, { done, over, unreadable, dropped }) {
-  if (!outcome.accepted) return `✖ Rejected: ${outcome.hop} returned ${outcome.status}.`;
+function verdict({ outcome, handled }, { done, over, unreadable, dropped }, spans) {
+  const us = Math.max(...spans.map((span) => span.start + span.duration)) - Math.min(...spans.map((span) => span.start));
+  if (!outcome.accepted) return `✖ Refused: ${outcome.hop} returned ${outcome.status}.`;
   if (unreadable) return `? Accepted. Whether it was handled is unknown: ${unreadable.message.replace(/\.?$/, '.')}`;
   if (dropped !== null) return `? Accepted. Its trace is not stored: the Collector keeps errors and ${dropped} % of the rest. The stock shows whether it was handled.`;
-  if (done) return handled ? '✓ Accepted and handled: the stock was updated.' : '✖ Accepted, but not handled. The shopper gets no error.';
+  if (done) return handled ? `✓ Accepted and handled${us > 0 ? ` in ${duration(us)}` : ''}: the stock was updated.` : '✖ Accepted, but not handled so far. The shopper gets no error.';
   if (over) return `✖ Accepted, but not handled within ${HANDLED_WITHIN_MS / 1000} s. There may be no error.`;
   return '… Accepted. Waiting for stock-updater.';
 }

@@ -1,6 +1,6 @@
 import { get, query as asQuery } from '../lib/api.js';
 import { fill, h, stacked } from '../lib/dom.js';
-import { duration, plural } from '../lib/format.js';
+import { duration, now, plural } from '../lib/format.js';
 import { remember } from '../lib/router.js';
 import { searchForm, searching } from './search_form.js';
 import { chip, shade } from '../lib/services.js';
@@ -29,7 +29,7 @@ function draw(root, { traces, totalUs, rows }, one) {
   const parts = [...services].sort((a, b) => b[1] - a[1]);
   fill(root,
     h('section.card', {}, h('h2', {}, 'By service'),
-      h('p.note', {}, `${one ? 'One trace' : plural(traces, 'traces')}, ${duration(totalUs)} of self time: the time of spans without that of their children.`),
+      h('p.note', {}, `${one ? 'One trace' : plural(traces, 'traces')}, read at ${now()}, ${duration(totalUs)} of self time: the time of spans without that of their children.`),
       h('div.share', { 'aria-hidden': 'true' }, parts.map(([name, us]) => h('span', { class: shade(name), style: { 'flex-grow': us } }))),
       h('ul.plain', {}, parts.map(([name, us]) => h('li.amounts', {}, chip(name), h('span', {}, percent(us / totalUs)), h('span', {}, duration(us)))))),
     h('section.card', {}, h('h2', {}, 'By operation'), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Self time by operation' }, stacked(h('table.time', {},

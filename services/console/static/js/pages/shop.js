@@ -22,7 +22,7 @@ export async function shop(root, { query, signal }) {
     drawHistory(history);
     followOrder(progress, entry, names, signal, () => drawHistory(history)).catch(() => {});
   }, signal);
-  const items = h('fieldset.items', { form: 'order' }, h('legend.unseen', {}, 'Item'),
+  const items = h('fieldset.items', { form: 'order', 'data-content': 'the stock' }, h('legend.unseen', {}, 'Item'),
     names.items.map((item) => card(item, stocks, query.get('item') ?? '0')));
   root.append(h('div.front', {}, h('section', { 'aria-label': 'Items' }, items), h('div.side', {}, form)),
     h('div.front.under', {}, progress, h('section.card', { 'aria-labelledby': 'mine' }, h('h2', { id: 'mine' }, 'Your orders'), history)));
@@ -96,9 +96,12 @@ function orderForm(names, incidents, query, place, signal) {
 async function busy(button, status, task, signal) {
   button.disabled = true;
   fill(status);
+  const waiting = setTimeout(() => fill(status, h('p.note', {}, 'Waiting for the answer …')), 1000);
   try {
     await task();
+    clearTimeout(waiting);
   } catch (error) {
+    clearTimeout(waiting);
     if (!signal.aborted) fill(status, h('p.message.bad', {}, '✖ ', error.message));
   } finally {
     button.disabled = false;
@@ -113,7 +116,7 @@ function drawHistory(root) {
   fill(root, h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Table of your orders' }, h('table.mini', {},
     h('thead', {}, h('tr', {}, ['Order', 'Item', 'Accepted', 'Handled'].map((name) => h('th', { scope: 'col' }, name)))),
     h('tbody', {}, placed.map(({ outcome, order, item, handled }) => h('tr', {},
-      h('td', {}, outcome.traceId ? h('a', { href: `/traces/${outcome.traceId}` }, short(outcome.orderId ?? outcome.traceId)) : '–'),
+      h('td', {}, outcome.traceId ? h('a', { href: `/traces/${outcome.traceId}` }, outcome.orderId ? short(outcome.orderId) : `trace ${short(outcome.traceId)}`) : '–'),
       h('td', {}, `${order.quantity} × ${item}`),
       h('td', {}, mark(!outcome.accepted, outcome.accepted ? 'yes' : `no, ${outcome.status}`)),
       h('td', {}, handled === undefined ? (outcome.accepted ? '…' : '–') : mark(!handled, handled ? 'yes' : 'no'))))))));

@@ -1,6 +1,6 @@
 import { get, query as asQuery, getShopInfo } from '../lib/api.js';
 import { announce, fill, h } from '../lib/dom.js';
-import { clock, duration, number, plainType, plural, short } from '../lib/format.js';
+import { clock, duration, now, number, plainType, plural, short } from '../lib/format.js';
 import { go, remember } from '../lib/router.js';
 import { HANDLED_WITHIN_MS } from './order_progress.js';
 import { searchForm, searching } from './search_form.js';
@@ -61,7 +61,7 @@ function list(root, found, names, { address, values, stored, signal }) {
     older.disabled = false;
   });
   count();
-  fill(root, h('div.listhead', {}, total, h('span.note', {}, `${number(stored)} stored in all, including traces without an order`), compare,
+  fill(root, h('div.listhead', {}, total, h('span.note', {}, `Read at ${now()}. ${number(stored)} stored in all, including traces without an order.`), compare,
     h('a.button', { href: `/time${address}` }, 'Self time'), h('a.button', { href: `/map${address}` }, 'Service map')),
   h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of traces' }, table), h('p.buttons', {}, older, status));
 }
@@ -85,7 +85,8 @@ const failed = (one) => one.errors > 0 || Number(one.status) >= 400;
 /** Show the response's status, the error's type, or that an accepted order is not handled. */
 function result(one) {
   const status = Number(one.status);
-  const words = [status >= 400 && `${status}${status < 500 ? ' refused' : ''}`, one.errors && plainType(one.errorTypes.find((type) => type !== String(one.status)) ?? '')].filter(Boolean);
+  const words = [one.status && `${status}${status >= 400 ? ' refused' : one.handled ? ' handled' : ''}`, one.errors && plainType(one.errorTypes.find((type) => type !== String(one.status)) ?? '')].filter(Boolean);
+  if (failed(one) && one.handled && status < 400) return h('span.mark.warn', {}, `▲ ${words.join(' after ')}`);
   if (failed(one)) return mark(true, words.join(', ') || 'error');
   if (!one.endsAtKafka) return mark(false, one.status ? String(one.status) : '');
   const late = Date.now() - one.start / 1000 > HANDLED_WITHIN_MS;
