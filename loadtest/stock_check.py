@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import boto3
 import msgspec
-import requests
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from loadtest.swarm import Accepted, Line, Refused, Retried, Unanswered
@@ -196,12 +196,7 @@ def _new(before: list[str], now: list[str], versions: int) -> list[str]:
 
 TOPIC, GROUP, TABLE = "queuing.retail_site.new_orders", "stock-updater", "item-stock"
 _TIMEOUT_S = 30.0
-_HEADERS = {
-    "Content-Type": "application/x-amz-json-1.0",
-    "X-Amz-Target": "DynamoDB_20120810.Scan",
-    "Authorization": "AWS4-HMAC-SHA256 Credential=embedded/20260101/us-east-1/dynamodb/aws4_request, "
-    "SignedHeaders=host, Signature=none",
-}
+_CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
 
 
 class History:
@@ -211,7 +206,7 @@ class History:
     """
 
     def __init__(self, kafka: str, dynamodb: str) -> None:
-        self.kafka, self._dynamodb = kafka, dynamodb
+        self.kafka, self._dynamodb = kafka, boto3.client("dynamodb", endpoint_url=dynamodb, **_CREDENTIALS)
         self._orders: dict[str, tuple[int, int]] = {}  # item and quantity by order id, of all topics that were read
         self._initial = self._stock()
 
@@ -261,10 +256,7 @@ class History:
             consumer.close()
 
     def _stock(self) -> dict[int, int]:
-        request: dict[str, Any] = {"TableName": TABLE, "ConsistentRead": True}
-        answer = requests.post(self._dynamodb, json=request, headers=_HEADERS, timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        items = json.loads(answer.content)["Items"]
+        items = self._dynamodb.scan(TableName=TABLE, ConsistentRead=True)["Items"]
         return {int(item["id"]["S"]): int(item["stock"]["N"]) for item in items if item["id"]["S"].isdigit()}
 
 
