@@ -150,7 +150,8 @@ class Accounting:
         table = self._client.stock()
         self._applied.look(table)
         unsure = [order for order in tally.unsure if self._is_in_stock(order)]
-        items = compare_stock(self._before, read_levels(table), tally.accepted, checker.sold_out, dead, unsure)
+        after = read_levels(table)
+        items = compare_stock(self._before, after, accepted=tally.accepted, sold_out=checker.sold_out, dead=dead, unsure=unsure)
         accepted = {order.order_id: order.at for order in tally.accepted}
         elsewhere = {order.order_id for order in (*checker.sold_out, *dead)}
         named = self._applied.compare(accepted, elsewhere, {_id(order) for order in unsure})

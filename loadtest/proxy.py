@@ -55,10 +55,9 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._notify)
 
     def close(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._over.set)
-            self._thread.join()
-            self._loop.close()
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join()
+        self._loop.close()
 
     def _notify(self) -> None:
         self._changed.set()

@@ -104,23 +104,13 @@ def read_levels(items: Iterable[Mapping[str, Any]]) -> dict[int, StockLevel]:
 
 
 def compare_stock(
-    before: Mapping[int, StockLevel],
-    after: Mapping[int, StockLevel],
-    accepted: Iterable[Accepted],
-    sold_out: Iterable[Accepted] = (),
-    dead: Iterable[Accepted] = (),
-    unsure: Iterable[Unanswered] = (),
+    before: Mapping[int, StockLevel], after: Mapping[int, StockLevel], **groups: Iterable[Accepted | Unanswered]
 ) -> list[ItemBalance]:
     """Compare expected and actual stock of every item.
 
-    ``sold_out`` and ``dead`` are accepted orders; ``unsure`` ones got no answer, but were applied.
+    The groups of orders are named as in ItemBalance: ``accepted``, of these ``sold_out`` and ``dead``, and ``unsure``, which got
+    no answer, but were applied.
     """
-    groups: dict[str, Iterable[Accepted | Unanswered]] = {
-        "accepted": accepted,
-        "sold_out": sold_out,
-        "dead": dead,
-        "unsure": unsure,
-    }
     orders: dict[int, Counter[str]] = defaultdict(Counter)
     for name, group in groups.items():
         for order in group:
