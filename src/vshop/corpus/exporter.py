@@ -14,9 +14,9 @@ import msgspec
 
 from vshop import __version__
 from vshop.corpus.canonical import canonical
-from vshop.corpus.loader import CaseFiles, CorpusError, ExportFailedError
+from vshop.corpus.loader import CaseFiles, CorpusError
 from vshop.corpus.otlp import SIGNALS, Json, point_value, points, rows
-from vshop.corpus.recorder import Recorder
+from vshop.corpus.recorder import Recorder, require
 from vshop.incidents import Incident, load_catalogue
 from vshop.incidents.patterns import MetricMove
 from vshop.incidents.telemetry_fault import TelemetryFault
@@ -54,9 +54,7 @@ class Replayer:
 
     def completed(self, case: CaseFiles) -> CaseFiles:
         """Send a case, verify an incident's as it is read back, and add its traces as Jaeger's JSON."""
-        failed = [str(check) for check in self.verify(case) if not check.ok]
-        if failed:
-            raise ExportFailedError(f"{case.id} was recorded, but does not verify when it is replayed. {'; '.join(failed)}")
+        require(f"{case.id} was recorded, but does not verify when it is replayed.", self.verify(case))
         found = []
         for trace_id in dict.fromkeys(trace["traceId"] for trace in case.truth["traces"]):
             answer = self._session.get(f"{self._query}/api/traces/{trace_id}", timeout=_TIMEOUT_S)
