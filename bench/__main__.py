@@ -118,8 +118,8 @@ def side_by_side(setup: Setup) -> dict[str, Any]:
         addresses, _ = _first_trace(shop)
         first_s = time.perf_counter() - began
         of_shop = handling.sustained(shop, addresses, extent.side_orders, extent.shoppers)
-        otlp, jaeger = shop.addresses["otlp"], addresses.traces
-        rod = hotrod.measure(Path(setup.hotrod), otlp, jaeger, setup.home, extent.hotrod_s, extent.shoppers)
+        otlp, traces = shop.addresses["otlp"], TraceReader(addresses.traces)
+        rod = hotrod.measure(Path(setup.hotrod), otlp, traces, setup.home, extent.hotrod_s, extent.shoppers)
         memory = machine.resident(shop)["jaeger"]
     return {"sideBySide": {"jaegerResidentBytes": memory, "shopFirstTraceS": first_s, "shop": of_shop, "hotrod": rod}}
 

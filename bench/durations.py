@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from timeit import timeit
 from typing import Any
 
 from bench.machine import cpu_seconds, median_and_most
@@ -70,12 +72,8 @@ def _children_cpu() -> float:
 
 
 def switching(client: ShopClient, times: int) -> dict[str, Any]:
-    seconds = []
-    for turn in (client.switch_on, client.switch_off) * times:
-        began = time.perf_counter()
-        turn("auth-token-expired")
-        seconds.append(time.perf_counter() - began)
-    return median_and_most(seconds)
+    turns = (client.switch_on, client.switch_off) * times
+    return median_and_most([timeit(partial(turn, "auth-token-expired"), number=1) for turn in turns])
 
 
 def culprit(home: str, times: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from timeit import repeat
 from typing import Any
 
 import requests
@@ -151,9 +152,4 @@ def _copies(template: ExportTraceServiceRequest, orders: int) -> Iterator[bytes]
 
 
 def _timed(session: requests.Session, url: str) -> float:
-    seconds = []
-    for _ in range(3):
-        began = time.perf_counter()
-        session.get(url, timeout=60).raise_for_status()
-        seconds.append(time.perf_counter() - began)
-    return 1000 * min(seconds)
+    return 1000 * min(repeat(lambda: session.get(url, timeout=60).raise_for_status(), number=1, repeat=3))

@@ -17,6 +17,7 @@ from bench.machine import quantiles
 from vshop.kit.http.session import http_session
 from vshop.runtime.model.ports import free
 from vshop.shop.clock import Clock
+from vshop.shop.traces import TraceReader
 
 _PATIENCE_S = 60.0
 _EXPORTED_S = 6.0  # OpenTelemetry's Go SDK holds spans back for up to 5 s
@@ -25,10 +26,10 @@ _CURED = ("--fix-db-query-delay=1ms", "--fix-disable-db-conn-mutex", "--fix-rout
 """Without HotROD's deliberate delays, which limit it to three requests a second."""
 
 
-def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, shoppers: int) -> dict[str, Any]:
+def measure(program: Path, otlp: str, traces: TraceReader, home: Path, seconds: float, shoppers: int) -> dict[str, Any]:
     """Start HotROD (logging to ``home``), wait for its first trace, and load it for some seconds.
 
-    ``otlp`` and ``jaeger`` are addresses of Jaeger's receiver and query API.
+    ``otlp`` is the address of Jaeger's receiver.
     """
     ports = dict(zip(("frontend", "customer", "driver", "route"), free(4), strict=True))
     addresses = [(f"--{name}-service-port={port}", f"--{name}-service-hostname=127.0.0.1") for name, port in ports.items()]
@@ -37,7 +38,7 @@ def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, s
         began = time.perf_counter()
         process = subprocess.Popen(command, env=os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp}, stdout=log, stderr=log)
         try:
-            _await_first_trace(ports["frontend"], jaeger)
+            _await_first_trace(ports["frontend"], traces)
             first_s = time.perf_counter() - began
             seen = psutil.Process(process.pid)
             before = sum(seen.cpu_times()[:2])
@@ -45,7 +46,7 @@ def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, s
             cpu = sum(seen.cpu_times()[:2]) - before
             resident = seen.memory_info().rss
             time.sleep(_EXPORTED_S)
-            spans = statistics.median(len(trace["spans"]) for trace in _traces(jaeger, limit="50", lookback="1h"))
+            spans = statistics.median(len(trace.spans) for trace in traces.find_traces("frontend", limit=50))
         finally:
             process.terminate()
             process.wait(10)
@@ -60,13 +61,7 @@ def measure(program: Path, otlp: str, jaeger: str, home: Path, seconds: float, s
     }
 
 
-def _traces(jaeger: str, **query: str) -> list[dict[str, Any]]:
-    response = http_session("bench").get(f"{jaeger}/api/traces", params={"service": "frontend"} | query, timeout=30)
-    traces: list[dict[str, Any]] = response.json()["data"]
-    return traces
-
-
-def _await_first_trace(port: int, jaeger: str) -> None:
+def _await_first_trace(port: int, traces: TraceReader) -> None:
     session = http_session("bench")
 
     def dispatched() -> bool:
@@ -76,8 +71,7 @@ def _await_first_trace(port: int, jaeger: str) -> None:
             return False
 
     def traced() -> bool:
-        found = _traces(jaeger, limit="1")
-        return bool(found) and len({process["serviceName"] for process in found[0]["processes"].values()}) >= 4
+        return any(len({span.service for span in trace.spans}) >= 4 for trace in traces.find_traces("frontend", limit=1))
 
     if not Clock().poll(dispatched, _PATIENCE_S):
         raise TimeoutError(f"HotROD answered no request within {_PATIENCE_S:g} s")

@@ -79,7 +79,6 @@ class Accounting:
     def __init__(self, addresses: Addresses, patience_s: float) -> None:
         """Read the initial stock and dead letters. Waits for a trace, or for the shop to catch up, take ``patience_s`` at most."""
         self._client = ShopClient(addresses)
-        self._counting = ShopClient(addresses)  # used by the torture thread
         self._reader = TraceReader(addresses.traces)
         self._patience_s = patience_s
         items = self._client.stock()
@@ -103,9 +102,9 @@ class Accounting:
             self._loss_read_at = time.monotonic()
 
     def handled(self) -> int | None:
-        """Return how many orders were applied; None while the shop is unreachable."""
+        """Return how many orders were applied; None while the shop is unreachable. Any thread may call it."""
         with contextlib.suppress(ShopError):
-            return self._taken(self._counting.stock())
+            return self._taken(self._client.stock())
         return None
 
     def _taken(self, items: Sequence[Mapping[str, Any]]) -> int:
@@ -151,7 +150,8 @@ class Accounting:
         table = self._client.stock()
         self._applied.look(table)
         unsure = [order for order in tally.unsure if self._is_in_stock(order)]
-        items = compare_stock(self._before, read_levels(table), tally.accepted, checker.sold_out, dead, unsure)
+        after = read_levels(table)
+        items = compare_stock(self._before, after, accepted=tally.accepted, sold_out=checker.sold_out, dead=dead, unsure=unsure)
         accepted = {order.order_id: order.at for order in tally.accepted}
         elsewhere = {order.order_id for order in (*checker.sold_out, *dead)}
         named = self._applied.compare(accepted, elsewhere, {_id(order) for order in unsure})

@@ -7,8 +7,6 @@ import struct
 import threading
 import time
 from enum import StrEnum
-from types import TracebackType
-from typing import Self
 
 _CHUNK = 65_536
 _DELAY_S = 0.3
@@ -57,16 +55,9 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._notify)
 
     def close(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._over.set)
-            self._thread.join()
-            self._loop.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join()
+        self._loop.close()
 
     def _notify(self) -> None:
         self._changed.set()

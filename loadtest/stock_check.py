@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import boto3
 import msgspec
-import requests
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from loadtest.swarm import Accepted, Line, Refused, Retried, Unanswered
@@ -104,23 +104,13 @@ def read_levels(items: Iterable[Mapping[str, Any]]) -> dict[int, StockLevel]:
 
 
 def compare_stock(
-    before: Mapping[int, StockLevel],
-    after: Mapping[int, StockLevel],
-    accepted: Iterable[Accepted],
-    sold_out: Iterable[Accepted] = (),
-    dead: Iterable[Accepted] = (),
-    unsure: Iterable[Unanswered] = (),
+    before: Mapping[int, StockLevel], after: Mapping[int, StockLevel], **groups: Iterable[Accepted | Unanswered]
 ) -> list[ItemBalance]:
     """Compare expected and actual stock of every item.
 
-    ``sold_out`` and ``dead`` are accepted orders; ``unsure`` ones got no answer, but were applied.
+    The groups of orders are named as in ItemBalance: ``accepted``, of these ``sold_out`` and ``dead``, and ``unsure``, which got
+    no answer, but were applied.
     """
-    groups: dict[str, Iterable[Accepted | Unanswered]] = {
-        "accepted": accepted,
-        "sold_out": sold_out,
-        "dead": dead,
-        "unsure": unsure,
-    }
     orders: dict[int, Counter[str]] = defaultdict(Counter)
     for name, group in groups.items():
         for order in group:
@@ -196,12 +186,7 @@ def _new(before: list[str], now: list[str], versions: int) -> list[str]:
 
 TOPIC, GROUP, TABLE = "queuing.retail_site.new_orders", "stock-updater", "item-stock"
 _TIMEOUT_S = 30.0
-_HEADERS = {
-    "Content-Type": "application/x-amz-json-1.0",
-    "X-Amz-Target": "DynamoDB_20120810.Scan",
-    "Authorization": "AWS4-HMAC-SHA256 Credential=embedded/20260101/us-east-1/dynamodb/aws4_request, "
-    "SignedHeaders=host, Signature=none",
-}
+_CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
 
 
 class History:
@@ -211,7 +196,7 @@ class History:
     """
 
     def __init__(self, kafka: str, dynamodb: str) -> None:
-        self.kafka, self._dynamodb = kafka, dynamodb
+        self.kafka, self._dynamodb = kafka, boto3.client("dynamodb", endpoint_url=dynamodb, **_CREDENTIALS)
         self._orders: dict[str, tuple[int, int]] = {}  # item and quantity by order id, of all topics that were read
         self._initial = self._stock()
 
@@ -261,10 +246,7 @@ class History:
             consumer.close()
 
     def _stock(self) -> dict[int, int]:
-        request: dict[str, Any] = {"TableName": TABLE, "ConsistentRead": True}
-        answer = requests.post(self._dynamodb, json=request, headers=_HEADERS, timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        items = json.loads(answer.content)["Items"]
+        items = self._dynamodb.scan(TableName=TABLE, ConsistentRead=True)["Items"]
         return {int(item["id"]["S"]): int(item["stock"]["N"]) for item in items if item["id"]["S"].isdigit()}
 
 

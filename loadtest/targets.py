@@ -158,7 +158,7 @@ class Processes:
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir()
         for path in sources:
-            _copy(path, copy / path.name)
+            (shutil.copytree if path.is_dir() else shutil.copy2)(path, copy / path.name)
         self._shop.restart("dynamodb")
         before = accepted()
         time.sleep(seconds)
@@ -167,7 +167,7 @@ class Processes:
             self._kill(part)
         for path in sources:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-            _copy(copy / path.name, path)
+            (copy / path.name).rename(path)
         for part in ("dynamodb", "stock-updater"):
             self._shop.restart(part)
 
@@ -212,10 +212,6 @@ class Processes:
             producer.produce(TOPIC, last.value(), last.key(), partition=last.partition() or 0, headers=last.headers())
             producer.commit_transaction(_TIMEOUT_S)
         ShopClient(self.addresses).dead_letters()
-
-
-def _copy(path: Path, to: Path) -> None:
-    shutil.copytree(path, to) if path.is_dir() else shutil.copy2(path, to)
 
 
 def _await(condition: Callable[[], bool]) -> None:

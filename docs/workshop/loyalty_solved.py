@@ -1,25 +1,11 @@
 """Solution of exercise 10: loyalty.py with a span, an attribute, an event, and a propagated trace context."""
 
-import contextlib
 import json
-import os
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Message, Producer
+from loyalty_kafka import KAFKA, ORDERS, POINTS, carrier, run, tracer
 from opentelemetry import propagate
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
-
-KAFKA = os.environ.get("SHOP_KAFKA_BOOTSTRAP", "127.0.0.1:9092")
-ORDERS, POINTS = "queuing.retail_site.new_orders", "loyalty.points"
-
-# OTEL_EXPORTER_OTLP_ENDPOINT sets the receiver of spans; the default is http://127.0.0.1:4318.
-provider = TracerProvider(resource=Resource.create({"service.name": "loyalty"}))
-provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-tracer = provider.get_tracer("workshop")
 
 
 def give_points(record: Message) -> None:
@@ -45,28 +31,5 @@ def say_thanks(record: Message) -> None:
         print(f"Dear {thanks['username']}, thank you: {thanks['points']} points.")
 
 
-def carrier(record: Message) -> dict[str, str]:
-    """Return a record's headers as text."""
-    return {name: (value or b"").decode() for name, value in record.headers() or []}
-
-
-def newest(topic: str) -> Message:
-    """Return the newest record of a topic."""
-    consumer = Consumer({"bootstrap.servers": KAFKA, "group.id": "loyalty", "enable.auto.commit": False})
-    ends = []
-    for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-        ends += [TopicPartition(topic, partition, high - 1)] if high > low else []
-    consumer.assign(ends)
-    records = [record for _ in ends if (record := consumer.poll(10)) is not None]
-    consumer.close()
-    return max(records, key=lambda record: record.timestamp()[1])
-
-
 if __name__ == "__main__":
-    admin = AdminClient({"bootstrap.servers": KAFKA})
-    with contextlib.suppress(KafkaException):  # the topic exists already
-        admin.create_topics([NewTopic(POINTS, 1, 1)])[POINTS].result()
-    give_points(newest(ORDERS))
-    say_thanks(newest(POINTS))
-    provider.shutdown()
+    run(give_points, say_thanks)

@@ -10,11 +10,14 @@ from vshop.corpus.loader import CaseFiles
 from vshop.corpus.otlp import SIGNALS
 from vshop.incidents import load_incident
 from vshop.incidents.telemetry_fault import load_telemetry_fault
+from vshop.runtime.local.shop import Shop
+from vshop.runtime.model.options import Options
 
 
 @pytest.mark.slow
 def test_every_case_verifies_in_a_fresh_observatory(tmp_path):
-    with Replayer(tmp_path) as replay:
+    with Shop.start(Options(free_ports=True, home=str(tmp_path), parts=("observatory",))) as observatory:
+        replay = Replayer(observatory)
         for case in vshop.load_corpus().values():
             files = CaseFiles(id=case.id, signals={signal: case.otlp(signal) for signal in SIGNALS}, truth=case.truth)
             checks = replay.verify(files)

@@ -3,6 +3,7 @@
 VSHOP_SILENT_TRIES=120 makes the silence about a minute long.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ GROWTH_MB = 100
 
 @pytest.fixture
 def proxy(shop: Shop) -> Iterator[Proxy]:
-    with Proxy(urlsplit(shop.addresses["otlp"]).port or 0) as made:
+    with contextlib.closing(Proxy(urlsplit(shop.addresses["otlp"]).port or 0)) as made:
         yield made
 
 

@@ -1,3 +1,4 @@
+import contextlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ def firing(client: ShopClient, *trace_ids: str) -> list[str]:
 def test_a_waiting_order_shows_in_readiness_lag_and_one_alert(
     shop: Shop, client: ShopClient, beside: Callable[..., Shop], eventually: Callable[..., Any], refusal: str
 ) -> None:
-    with Proxy(urlsplit(shop.addresses["dynamodb"]).port or 0) as proxy:
+    with contextlib.closing(Proxy(urlsplit(shop.addresses["dynamodb"]).port or 0)) as proxy:
         mine = beside("auth-stub", "orders", "stock-updater", SHOP_DYNAMODB_ENDPOINT=f"http://127.0.0.1:{proxy.port}")
         own, topic = ShopClient(find(mine.state.home, {})), mine.state.options.env["SHOP_KAFKA_TOPIC"]
         proxy.set(Mode.ANSWER, http_refusal(*refusal.split(" ")))

@@ -15,7 +15,7 @@ from vshop.incidents.verify.trigger_orders import send_trigger
 from vshop.kit.telemetry.dialects import OPT_IN, STABILITY, Form
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
-from vshop.shop import addresses
+from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient
 from vshop.shop.clock import Clock
 from vshop.shop.first_order import follow
@@ -44,7 +44,7 @@ def from_new_shop(dialect: Form = "stable") -> Mapping[Signal, list[Json]]:
         env = {"SHOP_EXPORT_DIR": str(signals), STABILITY: OPT_IN[dialect], **given}
         options = Options(free_ports=True, home=str(Path(folder) / "shop"), env=env)
         with Shop.start(options) as shop:
-            where = addresses.find(shop.state.home, {})
+            where = Addresses(**shop.client_addresses)
             client, clock = ShopClient(where), Clock()
             follow(client, TraceReader(where.traces), 30.0)
             for incident in load_catalogue().values():

@@ -138,8 +138,7 @@ def _metric(row: Row, timeline: Timeline, rewriter: Rewriter, window: tuple[int,
     else:
         contents = [{"asInt": str(int(value))} if "asInt" in last else {"asDouble": value} for value in (old, new)]
     pair = [time | content for time, content in zip(times, contents, strict=True)]
-    metric = {name: value for name, value in row.item.items() if name != kind} | {kind: row.item[kind] | {"dataPoints": pair}}
-    return Row(rewriter.owner(row.resource), row.scope, row.schema_url, metric)
+    return msgspec.structs.replace(row.with_points(pair), resource=rewriter.owner(row.resource))
 
 
 def _durations(row: Row, point: Json, count: int, timeline: Timeline) -> list[int]:

@@ -4,20 +4,19 @@ Every case is replayed into a fresh observatory and verified there, which also r
 """
 
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from vshop import __version__
 from vshop.corpus.canonical import canonical
-from vshop.corpus.loader import CaseFiles, CorpusError, ExportFailedError
+from vshop.corpus.loader import CaseFiles, CorpusError
 from vshop.corpus.otlp import SIGNALS, Json, point_value, points, rows
-from vshop.corpus.recorder import Recorder
+from vshop.corpus.recorder import Recorder, require
 from vshop.incidents import Incident, load_catalogue
 from vshop.incidents.patterns import MetricMove
 from vshop.incidents.telemetry_fault import TelemetryFault
@@ -30,7 +29,7 @@ from vshop.incidents.verify.verdict import Check
 from vshop.kit.http.session import http_session
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
-from vshop.shop import addresses
+from vshop.shop.addresses import Addresses
 from vshop.shop.client import Placed, ShopClient
 from vshop.shop.spans import attributes
 from vshop.shop.traces import TraceReader
@@ -42,32 +41,20 @@ class _AllTimesReader(TraceReader):
     """The dates are fixed, and Jaeger searches the last two days by default."""
 
     def search(self, service: str, tags: dict[str, str]) -> list[str]:
-        times = {"start": "1", "end": str(time.time_ns() // 1000)}
-        return self._find_ids({"service": service, "tags": msgspec.json.encode(tags).decode(), **times})
+        return [trace.trace_id for trace in self.find_traces(service, tags, begin=1)]
 
 
 class Replayer:
-    """A fresh observatory."""
+    """Replays cases into a new observatory."""
 
-    def __init__(self, home: Path) -> None:
-        self._options = Options(free_ports=True, home=str(home), parts=("observatory",))
-        self._session = http_session("vshop")
-
-    def __enter__(self) -> Self:
-        self._shop = Shop.start(self._options)
-        where = addresses.find(self._shop.state.home, {})
-        self._otlp, self._query = self._shop.addresses["otlp"], where.traces
-        self._client, self._traces = ShopClient(where), _AllTimesReader(where.traces)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._shop.stop()
+    def __init__(self, observatory: Shop) -> None:
+        where = Addresses(**observatory.client_addresses)
+        self._otlp, self._query = observatory.addresses["otlp"], where.traces
+        self._client, self._traces, self._session = ShopClient(where), _AllTimesReader(where.traces), http_session("vshop")
 
     def completed(self, case: CaseFiles) -> CaseFiles:
         """Send a case, verify an incident's as it is read back, and add its traces as Jaeger's JSON."""
-        failed = [str(check) for check in self.verify(case) if not check.ok]
-        if failed:
-            raise ExportFailedError(f"{case.id} was recorded, but does not verify when it is replayed. {'; '.join(failed)}")
+        require(f"{case.id} was recorded, but does not verify when it is replayed.", self.verify(case))
         found = []
         for trace_id in dict.fromkeys(trace["traceId"] for trace in case.truth["traces"]):
             answer = self._session.get(f"{self._query}/api/traces/{trace_id}", timeout=_TIMEOUT_S)
@@ -105,8 +92,9 @@ def export(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vshop-export-", ignore_cleanup_errors=True) as folder:
         recorded = _record(incidents, Path(folder), seed, watch, telemetry_faults)
-        with Replayer(Path(folder) / "replay") as replay:
-            entries = [_write_case(out, replay.completed(case)) for case in recorded]
+        with Shop.start(Options(free_ports=True, home=f"{folder}/replay", parts=("observatory",))) as observatory:
+            replayer = Replayer(observatory)
+            entries = [_write_case(out, replayer.completed(case)) for case in recorded]
     _write(out / "index.json", {"schemaVersion": "1", "shopVersion": __version__, "seed": seed, "cases": entries})
 
 
@@ -117,7 +105,7 @@ def _record(
     options = Options(free_ports=True, home=str(folder / "shop"), env={"SHOP_EXPORT_DIR": str(signals)})
     found = []
     with Shop.start(options) as shop:
-        where = addresses.find(shop.state.home, {})
+        where = Addresses(**shop.client_addresses)
         recorder = Recorder(ShopClient(where), TraceReader(where.traces), signals)
         hours = {name: number for number, name in enumerate(load_catalogue())}
         for number, incident in enumerate(incidents):

@@ -4,7 +4,7 @@ https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -34,6 +34,11 @@ class Row(msgspec.Struct, frozen=True):
     def service(self) -> str:
         """``service.name`` of its resource."""
         return str(attributes(self.resource.get("attributes", [])).get("service.name", ""))
+
+    def with_points(self, found: list[Json]) -> Self:
+        """Return a metric with other points."""
+        kind, _ = points(self.item)
+        return msgspec.structs.replace(self, item=self.item | {kind: self.item[kind] | {"dataPoints": found}})
 
 
 def rows(document: Json, signal: Signal) -> Iterator[Row]:

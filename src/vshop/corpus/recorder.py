@@ -35,7 +35,6 @@ class _Series(msgspec.Struct, frozen=True):
     """The latest point of a series, and the metric it belongs to."""
 
     row: Row
-    kind: str
     point: Json
 
 
@@ -70,12 +69,12 @@ class _Exports:
         """Return the latest point of every series."""
         encode = msgspec.json.encode
         for row in self.new("metrics"):
-            kind, found = points(row.item)
+            _, found = points(row.item)
             for point in found if row.item["name"].startswith(_KEPT_METRICS) else ():
                 key = (encode(row.resource), encode(row.scope), row.item["name"], encode(point.get("attributes", [])))
                 held = self._latest.get(key)
                 if held is None or nanoseconds(point) >= nanoseconds(held.point):
-                    self._latest[key] = _Series(row, kind, point)
+                    self._latest[key] = _Series(row, point)
         return dict(self._latest)
 
 
@@ -84,10 +83,7 @@ def _moved_series(before: dict[Key, _Series], after: dict[Key, _Series]) -> Iter
     for key, series in after.items():
         first = before[key].point if key in before else _zero_point(series)
         if key not in before or point_value(first) != point_value(series.point):
-            row, kind = series.row, series.kind
-            metric = {name: value for name, value in row.item.items() if name != kind}
-            metric[kind] = row.item[kind] | {"dataPoints": [first, series.point]}
-            yield Row(row.resource, row.scope, row.schema_url, metric)
+            yield series.row.with_points([first, series.point])
 
 
 def _zero_point(series: _Series) -> Json:
@@ -95,7 +91,7 @@ def _zero_point(series: _Series) -> Json:
     zero: Json = {"startTimeUnixNano": start, "timeUnixNano": start}
     if "attributes" in series.point:
         zero["attributes"] = series.point["attributes"]
-    if series.kind != "histogram":
+    if "histogram" not in series.row.item:
         return zero | ({"asInt": "0"} if "asInt" in series.point else {"asDouble": 0.0})
     bounds = series.point.get("explicitBounds", [])
     return zero | {"count": "0", "sum": 0.0, "bucketCounts": ["0"] * (len(bounds) + 1), "explicitBounds": bounds}
@@ -120,13 +116,13 @@ class Recorder:
         failure = f"{incident.id} did not show what its file expects, so it was not recorded."
         try:
             run = run_broken(context, baseline, scope)
-            _require(failure, run.checks)
+            require(failure, run.checks)
             case = self._collect(context, run, scope, before)
         finally:
             if scope == "global":
                 self._client.switch_off(incident.id)
         if incident.recovery is not None:
-            _require(failure, run_recovery(context, baseline, run))
+            require(failure, run_recovery(context, baseline, run))
         return case
 
     def record_altered(self, fault: TelemetryFault) -> CaseFiles:
@@ -141,7 +137,7 @@ class Recorder:
             checks = [check for placed in orders for check in verifier.marks(fault, placed)]
         finally:
             self._client.telemetry_fault_off(fault.id)
-        _require(f"{fault.id} was not recorded.", checks)
+        require(f"{fault.id} was not recorded.", checks)
         held_ms = max(one.ms if one.action in {"delay", "sampleErrors"} else 0 for one in fault.alter)
         self._clock.sleep(held_ms / 1000)  # held telemetry belongs to the case
         self._flush()
@@ -187,7 +183,8 @@ class Recorder:
         return CaseFiles(id=case_id, signals=signals, truth={"schemaVersion": "1", **truth})
 
 
-def _require(failure: str, checks: Iterable[Check]) -> None:
+def require(failure: str, checks: Iterable[Check]) -> None:
+    """Raise ExportFailedError with the failed checks, if any."""
     failed = [str(check) for check in checks if not check.ok]
     if failed:
         raise ExportFailedError(f"{failure} {'; '.join(failed)}")

@@ -14,11 +14,10 @@ from typing import Any
 from vshop.corpus.otlp import Json, Row
 from vshop.incidents.patterns import Expect, ExpectedSpan, Test
 from vshop.kit.settings import Settings
+from vshop.runtime.model.parts import PARTS
 from vshop.shop.spans import attributes, kind_name
 
-_DEFAULT_PORTS = {
-    "orders": 8080, "auth": 8081, "stock": 8082, "console": 8090, "otlp": 4318, "query": 16686, "kafka": 9092, "dynamodb": 8000,
-}  # fmt: skip
+_DEFAULT_PORTS = {name: number for part in PARTS for name, number in part.ports.items()}
 _OTHER_PORT = 50000
 """For any ephemeral port."""
 

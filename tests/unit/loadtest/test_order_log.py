@@ -31,7 +31,7 @@ def test_accepted_orders_are_counted_by_item(tally, order):
         tally.take(order(number, item_id=item))
 
     levels = {1: StockLevel(100, 7), 2: StockLevel(50, 0)}
-    counted = [(item.accepted_orders, item.accepted_pieces) for item in compare_stock(levels, levels, tally.accepted)]
+    counted = [(item.accepted_orders, item.accepted_pieces) for item in compare_stock(levels, levels, accepted=tally.accepted)]
     assert (len(tally.accepted), counted) == (3, [(2, 4), (1, 2)])
 
 

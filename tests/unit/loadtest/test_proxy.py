@@ -34,7 +34,7 @@ def echo() -> Iterator[socketserver.ThreadingTCPServer]:
 
 @pytest.fixture
 def proxy(echo) -> Iterator[Proxy]:
-    with Proxy(echo.server_address[1]) as made:
+    with contextlib.closing(Proxy(echo.server_address[1])) as made:
         yield made
 
 
@@ -143,5 +143,5 @@ def test_kafka_s_address_is_replaced_in_answers(proxy, echo):
 def test_nothing_behind_the_proxy_resets_the_client():
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
-    with Proxy(port) as proxy, connect(proxy) as client:
+    with contextlib.closing(Proxy(port)) as proxy, connect(proxy) as client:
         assert read_until_reset(client) == b""

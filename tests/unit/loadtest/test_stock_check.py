@@ -15,7 +15,7 @@ def tally(order):
 
 
 def _item(tally, after, **more):
-    return compare_stock(BEFORE, BEFORE | {1: after}, tally.accepted, **more)[0]
+    return compare_stock(BEFORE, BEFORE | {1: after}, accepted=tally.accepted, **more)[0]
 
 
 def test_exact(tally):
