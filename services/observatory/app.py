@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from flask import Blueprint, Flask
+from flask import Flask
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
@@ -37,7 +37,6 @@ def create_app(
     same_origin.refuse_cross_origin(app, allowed_hosts, same_origin.SharedPaths(("/v1/", "/api/v2/spans"), cors_origins))
     app.register_blueprint(http_api.blueprint(receiver))
     app.register_blueprint(http_api.faults_blueprint(receiver.faults))
-    app.register_blueprint(_index())
     app.register_blueprint(v1_api.blueprint(stores.traces))
     app.register_blueprint(v3_api.blueprint(stores.traces))
     app.register_blueprint(outlines.blueprint(stores.traces))
@@ -46,14 +45,9 @@ def create_app(
     app.register_blueprint(alerting.blueprint(stores, rules, now_ns))
     flush.install(app, "observatory", lambda **_: 0, lambda _offsets, deadline: forwarding.wait_sent(deadline))
     app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}, __file__))
-    return app
 
-
-def _index() -> Blueprint:
-    api = Blueprint("index", __name__)
-
-    @api.get("/")
-    def show() -> dict[str, str | list[str]]:
+    @app.get("/")
+    def index() -> dict[str, str | list[str]]:
         return {
             "service": "observatory",
             "receives": ["/v1/traces", "/v1/metrics", "/v1/logs", "/api/v2/spans"],
@@ -61,7 +55,7 @@ def _index() -> Blueprint:
             "description": "/openapi.yaml",
         }
 
-    return api
+    return app
 
 
 def _check(stores: Stores) -> str:
