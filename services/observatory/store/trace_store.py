@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from observatory.store.origins import BoundedStore, Item, Scope, exception_type
@@ -65,16 +66,13 @@ def _compact(message: SpanMessage, scope: Scope, trace_id: bytes) -> Span:
     )
 
 
-class Trace:
+class Trace(msgspec.Struct, eq=False):
     """One trace's spans, in order of arrival."""
 
-    __slots__ = ("digests", "id", "spans")
-
-    def __init__(self, trace_id: bytes) -> None:
-        self.id = trace_id
-        self.spans: list[Span] = []
-        self.digests: set[int] = set()
-        """Of each span, to recognise a span that an exporter sends again because the answer was lost."""
+    id: bytes
+    spans: list[Span] = []
+    digests: set[int] = set()
+    """Of each span, to recognise a span that an exporter sends again because the answer was lost."""
 
 
 class TraceStore(BoundedStore):
