@@ -30,12 +30,10 @@ def main() -> None:
     alert_rules = alerting.load(Path(__file__).with_name("alerting") / "rules.yaml")
     receiver = Receiver(stores, forwarding)
     app = create_app(
-        stores,
+        receiver,
         alert_rules,
-        forwarding=forwarding,
         console_url=settings.console_url,
         allowed_hosts=host_names(settings.allowed_hosts),
-        receiver=receiver,
         cors_origins=settings.cors_origins,
     )
     with forwarding, contextlib.ExitStack() as servers:

@@ -1,14 +1,12 @@
 """Builds the observatory's Flask application."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from flask import Blueprint, Flask
+from flask import Flask
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from observatory import alerting, query
-from observatory.forward import Forwarding
 from observatory.ingest import Receiver, http_api
 from observatory.jaeger import outlines, v1_api, v1_json, v3_api
 from observatory.store import Stores, TraceStore
@@ -16,44 +14,35 @@ from vshop.kit.http import flush, health, problems, same_origin
 
 
 def create_app(
-    stores: Stores,
+    receiver: Receiver,
     rules: Sequence[alerting.Rule],
-    now_ns: Callable[[], int] = time.time_ns,
-    forwarding: Forwarding | None = None,
+    *,
     console_url: str = "",
     allowed_hosts: Sequence[str] = (),
-    receiver: Receiver | None = None,
     cors_origins: str = "",
 ) -> Flask:
     """Build the application, with OTLP and queries; ``__main__`` serves it on two ports.
 
     Changes are accepted under ``allowed_hosts`` too; pages of ``cors_origins`` may send telemetry.
     """
-    forwarding = forwarding or Forwarding()
-    receiver = receiver or Receiver(stores, forwarding, now_ns)
+    stores, forwarding = receiver.stores, receiver.forwarding
     app = Flask("observatory")
     problems.install(app)
     app.register_error_handler(query.BadParamError, lambda error: problems.answer(400, f"{error}.", field=error.name))
     same_origin.refuse_cross_origin(app, allowed_hosts, same_origin.SharedPaths(("/v1/", "/api/v2/spans"), cors_origins))
     app.register_blueprint(http_api.blueprint(receiver))
     app.register_blueprint(http_api.faults_blueprint(receiver.faults))
-    app.register_blueprint(_index())
     app.register_blueprint(v1_api.blueprint(stores.traces))
     app.register_blueprint(v3_api.blueprint(stores.traces))
     app.register_blueprint(outlines.blueprint(stores.traces))
-    app.register_blueprint(query.blueprint(stores, forwarding.counts, now_ns))
+    app.register_blueprint(query.blueprint(stores, forwarding.counts, receiver.now_ns))
     app.register_blueprint(v1_api.link_blueprint(console_url))
-    app.register_blueprint(alerting.blueprint(stores, rules, now_ns))
+    app.register_blueprint(alerting.blueprint(stores, rules, receiver.now_ns))
     flush.install(app, "observatory", lambda **_: 0, lambda _offsets, deadline: forwarding.wait_sent(deadline))
     app.register_blueprint(health.blueprint("observatory", {"stores": lambda: _check(stores)}, __file__))
-    return app
 
-
-def _index() -> Blueprint:
-    api = Blueprint("index", __name__)
-
-    @api.get("/")
-    def show() -> dict[str, str | list[str]]:
+    @app.get("/")
+    def index() -> dict[str, str | list[str]]:
         return {
             "service": "observatory",
             "receives": ["/v1/traces", "/v1/metrics", "/v1/logs", "/api/v2/spans"],
@@ -61,7 +50,7 @@ def _index() -> Blueprint:
             "description": "/openapi.yaml",
         }
 
-    return api
+    return app
 
 
 def _check(stores: Stores) -> str:

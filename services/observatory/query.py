@@ -152,7 +152,7 @@ def _log_json(record: LogRecord) -> dict[str, Any]:
         "timestamp": record.time_ns // 1_000,
         "severity": message.severity_text or _severity_name(record.severity),
         "severityNumber": record.severity,
-        "body": otlp.json_value(otlp.plain(message.body)),
+        "body": otlp.plain(message.body),
         "service": record.service,
         "logger": record.scope.message().name,
         "traceId": record.trace_id.hex(),

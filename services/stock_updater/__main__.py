@@ -37,8 +37,7 @@ def main() -> None:
     membership = Membership(settings, positions, lag, stop)
     consumer = OrderConsumer(settings, processing, stock, dead_letters, StockMetrics(), lag, positions, membership, stop, chaos)
     checks = {"kafka": lambda: check_broker(sender, settings), "dynamodb": table.check, "group": membership.check}
-    checks |= {"orders": consumer.check_waiting}
-    checks |= telemetry.checks
+    checks |= {"orders": consumer.check_waiting, **telemetry.checks}
     app = create_app(table, dead_letters, lag, checks, host_names(settings.allowed_hosts))
     telemetry.instrument_flask(app)
     baggage.read_requests(app)

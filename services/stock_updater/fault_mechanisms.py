@@ -23,64 +23,51 @@ def write_as_competitor(client: Any, table: str, item_id: str) -> None:
         )
 
 
+@functools.cache
 def slow_client(endpoint: str, make_client: Callable[[str], Any], delay_s: float) -> Any:
     """Return a DynamoDB client whose responses arrive late, so that every span of an agent below its API takes as long."""
     if endpoint.startswith("http://"):
-        return make_client(DelayingProxy(endpoint, delay_s).url)
+        return make_client(_start_delaying_proxy(endpoint, delay_s))
     client = make_client(endpoint)  # TLS: a proxy cannot present the server's certificate
     client.meta.events.register_first("before-send.dynamodb", lambda **_: time.sleep(delay_s))
     return client
 
 
-class DelayingProxy:
-    """A TCP proxy on loopback that delays responses."""
-
-    def __init__(self, endpoint: str, delay_s: float) -> None:
-        """It listens on the first use of ``url``."""
-        target = urlsplit(endpoint)
-        self._target = (target.hostname or "127.0.0.1", target.port or 80)
-        self._delay_s = delay_s
-
-    @functools.cached_property
-    def url(self) -> str:
-        """The address to use instead of the server's."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, args=(listener,), name="delaying-proxy", daemon=True).start()
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            client, _ = listener.accept()
-            try:
-                server = socket.create_connection(self._target, timeout=5)
-            except OSError:
-                client.close()  # the server is away, so the proxy is too
-                continue
-            server.settimeout(None)
-            requested = threading.Event()
-            threading.Thread(target=_forward_requests, args=(client, server, requested), daemon=True).start()
-            threading.Thread(target=_forward_responses, args=(server, client, requested, self._delay_s), daemon=True).start()
+def _start_delaying_proxy(endpoint: str, delay_s: float) -> str:
+    """Start a TCP proxy on loopback that delays responses; return the URL to use instead of the server's."""
+    target = urlsplit(endpoint)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = (target.hostname or "127.0.0.1", target.port or 80)
+    threading.Thread(target=_accept, args=(listener, server, delay_s), name="delaying-proxy", daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def _forward_requests(client: socket.socket, server: socket.socket, requested: threading.Event) -> None:
+def _accept(listener: socket.socket, target: tuple[str, int], delay_s: float) -> None:
+    while True:
+        client, _ = listener.accept()
+        try:
+            server = socket.create_connection(target, timeout=5)
+        except OSError:
+            client.close()  # the server is away, so the proxy is too
+            continue
+        server.settimeout(None)
+        requested = threading.Event()
+        delay = functools.partial(_delay_first_part, requested, delay_s)
+        threading.Thread(target=_forward, args=(client, server, requested.set), daemon=True).start()
+        threading.Thread(target=_forward, args=(server, client, delay), daemon=True).start()
+
+
+def _delay_first_part(requested: threading.Event, delay_s: float) -> None:
+    if requested.is_set():
+        requested.clear()
+        time.sleep(delay_s)
+
+
+def _forward(source: socket.socket, target: socket.socket, before_part: Callable[[], None]) -> None:
     with contextlib.suppress(OSError):  # either side closed the connection
-        while data := client.recv(65536):
-            requested.set()
-            server.sendall(data)
-    _close(client, server)
-
-
-def _forward_responses(server: socket.socket, client: socket.socket, requested: threading.Event, delay_s: float) -> None:
-    with contextlib.suppress(OSError):
-        while data := server.recv(65536):
-            if requested.is_set():  # delay the first part of a response only
-                requested.clear()
-                time.sleep(delay_s)
-            client.sendall(data)
-    _close(client, server)
-
-
-def _close(*sockets: socket.socket) -> None:
-    for one in sockets:
+        while data := source.recv(65536):
+            before_part()
+            target.sendall(data)
+    for one in (source, target):
         with contextlib.suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)

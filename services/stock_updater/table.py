@@ -1,7 +1,6 @@
 """The DynamoDB table ``item-stock``."""
 
 import contextlib
-import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -86,9 +85,12 @@ class StockTable:
 
     def get(self, item_id: str) -> StockItem | None:
         """Read one item with strong consistency, or None."""
-        key = {"id": {"S": item_id}}
-        found = self._read(lambda: self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)).get("Item")
+        found = self._get(item_id)
         return None if found is None else _item(found)
+
+    def _get(self, key: str) -> Any:
+        request = {"TableName": self.name, "Key": {"id": {"S": key}}, "ConsistentRead": True}
+        return self._read(lambda: self._client.get_item(**request)).get("Item")
 
     def put(self, item: StockItem, *, seen: StockItem) -> None:
         """Write the item if its version is still that of ``seen``, and the stock is large enough. Raises WriteRefusedError."""
@@ -117,9 +119,9 @@ class StockTable:
         if self._chaos.on("stock-conditional-check-failed", item=item_id):
             write_as_competitor(client, self.name, str(item_id))
         if self._chaos.on("stock-slow-write", item=item_id):
-            client = _slow_client(self._endpoint, delay_s=1.3)
+            client = slow_client(self._endpoint, _client, delay_s=1.3)
         if self._chaos.on("stock-slow-but-healthy", item=item_id):
-            client = _slow_client(self._endpoint, delay_s=0.4)
+            client = slow_client(self._endpoint, _client, delay_s=0.4)
         if self._chaos.on("stock-update-wrong-parameters", item=item_id):
             return cast("Callable[..., Any]", client.update_item)
         return cast("Callable[..., Any]", client.put_item)
@@ -139,12 +141,11 @@ class StockTable:
 
     def read_position(self, partition: int) -> TablePosition | None:
         """Return the table's position, without spans, or None."""
-        key = {"id": {"S": f"{_POSITION}{partition}"}}
         with suppress_instrumentation():
-            answer = self._read(lambda: self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True))
-        if "Item" not in answer:
+            found = self._get(f"{_POSITION}{partition}")
+        if found is None:
             return None
-        plain = {name: _deserialize(value) for name, value in answer["Item"].items()}
+        plain = {name: _deserialize(value) for name, value in found.items()}
         return TablePosition(plain["topicId"], plain["logId"], plain["offset"])
 
     def has_order_of(self, partition: int) -> bool:
@@ -222,11 +223,6 @@ class StockTable:
 def _client(endpoint: str) -> Any:
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
     return boto3.client("dynamodb", endpoint_url=endpoint or None, config=config)
-
-
-@functools.cache
-def _slow_client(endpoint: str, delay_s: float) -> Any:
-    return slow_client(endpoint, _client, delay_s)
 
 
 def _attributes(item: StockItem) -> dict[str, Any]:

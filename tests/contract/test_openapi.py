@@ -15,6 +15,8 @@ from auth_stub.tokens import Tokens
 from console.board.board import Board
 from console.board.journal import Journal
 from console.page.samplers import HostMetrics, Parts
+from observatory.forward import Forwarding
+from observatory.ingest import Receiver
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.incidents import load_catalogue
 from vshop.kit.http import flush
@@ -47,7 +49,9 @@ def _with_flush(app):
 APPS = {
     "auth_stub": lambda: _with_flush(auth_stub.app.create_app(Tokens(Settings()))),
     "console": _console,
-    "observatory": lambda: observatory.app.create_app(Stores(TraceStore(1, 1), LogStore(1, 1), MetricStore()), []),
+    "observatory": lambda: observatory.app.create_app(
+        Receiver(Stores(TraceStore(1, 1), LogStore(1, 1), MetricStore()), Forwarding()), []
+    ),
     "orders": lambda: _with_flush(orders.app.create_app(None, None, None, {}, "")),
     "stock_updater": lambda: _with_flush(stock_updater.app.create_app(None, None, None, {})),
 }

@@ -20,6 +20,7 @@ import yaml
 import vshop
 from observatory.app import create_app
 from observatory.forward import from_settings
+from observatory.ingest import Receiver
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from tests.waiting import wait_until
 from vshop.kit.settings import Settings
@@ -47,7 +48,8 @@ def recipe(title: str) -> Recipe:
 
 def send(target: str, signal: str, content: Any) -> None:
     with from_settings(Settings(forward=target)) as forwarding:
-        app = create_app(Stores(TraceStore(999, 10**7), LogStore(9, 9999), MetricStore()), [], forwarding=forwarding)
+        stores = Stores(TraceStore(999, 10**7), LogStore(9, 9999), MetricStore())
+        app = create_app(Receiver(stores, forwarding), [])
         assert app.test_client().post(f"/v1/{signal}", json=content).status_code == 200
         assert forwarding.wait_sent(time.monotonic() + 20) == 0
         (counts,) = forwarding.counts()

@@ -120,9 +120,7 @@ class Board:
     def expire(self) -> None:
         """Switch off the incidents whose time is over."""
         with self._writing():
-            due = self._due()
-            if due:
-                self._off(due, "expiry")
+            self._off(self._due(), "expiry")
 
     def clear_journal(self) -> int:
         """Clear the journal and return its lines. Raises OSError, or Problem if an incident is on: a restart needs its line."""

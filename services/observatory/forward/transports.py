@@ -38,17 +38,15 @@ class HttpTransport:
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         import requests  # noqa: PLC0415 - loaded only if needed
 
-        from vshop.kit.http.session import ca_bundle, failure_reason  # noqa: PLC0415 - as above
+        from vshop.kit.http.session import failure_reason, http_session  # noqa: PLC0415 - as above
 
         parts = urlsplit(url)
         self._reason = failure_reason
         self._base = _SIGNAL_PATH.sub("", url.rstrip("/"))
         self.name = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
         self._no_response = requests.RequestException
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = ca_bundle() or True
-        self._session.headers.update({"User-Agent": "vshop-observatory", "Content-Type": _PROTOBUF, **headers})
+        self._session = http_session("vshop-observatory")
+        self._session.headers.update({"Content-Type": _PROTOBUF, **headers})
 
     def send(self, batch: Batch) -> int:
         """Post one request."""

@@ -11,10 +11,10 @@ from observatory.store.otlp import SIGNALS, Signal
 
 
 class Receiver:
-    """Takes requests of all protocols."""
+    """Takes requests of all protocols, for the stores and the targets of forwarding."""
 
     def __init__(self, stores: Stores, forwarding: Forwarding, now_ns: Callable[[], int] = time.time_ns) -> None:
-        self._stores, self._forwarding, self._now_ns = stores, forwarding, now_ns
+        self.stores, self.forwarding, self.now_ns = stores, forwarding, now_ns
         self.faults = TelemetryFaults(self._deliver, now_ns)
 
     def receive(self, signal: Signal, message: Any, rejected: int = 0, errors: Sequence[str] = ()) -> Any:
@@ -36,12 +36,12 @@ class Receiver:
         return response
 
     def _deliver(self, signal: Signal, message: Any) -> int:
-        refused: int = getattr(self._stores, signal).add(message)
-        self._forwarding.offer(signal, message)
+        refused: int = getattr(self.stores, signal).add(message)
+        self.forwarding.offer(signal, message)
         return refused
 
     def _stamp(self, message: Any) -> None:
-        now_ns = self._now_ns()
+        now_ns = self.now_ns()
         for _, _, records in SIGNALS["logs"].groups(message):
             for record in records:
                 if not record.time_unix_nano:

@@ -197,12 +197,9 @@ def faults_blueprint(faults: TelemetryFaults) -> Blueprint:
             raise Problem(409, f"{_MAX_FAULTS_ON} telemetry faults are on. Switch some off first.")
         return json_response(_fault_view(faults.turn_on(fault_id[:100], wanted.alter, wanted.seconds or math.inf)))
 
-    @api.delete("/api/telemetry-faults")
-    def delete_all() -> Response:
-        return json_response({"off": faults.turn_off()})
-
+    @api.delete("/api/telemetry-faults", defaults={"fault_id": None})
     @api.delete("/api/telemetry-faults/<fault_id>")
-    def delete(fault_id: str) -> Response:
+    def delete(fault_id: str | None) -> Response:
         return json_response({"off": faults.turn_off(fault_id)})
 
     return api

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from observatory.store.otlp import ParseDict, ParseError
 
 _Request = TypeVar("_Request")
+_Json = TypeVar("_Json", dict[str, Any], list[Any])
 
 _ID_KEYS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 _ITEMS = frozenset({"spans", "log_records", "data_points"})
@@ -27,19 +28,24 @@ _GROUPS = frozenset(
 _ERRORS = (ValueError, TypeError, AttributeError, RecursionError, ParseError)
 
 
+def parse_json(text: str | bytes, kind: type[_Json]) -> _Json:
+    """Parse a JSON object or list, or raise ValueError."""
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(content, kind):
+        raise ValueError(f"it is not {'a list' if kind is list else 'an object'}")  # noqa: TRY004 - a bad body
+    return content
+
+
 def read_json(body: bytes, kind: type[_Request]) -> tuple[_Request, int, list[str]]:
     """Read all that can be read; return also how many items could not be read, and the first reasons.
 
     Raises ValueError if the body is not a JSON object, or nothing in it can be read.
     """
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(str(error)[:500]) from error
-    if not isinstance(content, dict):
-        raise ValueError("it is not an object")  # noqa: TRY004 - a bad body
     reader, message = _Reader(), kind()
-    reader.fill(content, message)
+    reader.fill(parse_json(body, dict), message)
     if reader.errors and not reader.read and not reader.rejected:
         raise ValueError(reader.errors[0])
     return message, reader.rejected, reader.errors

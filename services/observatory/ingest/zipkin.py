@@ -13,6 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
+from observatory.ingest.otlp_json import parse_json
+
 _KINDS = {"CLIENT": 3, "SERVER": 2, "PRODUCER": 4, "CONSUMER": 5}
 _INTERNAL = 1
 _STATUS = {"STATUS_CODE_OK": 1, "Ok": 1, "STATUS_CODE_ERROR": 2, "Error": 2}
@@ -79,15 +81,9 @@ def requests(body: bytes) -> tuple[ExportTraceServiceRequest, int, list[str]]:
 
     Raises ValueError if the body is no JSON list.
     """
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(str(error)[:300]) from error
-    if not isinstance(content, list):
-        raise ValueError("it is not a list")  # noqa: TRY004 - a bad body
     message, rejected, errors = ExportTraceServiceRequest(), 0, list[str]()
     groups: dict[tuple[Any, ...], ScopeSpans] = {}
-    for item in content:
+    for item in parse_json(body, list):
         try:
             _add(msgspec.convert(item, _ZipkinSpan, strict=False), message, groups)
         except (ValueError, TypeError, RecursionError) as error:
@@ -172,7 +168,7 @@ def _event(annotation: _Annotation) -> Span.Event:
     name, _, rest = text.partition("|")
     attributes, bar, dropped = rest.rpartition("|")
     try:
-        values, count = _json_attributes(attributes), int(dropped)
+        values, count = _attributes(parse_json(attributes, dict)), int(dropped)
         found.dropped_attributes_count = count
     except ValueError:
         return found  # text with bars of its own
@@ -193,7 +189,7 @@ def _links(tags: dict[str, str]) -> list[Span.Link]:
         attributes, _, dropped = rest.rpartition("|")
         try:
             link = Span.Link(trace_id=_id(trace_id, 16), span_id=_id(span_id, 8), trace_state=state)
-            link.attributes.extend(_json_attributes(attributes))
+            link.attributes.extend(_attributes(parse_json(attributes, dict)))
             link.dropped_attributes_count = int(dropped)
         except ValueError:
             continue  # it stays a tag
@@ -207,16 +203,6 @@ def _id(text: str, size: int) -> bytes:
     if len(found) not in {0, size}:
         raise ValueError(f"{text!r} has not {size} bytes")
     return found
-
-
-def _json_attributes(text: str) -> list[KeyValue]:
-    try:
-        content = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
-    if not isinstance(content, dict):
-        raise ValueError("it is not an object")  # noqa: TRY004 - a bad body
-    return _attributes(content)
 
 
 def _any_value(value: Any) -> AnyValue:

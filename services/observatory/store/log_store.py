@@ -3,31 +3,21 @@
 from collections import deque
 from collections.abc import Sequence
 
-import msgspec
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordMessage
 
-from observatory.store.origins import BoundedStore, Scope, exception_type
+from observatory.store.origins import BoundedStore, Item, Scope, exception_type
 from observatory.store.otlp import decode
 
 
-class LogRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
+class LogRecord(Item, frozen=True, eq=False, gc=False, kw_only=True):
     """One record; ``time_ns`` is its time, or else its observed time.
 
-    ``severity`` is OTLP's number, 0 if unspecified. Ids may be empty. ``exception`` is its type, or empty. ``raw`` is OTLP.
+    ``severity`` is OTLP's number, 0 if unspecified. Ids may be empty. ``exception`` is its type, or empty.
     """
 
     time_ns: int
     severity: int
-    trace_id: bytes
-    span_id: bytes
-    scope: Scope
     exception: str
-    raw: bytes
-
-    @property
-    def service(self) -> str:
-        """Service name."""
-        return self.scope.resource.service
 
     def message(self) -> LogRecordMessage:
         """Decode the record."""
@@ -60,15 +50,11 @@ class LogStore(BoundedStore):
             raw=raw,
         )
         self._records.append(record)
-        self._origins.count(scope, 1)
-        self._items += 1
-        self._bytes += len(raw)
+        self._count(scope, 1, len(raw))
 
     def _drop_oldest(self) -> None:
         record = self._records.popleft()
-        self._origins.count(record.scope, -1)
-        self._items -= 1
-        self._bytes -= len(record.raw)
+        self._count(record.scope, -1, len(record.raw))
         self._dropped += 1
 
     def clear(self, now_ns: int) -> int:
@@ -89,7 +75,7 @@ class LogStore(BoundedStore):
         with self._lock:
             return {
                 "records": self._items,
-                "bytes": self._total_bytes,
+                "bytes": self._bytes,
                 "receivedRecords": self._received,
                 "droppedRecords": self._dropped,
                 "maxRecords": self.max_items,

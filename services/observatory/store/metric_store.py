@@ -159,9 +159,7 @@ class MetricStore(BoundedStore):
 
     def _drop_oldest(self) -> None:
         key, series = self._series.popitem(last=False)
-        self._origins.count(key.scope, -1)
-        self._items -= 1
-        self._bytes -= series.size_bytes
+        self._count(key.scope, -1, series.size_bytes)
         self._dropped += len(series.points)
         self._dropped_series += 1
 
@@ -178,9 +176,7 @@ class MetricStore(BoundedStore):
             series = self._series.get(key)
             if series is None:
                 series = self._series[key] = Series(key, self.max_points)
-                self._origins.count(scope, 1)
-                self._items += 1
-                self._bytes += series.size_bytes
+                self._count(scope, 1, series.size_bytes)
             self._series.move_to_end(key)
             self._bytes -= series.size_bytes
             self._dropped += series.append(point)
@@ -214,7 +210,7 @@ class MetricStore(BoundedStore):
             return {
                 "series": self._items,
                 "points": sum(len(series.points) for series in self._series.values()),
-                "bytes": self._total_bytes,
+                "bytes": self._bytes,
                 "receivedPoints": self._received,
                 "droppedPoints": self._dropped,
                 "droppedSeries": self._dropped_series,

@@ -41,51 +41,31 @@ class Scope(msgspec.Struct, frozen=True, eq=False, weakref=True):
         return decode(InstrumentationScope, self.raw)
 
 
-class _Origins:
-    def __init__(self) -> None:
-        self._resources: weakref.WeakValueDictionary[bytes, Resource] = weakref.WeakValueDictionary()
-        self._scopes: weakref.WeakValueDictionary[tuple[bytes, bytes], Scope] = weakref.WeakValueDictionary()
-        self._uses: Counter[Scope] = Counter()
-        self.size_bytes = 0
+class Item(msgspec.Struct, frozen=True, eq=False, gc=False, kw_only=True):
+    """A stored span or log record; ``raw`` is OTLP."""
 
-    def scope(self, resource: ResourceMessage, scope: InstrumentationScope) -> Scope:
-        resource_raw, scope_raw = resource.SerializeToString(), scope.SerializeToString()
-        found = self._scopes.get((resource_raw, scope_raw))
-        if found is None:
-            owner = self._resources.get(resource_raw)
-            if owner is None:
-                owner = self._resources.setdefault(resource_raw, Resource(_service_name(resource), resource_raw))
-            found = self._scopes.setdefault((resource_raw, scope_raw), Scope(owner, scope_raw))
-        return found
+    trace_id: bytes
+    span_id: bytes
+    scope: Scope
+    raw: bytes
 
-    def count(self, scope: Scope, uses: int) -> None:
-        before = self._uses[scope]
-        self._uses[scope] += uses
-        if not before or not self._uses[scope]:
-            self.size_bytes += uses * (len(scope.raw) + len(scope.resource.raw))
-        if not self._uses[scope]:
-            del self._uses[scope]
-
-    def clear(self) -> None:
-        self._uses.clear()
-        self.size_bytes = 0
-
-    def uses_by_service(self) -> dict[str, int]:
-        found: Counter[str] = Counter()
-        for scope, uses in self._uses.items():
-            found[scope.resource.service] += uses
-        return dict(found)
+    @property
+    def service(self) -> str:
+        """Service name."""
+        return self.scope.resource.service
 
 
 class BoundedStore(ABC):
-    """The base of the stores. Thread-safe; ``max_bytes`` of OTLP."""
+    """The base of the stores. Thread-safe; ``max_bytes`` of OTLP, with the resources and scopes in use."""
 
     signal: ClassVar[Signal]
 
     def __init__(self, max_items: int, max_bytes: int) -> None:
         self.max_items, self.max_bytes = max_items, max_bytes
         self._lock = threading.Lock()
-        self._origins = _Origins()
+        self._resources: weakref.WeakValueDictionary[bytes, Resource] = weakref.WeakValueDictionary()
+        self._scopes: weakref.WeakValueDictionary[tuple[bytes, bytes], Scope] = weakref.WeakValueDictionary()
+        self._uses: Counter[Scope] = Counter()
         self._items = self._bytes = self._received = self._refused = self._dropped = 0
         self._cleared_ns = 0
 
@@ -94,10 +74,10 @@ class BoundedStore(ABC):
         with self._lock:
             before = self._refused
             for of_resource, of_scope, items in SIGNALS[self.signal].groups(request):
-                scope = self._origins.scope(of_resource.resource, of_scope.scope)
+                scope = self._scope(of_resource.resource, of_scope.scope)
                 for item in items:
                     self._add_item(item, scope)
-            while self._items > self.max_items or self._total_bytes > self.max_bytes:
+            while self._items > self.max_items or self._bytes > self.max_bytes:
                 self._drop_oldest()
             return self._refused - before
 
@@ -107,9 +87,26 @@ class BoundedStore(ABC):
     @abstractmethod
     def _drop_oldest(self) -> None: ...
 
-    @property
-    def _total_bytes(self) -> int:
-        return self._bytes + self._origins.size_bytes
+    def _scope(self, resource: ResourceMessage, scope: InstrumentationScope) -> Scope:
+        resource_raw, scope_raw = resource.SerializeToString(), scope.SerializeToString()
+        found = self._scopes.get((resource_raw, scope_raw))
+        if found is None:
+            owner = self._resources.get(resource_raw)
+            if owner is None:
+                owner = self._resources[resource_raw] = Resource(_service_name(resource), resource_raw)
+            found = self._scopes[resource_raw, scope_raw] = Scope(owner, scope_raw)
+        return found
+
+    def _count(self, scope: Scope, change: int, size_bytes: int) -> None:
+        """Count an item that was added (``change`` 1) or dropped (-1)."""
+        before, after = self._uses[scope], self._uses[scope] + change
+        self._items += change
+        self._bytes += change * size_bytes
+        if not before or not after:
+            self._bytes += change * (len(scope.raw) + len(scope.resource.raw))
+        self._uses[scope] = after
+        if not after:
+            del self._uses[scope]
 
     def _is_late(self, start_ns: int) -> bool:
         """Of an item that started before the latest clear, the rest of the trace may be gone."""
@@ -118,13 +115,16 @@ class BoundedStore(ABC):
     def _forget_all(self, now_ns: int) -> None:
         self._cleared_ns = now_ns
         self._dropped += self._items
-        self._origins.clear()
+        self._uses.clear()
         self._items = self._bytes = 0
 
     def counts_by_service(self) -> dict[str, int]:
         """Count the stored items of each service."""
         with self._lock:
-            return self._origins.uses_by_service()
+            found: Counter[str] = Counter()
+            for scope, uses in self._uses.items():
+                found[scope.resource.service] += uses
+            return dict(found)
 
 
 def exception_type(attributes: Iterable[KeyValue]) -> str:

@@ -131,18 +131,18 @@ def find(attributes: Iterable[KeyValue], key: str) -> AnyValue | None:
 
 
 def plain(value: AnyValue) -> Any:
-    """Convert a value to Python's type; None if it is empty (https://opentelemetry.io/docs/specs/otel/common/#anyvalue)."""
+    """Convert a value to JSON; None if it is empty (https://opentelemetry.io/docs/specs/otel/common/#anyvalue)."""
     kind = value.WhichOneof("value")
     if kind == "array_value":
         return [plain(item) for item in value.array_value.values]
     if kind == "kvlist_value":
         return {item.key: plain(item.value) for item in value.kvlist_value.values}
-    return getattr(value, kind) if kind else None
+    return json_value(getattr(value, kind)) if kind else None
 
 
 def text(value: AnyValue) -> str:
     """Convert a value to text: ``true``, ``3`` for 3.0, ``["a",7]``, base64 for bytes, empty for no value."""
-    found = json_value(plain(value))
+    found = plain(value)
     if isinstance(found, float) and found.is_integer():
         found = int(found)
     if found is None or isinstance(found, str):
@@ -152,17 +152,13 @@ def text(value: AnyValue) -> str:
 
 def as_json(attributes: Iterable[KeyValue]) -> dict[str, Any]:
     """Convert attributes to a JSON object. The last of equal keys wins."""
-    return {item.key: json_value(plain(item.value)) for item in attributes}
+    return {item.key: plain(item.value) for item in attributes}
 
 
 def json_value(value: Any) -> Any:
-    """Convert a plain value to JSON: bytes become base64, NaN and infinities text."""
+    """Convert a number, text or bytes to JSON: bytes become base64, NaN and infinities text."""
     if isinstance(value, bytes):
         return _base64(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-    if isinstance(value, list):
-        return [json_value(item) for item in value]
-    if isinstance(value, dict):
-        return {key: json_value(item) for key, item in value.items()}
     return value

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
-from observatory.store.origins import BoundedStore, Scope, exception_type
+from observatory.store.origins import BoundedStore, Item, Scope, exception_type
 from observatory.store.otlp import decode
 
 KIND_NAMES = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
@@ -25,26 +25,17 @@ MAX_LINKS = 128
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 
-class Span(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """``kind`` and ``status`` are OTLP's numbers, ``end_ns`` may be before the start, ``exceptions`` are types, ``raw`` is OTLP."""
+class Span(Item, frozen=True, eq=False, gc=False, kw_only=True):
+    """``kind`` and ``status`` are OTLP's numbers, ``end_ns`` may be before the start, ``exceptions`` are types."""
 
-    trace_id: bytes
-    span_id: bytes
     parent_id: bytes
     name: str
     kind: int
     status: int
     start_ns: int
     end_ns: int
-    scope: Scope
     links: tuple[tuple[bytes, bytes], ...]
     exceptions: tuple[str, ...]
-    raw: bytes
-
-    @property
-    def service(self) -> str:
-        """Service name."""
-        return self.scope.resource.service
 
     @property
     def stop_ns(self) -> int:
@@ -75,17 +66,13 @@ def _compact(message: SpanMessage, scope: Scope, trace_id: bytes) -> Span:
     )
 
 
-class Trace:
+class Trace(msgspec.Struct, eq=False):
     """One trace's spans, in order of arrival."""
 
-    __slots__ = ("digests", "id", "size_bytes", "spans")
-
-    def __init__(self, trace_id: bytes) -> None:
-        self.id = trace_id
-        self.spans: list[Span] = []
-        self.digests: set[int] = set()
-        """Of each span, to recognise a span that an exporter sends again because the answer was lost."""
-        self.size_bytes = 0
+    id: bytes
+    spans: list[Span] = []
+    digests: set[int] = set()
+    """Of each span, to recognise a span that an exporter sends again because the answer was lost."""
 
 
 class TraceStore(BoundedStore):
@@ -120,20 +107,15 @@ class TraceStore(BoundedStore):
             return
         trace.digests.add(digest)
         trace.spans.append(span)
-        self._origins.count(scope, 1)
+        self._count(scope, 1, len(span.raw))
         self._operations[span.service, span.name, span.kind] += 1
-        self._items += 1
-        self._bytes += len(span.raw)
-        trace.size_bytes += len(span.raw)
 
     def _drop_oldest(self) -> None:
         trace = self._traces.pop(next(iter(self._traces)))
-        self._items -= len(trace.spans)
-        self._bytes -= trace.size_bytes
         self._dropped += len(trace.spans)
         self._dropped_traces += 1
         for span in trace.spans:
-            self._origins.count(span.scope, -1)
+            self._count(span.scope, -1, len(span.raw))
             operation = (span.service, span.name, span.kind)
             self._operations[operation] -= 1
             if not self._operations[operation]:
@@ -176,7 +158,7 @@ class TraceStore(BoundedStore):
             return {
                 "traces": len(self._traces),
                 "spans": self._items,
-                "bytes": self._total_bytes,
+                "bytes": self._bytes,
                 "receivedSpans": self._received,
                 "refusedSpans": self._refused,
                 "repeatedSpans": self._repeated,

@@ -6,6 +6,8 @@ import pytest
 from console.page.traces import Traces
 from observatory import jaeger
 from observatory.app import create_app
+from observatory.forward import Forwarding
+from observatory.ingest import Receiver
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 from vshop.kit.http import json_body
 from vshop.shop.spans import read_spans
@@ -45,7 +47,8 @@ class _Observatory:
     """The observatory's endpoints without HTTP, in place of the shop's client and ``TraceReader``."""
 
     def __init__(self) -> None:
-        self._client = create_app(Stores(TraceStore(999, 10**6), LogStore(9, 9999), MetricStore()), []).test_client()
+        stores = Stores(TraceStore(999, 10**6), LogStore(9, 9999), MetricStore())
+        self._client = create_app(Receiver(stores, Forwarding()), []).test_client()
         for service in ("orders", "foreign"):
             owner = {"attributes": [_text("service.name", service)]}
             scopes = [{"spans": [span for span in ODD if (int(span["spanId"], 16) % 3 == 0) == (service == "foreign")]}]

@@ -9,6 +9,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from observatory.alerting.evaluation import Rule, load
 from observatory.app import create_app
+from observatory.forward import Forwarding
+from observatory.ingest import Receiver
 from observatory.ingest.otlp_json import read_json
 from observatory.store import LogStore, MetricStore, Stores, TraceStore
 
@@ -43,7 +45,7 @@ def rules() -> list[Rule]:
 
 @pytest.fixture
 def client(stores: Stores, rules: list[Rule], clock: Clock) -> FlaskClient:
-    return create_app(stores, rules, clock).test_client()
+    return create_app(Receiver(stores, Forwarding(), clock), rules).test_client()
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ class Service:
     def __init__(self, stack):
         self.stores = Stores(TraceStore(100_000, 10**9), LogStore(100_000, 10**9), MetricStore(100_000, 1000, 10**9))
         self.receiver = Receiver(self.stores, Forwarding())
-        self.client = create_app(self.stores, list(load(RULES)), receiver=self.receiver).test_client()
+        self.client = create_app(self.receiver, list(load(RULES))).test_client()
         port = stack.enter_context(grpc_server.serving(self.receiver, "127.0.0.1", 0, 20_000_000))
         options = [("grpc.enable_http_proxy", 0)]
         self._channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}", options=options))

@@ -1,6 +1,8 @@
 import pytest
 
 from observatory.app import create_app
+from observatory.forward import Forwarding
+from observatory.ingest import Receiver
 
 ASK = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-key"}
 LOOPBACK = ["http://localhost:5173", "http://127.0.0.1", "https://[::1]:8443", "http://shop.localhost:80"]
@@ -30,7 +32,7 @@ def test_another_page_may_not(client, origin):
 
 @pytest.mark.parametrize("setting", ["https://shop.example/, http://b.example", "*"])
 def test_a_setting_allows_more_origins(stores, rules, setting):
-    app = create_app(stores, rules, cors_origins=setting).test_client()
+    app = create_app(Receiver(stores, Forwarding()), rules, cors_origins=setting).test_client()
     sent = app.post("/v1/traces", json={}, headers={"Origin": "https://shop.example"})
     assert (sent.status_code, sent.headers["Access-Control-Allow-Origin"]) == (200, "https://shop.example")
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from observatory import forward
+from observatory import forward, ingest
 from observatory.app import create_app
 from observatory.forward import Forwarding, from_settings
 from observatory.forward.queue import Batch, ForwardQueue, RefusedError, RetryableError
@@ -139,7 +139,7 @@ def test_accepted_requests_are_forwarded_as_protobuf(kind, span, batch, otlp_byt
     receiver = Receiver()
     with Forwarding([ForwardQueue(receiver)]) as forwarding:
         stores = Stores(TraceStore(100, 100_000), LogStore(100, 100_000), MetricStore())
-        client = create_app(stores, [], forwarding=forwarding).test_client()
+        client = create_app(ingest.Receiver(stores, forwarding), []).test_client()
         sent = batch(span(number=1), span(number=2))
         if kind == "json":
             client.post("/v1/traces", json=sent)
@@ -155,7 +155,8 @@ def test_accepted_requests_are_forwarded_as_protobuf(kind, span, batch, otlp_byt
 def test_refused_requests_are_not_forwarded(span, batch):
     receiver = Receiver()
     with Forwarding([ForwardQueue(receiver)]) as forwarding:
-        client = create_app(Stores(TraceStore(9, 9999), LogStore(9, 9999), MetricStore()), [], forwarding=forwarding).test_client()
+        stores = Stores(TraceStore(9, 9999), LogStore(9, 9999), MetricStore())
+        client = create_app(ingest.Receiver(stores, forwarding), []).test_client()
         assert client.post("/v1/traces", data=b"{", content_type="application/json").status_code == 400
 
     assert receiver.taken == []
@@ -231,7 +232,8 @@ def test_an_invalid_option_of_a_target_is_refused_without_its_value(option):
 def test_a_target_gets_only_its_signals(batch, span):
     receiver = Receiver()
     with Forwarding([ForwardQueue(receiver, signals=frozenset({"logs"}))]) as forwarding:
-        client = create_app(Stores(TraceStore(9, 9999), LogStore(9, 9999), MetricStore()), [], forwarding=forwarding).test_client()
+        stores = Stores(TraceStore(9, 9999), LogStore(9, 9999), MetricStore())
+        client = create_app(ingest.Receiver(stores, forwarding), []).test_client()
         assert client.post("/v1/traces", json=batch(span())).status_code == 200
         assert client.post("/v1/logs", json={"resourceLogs": [{}]}).status_code == 200
     assert [one.signal for one in receiver.taken] == ["logs"]

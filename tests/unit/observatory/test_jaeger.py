@@ -3,6 +3,8 @@
 import pytest
 
 from observatory.app import create_app
+from observatory.forward import Forwarding
+from observatory.ingest import Receiver
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def test_trace_link_redirects_to_json_without_a_console(client):
 
 
 def test_trace_link_redirects_to_the_console(stores):
-    client = create_app(stores, [], console_url="http://127.0.0.1:8090/").test_client()
+    client = create_app(Receiver(stores, Forwarding()), [], console_url="http://127.0.0.1:8090/").test_client()
     response = client.get("/trace/5b8efff798038103d269b633813fc60c")
     assert response.location == "http://127.0.0.1:8090/traces/5b8efff798038103d269b633813fc60c"
 

@@ -3,6 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from observatory.app import create_app
+from observatory.forward import Forwarding
+from observatory.ingest import Receiver
 from observatory.store import LogStore, MetricStore, Stores, TraceStore, otlp
 from observatory.store.otlp import as_dict
 from tests.any_otlp import any_request
@@ -26,7 +28,8 @@ CHECKS = {"traces": check_span, "logs": check_log, "metrics": check_metric}
 
 class Shop:
     def __init__(self, seed):
-        self.client = create_app(Stores(TraceStore(10_000, 10**8), LogStore(10_000, 10**8), MetricStore()), []).test_client()
+        stores = Stores(TraceStore(10_000, 10**8), LogStore(10_000, 10**8), MetricStore())
+        self.client = create_app(Receiver(stores, Forwarding()), []).test_client()
         for signal in SIGNALS:
             body = any_request(signal, seed).SerializeToString()
             assert self.client.post(f"/v1/{signal}", data=body, content_type="application/x-protobuf").status_code == 200
