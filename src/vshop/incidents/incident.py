@@ -1,6 +1,6 @@
 """The types of an incident file."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -177,8 +177,3 @@ class Incident(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     rollback: Annotated[str, Meta(description="How to end the incident and repair its effects.")] | None = None
     answer: Annotated[AnswerKey, Meta(description="Required in a fault, not allowed in a twin.")] | None = None
     workshop: Workshop
-
-    def to_builtins(self) -> dict[str, Any]:
-        """Return plain data with the keys of the file."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain

@@ -1,7 +1,7 @@
 """Telemetry faults: the order is fine and its telemetry is not."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -75,11 +75,6 @@ class TelemetryFault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
     def rollback(self) -> str:
         """How to end it."""
         return f"vshop telemetry-faults off {self.id}"
-
-    def to_builtins(self) -> dict[str, Any]:
-        """Return plain data with the keys of the file."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
 
 
 class UnknownTelemetryFaultError(UnknownIncidentError):
