@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from vshop.incidents.incident import AnswerKey, OrderRequest, RootCause, Trigger, Workshop
-from vshop.incidents.loader import UnknownIncidentError, read_definition
+from vshop.incidents.loader import UnknownIncidentError, read_definition, read_definitions
 from vshop.incidents.patterns import MetricMove, Value
 from vshop.kit.telemetry.alterations import Alteration
 
@@ -85,12 +85,9 @@ class UnknownTelemetryFaultError(UnknownIncidentError):
 
 def load_telemetry_faults(folder: Path = TELEMETRY_FAULTS) -> dict[str, TelemetryFault]:
     """Load all telemetry faults by id. Raises CatalogueError."""
-    return {path.stem: read_definition(path, TelemetryFault) for path in sorted(folder.glob("*.yaml"))}
+    return read_definitions(folder, TelemetryFault)
 
 
 def load_telemetry_fault(fault_id: str) -> TelemetryFault:
     """Load one. Raises UnknownTelemetryFaultError or CatalogueError."""
-    known = {path.stem: path for path in TELEMETRY_FAULTS.glob("*.yaml")}
-    if fault_id not in known:
-        raise UnknownTelemetryFaultError(fault_id, known)
-    return read_definition(known[fault_id], TelemetryFault)
+    return read_definition(fault_id, TELEMETRY_FAULTS, TelemetryFault, UnknownTelemetryFaultError)
