@@ -133,8 +133,8 @@ class ShopClient:
         """Return one item."""
         return self.get("stock-updater", f"/stock/{item_id}")
 
-    def logs(self, **query: str | int) -> list[dict[str, Any]]:
-        """Return log records; ``query``: traceId, service, severity, search, since, limit."""
+    def logs(self, **query: str | int | None) -> list[dict[str, Any]]:
+        """Return log records; ``query``, without what is None: traceId, service, severity, search, since, limit."""
         return list(self.get("observatory", "/api/logs", query)["records"])
 
     def metrics(self, name: str, service: str = "", *, points: int | None = None) -> list[dict[str, Any]]:
