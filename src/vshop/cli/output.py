@@ -21,7 +21,6 @@ from vshop.runtime.model.errors import RuntimeProblem
 from vshop.runtime.model.progress import Event
 from vshop.shop.client import ShopError
 from vshop.shop.first_order import BrokenHopError
-from vshop.shop.traces import TraceError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Print again every 2 s, until Ctrl-C")]
@@ -34,7 +33,6 @@ KNOWN_FAILURES = (
     RuntimeProblem,
     ShopError,
     BrokenHopError,
-    TraceError,
     SettingsError,
     CatalogueError,
     CorpusError,

@@ -14,7 +14,8 @@ from vshop.kit.settings import load
 from vshop.kit.telemetry.alterations import Alteration
 from vshop.kit.telemetry.modes import SDK
 from vshop.shop.addresses import Addresses
-from vshop.shop.flush import Flusher, ShopError
+from vshop.shop.errors import ShopError
+from vshop.shop.flush import Flusher
 from vshop.shop.spans import attributes
 
 USERS = tuple(SHOPPERS)

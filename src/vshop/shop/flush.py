@@ -8,6 +8,7 @@ import msgspec
 
 from vshop.shop.addresses import Addresses
 from vshop.shop.clock import Clock
+from vshop.shop.errors import ShopError
 
 EXPORTERS = ("orders", "auth-stub", "stock-updater")
 _UNFINISHED = {
@@ -16,19 +17,6 @@ _UNFINISHED = {
     "lost": "spans or log records not acknowledged",
 }
 _INSTANCES_FOR_S = 5.0
-
-
-class ShopError(Exception):
-    """A part could not be reached or returned an error; the message names it.
-
-    ``detail`` is what the part said, or that it does not answer, without the request and without advice for the command line.
-    """
-
-    def __init__(self, message: str, *, hop: str, status: int | None = None, detail: str = "") -> None:
-        super().__init__(message)
-        self.detail = detail or message
-        self.hop = hop
-        self.status = status
 
 
 class Flush(msgspec.Struct, frozen=True, kw_only=True):

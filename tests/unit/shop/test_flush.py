@@ -1,7 +1,8 @@
 import pytest
 
 from vshop.shop.addresses import Addresses
-from vshop.shop.flush import EXPORTERS, Flusher, ShopError
+from vshop.shop.errors import ShopError
+from vshop.shop.flush import EXPORTERS, Flusher
 
 DONE = {"flushed": True, "requests": 0, "waiting": 0, "lost": 0}
 HERE = Addresses(traces="http://127.0.0.1:16686", observatory="http://127.0.0.1:16686")

@@ -7,8 +7,8 @@ import msgspec
 
 from vshop.incidents.patterns import By, MetricMove
 from vshop.incidents.telemetry_fault import Conclusion, TelemetryFault
-from vshop.incidents.verify.context import read_until
 from vshop.incidents.verify.metric_match import read_metrics
+from vshop.incidents.verify.outcome_match import own_dead_letters
 from vshop.incidents.verify.run import OnPhase, Phase
 from vshop.incidents.verify.value_match import mismatch
 from vshop.incidents.verify.verdict import Check, Completeness, Verdict, all_ok
@@ -113,7 +113,7 @@ class TelemetryFaultVerifier:
         def altered(seen: Telemetry) -> list[bool]:
             return [mark(one, seen) or (one.action == "sample" and one.samples(placed.trace_id)) for one in fault.alter]
 
-        seen = read_until(self._clock, lambda: self._read(placed), lambda seen: all(altered(seen)), _SETTLED_S)
+        seen, _ = self._clock.read_until(lambda: self._read(placed), lambda seen: all(altered(seen)), _SETTLED_S)
         words = f"{len(seen.spans)} spans, {len(seen.logs)} logs"
         return [
             Check(what=f"mark of {one.action}", ok=ok, expected="as the file says", seen=words)
@@ -126,7 +126,7 @@ class TelemetryFaultVerifier:
         if clean is None:
             placed = self._order(fault)
             checks += self._outcome(fault, [placed])
-            clean = read_until(self._clock, lambda: self._read(placed), lambda seen: not seen.missing, _SETTLED_S)
+            clean = self._clock.read_until(lambda: self._read(placed), lambda seen: not seen.missing, _SETTLED_S)[0]
             self._clean = clean
         missing = clean.missing
         checks.append(Check(what="whole trace", ok=not missing, expected="spans of every service", seen=missing or "all"))
@@ -183,7 +183,7 @@ class TelemetryFaultVerifier:
             count = sum(any(mismatch(body, record["body"]) is None for record in records) for records in found)
             return count == len(orders), f"{count} of {len(orders)} orders have it"
 
-        ok, seen = read_until(self._clock, read, lambda found: found[0], _SETTLED_S)
+        (ok, seen), _ = self._clock.read_until(read, lambda found: found[0], _SETTLED_S)
         return Check(what=f"conclusion from {one.signal}", ok=ok, expected=one.says, seen=seen)
 
     def _order(self, fault: TelemetryFault) -> Placed:
@@ -192,9 +192,8 @@ class TelemetryFaultVerifier:
     def _outcome(self, fault: TelemetryFault, orders: Sequence[Placed]) -> list[Check]:
         self._flush()
         answers = sorted({placed.status for placed in orders})
-        included = read_until(self._clock, lambda: self._included(fault, orders), lambda count: count == len(orders), _SETTLED_S)
-        ids = {str(placed.order_id) for placed in orders}
-        letters = [one["id"] for one in self._shop.dead_letters() if any(name in str(one["value"]) for name in ids)]
+        included, _ = self._clock.read_until(lambda: self._included(fault, orders), lambda count: count == len(orders), _SETTLED_S)
+        letters = [one["id"] for one in own_dead_letters(orders, (), self._shop)]
         return [
             Check(what="answers", ok=answers == [202], expected=[202], seen=answers),
             Check(what="stock", ok=included == len(orders), expected=f"includes {len(orders)} orders", seen=included),
