@@ -187,8 +187,8 @@ def _start(mode: Mode, *, as_json: bool) -> None:
         seconds = time.monotonic() - began
         telemetry = {} if followed.telemetry == "sdk" else {"telemetry": followed.telemetry}
         result |= {"seconds": seconds, "traceId": followed.placed.trace_id} | telemetry
+        first_order = telemetry | _first_trace(followed)
         text = f"The shop is up[/]: an order went end to end in {followed.seconds:.2f} s; {seconds:.1f} s in all."
-        first_order = _first_order(followed)
     if as_json:
         print_json(result | dict(started.details))
     else:
@@ -207,11 +207,9 @@ def _print_started(mode: Mode, started: Started, first_order: Mapping[str, str])
     out.print(f"\nNext: [bold]vshop order[/]   [bold]vshop status[/]   [bold]{stop}[/]")
 
 
-def _first_order(followed: Followed) -> dict[str, str]:
-    placed = followed.placed
+def _first_trace(followed: Followed) -> dict[str, str]:
     without = followed.telemetry.startswith(("sdk; traces", "sdk; no traces"))
-    trace = {} if without or not placed.trace_id else {"first trace": str(placed.trace_url)}
-    return trace if followed.telemetry == "sdk" else {"telemetry": followed.telemetry, **trace}
+    return {} if without or not followed.placed.trace_id else {"first trace": str(followed.placed.trace_url)}
 
 
 @command()
