@@ -26,7 +26,7 @@ class Conclusion(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     """What can still be concluded; exactly one of ``metric``, ``log`` and ``stock``."""
 
     says: Annotated[str, Meta(description="The conclusion, in a sentence.")]
-    metric: Annotated[MetricMove, Meta(description="How much it moves for each order.")] | None = None
+    metric: Annotated[MetricMove | None, Meta(description="How much it moves for each order.")] = None
     log: LogEvidence | None = None
     stock: Annotated[bool, Meta(description="The item lists the order among those that its stock includes.")] = False
 
