@@ -101,7 +101,7 @@ class Observer:
             offsets = self._offsets(orders)
             consumer = self.shop.flush(("stock-updater",), traces=traces, offsets=offsets, within_s=UNPROCESSED_S, metrics=metrics)
             reasons = "; ".join(filter(None, (flushed.reason, consumer.reason)))
-            flushed = Flush(possible=consumer.possible, waiting=consumer.waiting, reason=reasons)
+            flushed = Flush(possible=consumer.possible, reason=reasons)
         if not flushed.possible:
             self._note("calm window", flushed.reason)
         return flushed
