@@ -63,7 +63,13 @@ def show(
     """Show an incident's symptom, the commands that reproduce it, and hints. Use --answer for the root cause."""
     known = load_incident(incident)
     yield {key: value for key, value in msgspec.to_builtins(known).items() if answer or key not in _ANSWERS}
-    _show_question(known)
+    out.print(f"[bold]{escape(known.title)}[/]  [dim]{known.id}, level {known.workshop.level}[/]\n")
+    out.print(f"The shopper sees: {escape(known.symptom.shopper)}\n")
+    for line in wording.commands(known):
+        out.print(f"  {escape(line)}", soft_wrap=True)
+    out.print("\nHints")
+    for number, hint in enumerate(known.workshop.hints, 1):
+        out.print(f"  {number}. {escape(hint)}")
     if answer:
         _show_answer(known)
     else:
@@ -138,16 +144,6 @@ def score(
         for aspect, total in result.totals.items()
     )
     print_table("", "cases", "AC@1", "AC@3", "Avg@5", "precision", rows=rows)
-
-
-def _show_question(incident: Incident) -> None:
-    out.print(f"[bold]{escape(incident.title)}[/]  [dim]{incident.id}, level {incident.workshop.level}[/]\n")
-    out.print(f"The shopper sees: {escape(incident.symptom.shopper)}\n")
-    for line in wording.commands(incident):
-        out.print(f"  {escape(line)}", soft_wrap=True)
-    out.print("\nHints")
-    for number, hint in enumerate(incident.workshop.hints, 1):
-        out.print(f"  {number}. {escape(hint)}")
 
 
 def _show_answer(incident: Incident) -> None:
