@@ -201,8 +201,8 @@ def blueprint(catalogue: Mapping[str, Incident], journal: Journal, runs: VerifyR
         return {"incidents": [_summary(incident) for incident in catalogue.values()]}
 
     @api.get("/incidents/<incident>")
-    def show_incident(incident: str) -> dict[str, Any]:
-        return _find(incident, catalogue).to_builtins()
+    def show_incident(incident: str) -> Response:
+        return jsonify(msgspec.to_builtins(_find(incident, catalogue)))
 
     @api.post("/verify")
     def begin() -> tuple[Response, int, dict[str, str]]:

@@ -81,7 +81,7 @@ def test_an_unknown_id_names_near_ones():
 
 
 def test_a_conclusion_has_one_signal():
-    fault = FAULTS["missing-root"].to_builtins()
+    fault = msgspec.to_builtins(FAULTS["missing-root"])
     fault["concludes"][0]["stock"] = True
 
     with pytest.raises(msgspec.ValidationError, match="exactly one of"):

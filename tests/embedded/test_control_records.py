@@ -34,7 +34,7 @@ def test_control_records_stall_neither_lag_nor_dead_letters_nor_reset(shop: Shop
     end_transactions(shop, f"{topic}.dlq", 1)
 
     flushed = client.flush(["stock-updater"], within_s=10)
-    assert flushed.waiting == 0
+    assert "unprocessed" not in flushed.reason
     assert [one["id"] for one in client.dead_letters()][:1] == [letter["id"]]
     assert client.place_order(2).accepted
     eventually(lambda: client.item(2)["ordered"] == 1)

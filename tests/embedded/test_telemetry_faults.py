@@ -39,7 +39,7 @@ def test_an_incident_and_a_telemetry_fault_combine(client: ShopClient) -> None:
     try:
         placed = client.place_order(1)
         client.flush()
-        services = {span["service"] for span in client.stored_spans(placed.trace_id)}
+        services = {span.service for span in client.stored_spans(placed.trace_id)}
         letters = [letter for letter in client.dead_letters() if str(placed.order_id) in str(letter["value"])]
         on = (client.switched_on(), [one["id"] for one in client.telemetry_faults_on()])
     finally:

@@ -179,7 +179,7 @@ def list_faults() -> Steps:
     """List all telemetry faults, and which are on. An exercise hides what is on."""
     catalogue = load_telemetry_faults()
     on = _faults_on()
-    yield [fault.to_builtins() | {"on": None if on is None else fault.id in on} for fault in catalogue.values()]
+    yield [msgspec.to_builtins(fault) | {"on": None if on is None else fault.id in on} for fault in catalogue.values()]
     rows = (
         (fault.id, escape(fault.title), "●" * fault.workshop.level, "[red]on[/]" if on and fault.id in on else "")
         for fault in catalogue.values()
@@ -205,7 +205,7 @@ def show_fault(
 ) -> Steps:
     """Show a telemetry fault's complaint and hints. Use --answer for what is altered and what can still be concluded."""
     known = load_telemetry_fault(fault)
-    yield {key: value for key, value in known.to_builtins().items() if answer or key not in _FAULT_ANSWERS}
+    yield {key: value for key, value in msgspec.to_builtins(known).items() if answer or key not in _FAULT_ANSWERS}
     out.print(f"[bold]{escape(known.title)}[/]  [dim]{known.id}, level {known.workshop.level}[/]\n")
     out.print(f"  vshop telemetry-faults on {known.id} && {wording.command(known)}", soft_wrap=True)
     out.print("\nHints")

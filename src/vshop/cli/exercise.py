@@ -27,8 +27,7 @@ def begin(
     """Start an exercise: switch on a fault for all requests without naming it."""
     if number not in {None, *EXERCISES}:
         raise typer.BadParameter(f"Exercise {number} is described in docs/workshop/attendee.md, and not started by number.")
-    chosen: dict[str, Any] = {name: value for name, value in (("number", number), ("level", level)) if value is not None}
-    now = ShopClient(find()).exercise("POST", **chosen)
+    now = ShopClient(find()).exercise("POST", number=number, level=level)
     yield now
     out.print(f"{f'Exercise {number}' if number else 'An exercise'} is on (level {now['level']}). Users complain. What is wrong?")
     if now.get("cleanTraceId"):

@@ -45,7 +45,7 @@ def list_incidents(
             out.print("[green]✔[/] Every incident file is valid.")
         return
     catalogue = load_catalogue()
-    yield [incident.to_builtins() for incident in catalogue.values()]
+    yield list(catalogue.values())
     rows = []
     for incident in catalogue.values():
         scope = ", ".join(incident.switch.scope) if incident.switch else "by its trigger alone"
@@ -62,8 +62,14 @@ def show(
 ) -> Steps:
     """Show an incident's symptom, the commands that reproduce it, and hints. Use --answer for the root cause."""
     known = load_incident(incident)
-    yield {key: value for key, value in known.to_builtins().items() if answer or key not in _ANSWERS}
-    _show_question(known)
+    yield {key: value for key, value in msgspec.to_builtins(known).items() if answer or key not in _ANSWERS}
+    out.print(f"[bold]{escape(known.title)}[/]  [dim]{known.id}, level {known.workshop.level}[/]\n")
+    out.print(f"The shopper sees: {escape(known.symptom.shopper)}\n")
+    for line in wording.commands(known):
+        out.print(f"  {escape(line)}", soft_wrap=True)
+    out.print("\nHints")
+    for number, hint in enumerate(known.workshop.hints, 1):
+        out.print(f"  {number}. {escape(hint)}")
     if answer:
         _show_answer(known)
     else:
@@ -140,16 +146,6 @@ def score(
     print_table("", "cases", "AC@1", "AC@3", "Avg@5", "precision", rows=rows)
 
 
-def _show_question(incident: Incident) -> None:
-    out.print(f"[bold]{escape(incident.title)}[/]  [dim]{incident.id}, level {incident.workshop.level}[/]\n")
-    out.print(f"The shopper sees: {escape(incident.symptom.shopper)}\n")
-    for line in wording.commands(incident):
-        out.print(f"  {escape(line)}", soft_wrap=True)
-    out.print("\nHints")
-    for number, hint in enumerate(incident.workshop.hints, 1):
-        out.print(f"  {number}. {escape(hint)}")
-
-
 def _show_answer(incident: Incident) -> None:
     out.print(f"\n[bold]{'The answer' if incident.fault else 'Nothing is wrong'}[/]\n{escape(incident.story)}")
     if incident.harmless:
@@ -183,21 +179,7 @@ def _telemetry(found: list[IncidentRun], now: float) -> Telemetry:
     client, traces = ShopClient(addresses), TraceReader(addresses.traces)
     begin, end = window(found[0], now)[0], max(window(run, now)[1] for run in found)
     ids = dict.fromkeys(one for service in ("orders", "stock-updater") for one in traces.between(service, begin, end))
-    spans: list[dict[str, Any]] = [
-        {
-            "traceID": span.trace_id,
-            "spanID": span.span_id,
-            "parentSpanID": span.parent_id or "",
-            "serviceName": span.service,
-            "methodName": span.name,
-            "operationName": span.name,
-            "startTime": span.start_ns // 1000,
-            "duration": (span.end_ns - span.start_ns) // 1000,
-            "statusCode": span.stable.get("http.response.status_code", 2 if span.status == "ERROR" else 0),
-        }
-        for trace_id in ids
-        for span in traces.get(trace_id).spans
-    ]
+    spans = [span for trace_id in ids for span in traces.get(trace_id).spans]
     logs = client.logs(since=int(begin * 1e6), limit=100_000)
     return Telemetry(metrics=client.metrics(""), logs=logs, spans=spans)
 

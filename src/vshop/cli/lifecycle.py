@@ -1,7 +1,6 @@
 """``vshop up|down|status|restart``."""
 
 import os
-import sys
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -12,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from vshop.cli.output import AsJson, ProgressPrinter, Steps, Watch, command, err, out, print_json, print_table, repeat
+from vshop.cli.output import AsJson, ProgressPrinter, Result, Steps, command, err, out, print_json, print_table
 from vshop.cli.references import complete_part
 from vshop.kit.settings import load
 from vshop.kit.telemetry.modes import VARIABLE
@@ -188,8 +187,8 @@ def _start(mode: Mode, *, as_json: bool) -> None:
         seconds = time.monotonic() - began
         telemetry = {} if followed.telemetry == "sdk" else {"telemetry": followed.telemetry}
         result |= {"seconds": seconds, "traceId": followed.placed.trace_id} | telemetry
+        first_order = telemetry | _first_trace(followed)
         text = f"The shop is up[/]: an order went end to end in {followed.seconds:.2f} s; {seconds:.1f} s in all."
-        first_order = _first_order(followed)
     if as_json:
         print_json(result | dict(started.details))
     else:
@@ -208,11 +207,9 @@ def _print_started(mode: Mode, started: Started, first_order: Mapping[str, str])
     out.print(f"\nNext: [bold]vshop order[/]   [bold]vshop status[/]   [bold]{stop}[/]")
 
 
-def _first_order(followed: Followed) -> dict[str, str]:
-    placed = followed.placed
+def _first_trace(followed: Followed) -> dict[str, str]:
     without = followed.telemetry.startswith(("sdk; traces", "sdk; no traces"))
-    trace = {} if without or not placed.trace_id else {"first trace": str(placed.trace_url)}
-    return trace if followed.telemetry == "sdk" else {"telemetry": followed.telemetry, **trace}
+    return {} if without or not followed.placed.trace_id else {"first trace": str(followed.placed.trace_url)}
 
 
 @command()
@@ -246,6 +243,7 @@ def restart(
         out.print("The observatory keeps traces, logs and metrics in memory; those from before the restart are gone.")
 
 
+@command(can_watch=True)
 def status(
     home: Home = None,
     *,
@@ -253,33 +251,21 @@ def status(
         Literal["embedded", "compose", "k8s"] | None,
         typer.Option(help="Check only a shop of this mode (default: the one on this machine, else VSHOP_*_URL)"),
     ] = None,
-    watch: Watch = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Steps:
     """Show each part's state, memory and address.
 
     Exits with status 1 when a part is not ready. Without a shop on this machine, it checks the addresses of a shop elsewhere
     (containers, or VSHOP_*_URL).
     """
-    ready = False
-
-    def show() -> None:
-        nonlocal ready
-        if mode is None and Shop.running(home) is None:
-            seen: Mapping[str, Any] = probe_shop(msgspec.to_builtins(find()))
-        else:
-            seen = _existing(mode or "embedded", home).status()
-        ready = seen["ready"]
-        if as_json:
-            print_json(seen)
-        elif seen["parts"]:
-            _print_status(seen)
-        else:
-            err.print("No shop is running on this machine or at the VSHOP_*_URL addresses. Start one with `vshop up`.")
-
-    repeat(show, watch=watch)
-    if not ready:
-        sys.exit(1)
+    if mode is None and Shop.running(home) is None:
+        seen = probe_shop(msgspec.to_builtins(find()))
+    else:
+        seen = _existing(mode or "embedded", home).status()
+    yield Result(seen, failed=not seen["ready"])
+    if seen["parts"]:
+        _print_status(seen)
+    else:
+        err.print("No shop is running on this machine or at the VSHOP_*_URL addresses. Start one with `vshop up`.")
 
 
 def _print_status(seen: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from vshop.shop.client import USERS, Placed, ShopClient, ShopError
 from vshop.shop.clock import Clock
 from vshop.shop.operations import Replay
 from vshop.shop.operations import replay as replay_letters
-from vshop.shop.traces import TraceError, TraceReader
+from vshop.shop.traces import TraceReader
 from vshop.shop.waterfall import MOST_ROWS, draw
 
 dlq = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -70,7 +70,7 @@ def _report(observer: Observer, orders: list[Placed], timeout: float, *, as_json
         seen = observer.observe_when_complete(orders, all_whole, timeout)
         if not all_whole(seen):
             seen, sampling = _observe_sampled(observer, orders, seen, timeout)
-    except (TraceError, ShopError) as error:
+    except ShopError as error:
         problem = str(error)
     stored = [one for one in seen if one.spans or not sampling]
     failed = problem is not None or any(not one.accepted for one in orders) or any(map(_is_broken, stored))

@@ -21,7 +21,6 @@ from vshop.runtime.model.errors import RuntimeProblem
 from vshop.runtime.model.progress import Event
 from vshop.shop.client import ShopError
 from vshop.shop.first_order import BrokenHopError
-from vshop.shop.traces import TraceError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Print again every 2 s, until Ctrl-C")]
@@ -34,7 +33,6 @@ KNOWN_FAILURES = (
     RuntimeProblem,
     ShopError,
     BrokenHopError,
-    TraceError,
     SettingsError,
     CatalogueError,
     CorpusError,
@@ -55,29 +53,39 @@ class Result(NamedTuple):
     failed: bool
 
 
-def command(of: typer.Typer | None = None, name: str | None = None) -> Callable[[Callable[..., Steps]], Callable[..., None]]:
+def command(
+    of: typer.Typer | None = None, name: str | None = None, *, can_watch: bool = False
+) -> Callable[[Callable[..., Steps]], Callable[..., None]]:
     """Make a command with the option ``--json`` of a generator, which goes on after its result only to print text.
 
-    A ``Result`` that failed ends the command with status 1. ``of`` is the group to which the command belongs.
+    A ``Result`` that failed ends the command with status 1. ``of`` is the group to which the command belongs. ``can_watch`` adds
+    the option ``--watch``; the status is then that of the last result.
     """
 
     def decorate(function: Callable[..., Steps]) -> Callable[..., None]:
         @functools.wraps(function)
-        def run(*args: Any, as_json: bool = False, **given: Any) -> None:
-            steps = function(*args, **given)
-            first = next(steps)
-            result = first if isinstance(first, Result) else Result(first, failed=False)
-            if as_json:
-                print_json(result.value)
-            else:
-                next(steps, None)
-            if result.failed:
+        def run(*args: Any, watch: bool = False, as_json: bool = False, **given: Any) -> None:
+            failed = True
+
+            def show() -> None:
+                nonlocal failed
+                steps = function(*args, **given)
+                first = next(steps)
+                value, failed = first if isinstance(first, Result) else Result(first, failed=False)
+                if as_json:
+                    print_json(value)
+                else:
+                    next(steps, None)
+
+            _repeat(show, watch=watch)
+            if failed:
                 sys.exit(1)
 
-        option = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)
+        options = ({"watch": Watch} if can_watch else {}) | {"as_json": AsJson}
+        added = [inspect.Parameter(one, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=options[one]) for one in options]
         signature = inspect.signature(function)
-        run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
-        run.__annotations__ = function.__annotations__ | {"as_json": AsJson}
+        run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
+        run.__annotations__ = function.__annotations__ | options
         return of.command(name)(run) if of else run
 
     return decorate
@@ -106,8 +114,8 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def repeat(show: Callable[[], object], *, watch: bool) -> None:
-    """Call a function once, or until Ctrl-C. A known failure does not end the repetition."""
+def _repeat(show: Callable[[], object], *, watch: bool) -> None:
+    """Call a function once, or until Ctrl-C. Then a known failure does not end the repetition."""
     if not watch:
         show()
         return

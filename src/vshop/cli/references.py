@@ -1,12 +1,14 @@
-"""Completes ids in the shell. Finds traces and dead letters by an id, the beginning of one, an order's id, or ``--last``."""
+"""Completes and finds what a person names: incidents and faults by id, traces and dead letters also by the beginning of one."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
+from vshop.incidents import Incident, load_catalogue, load_incident
 from vshop.incidents.loader import CATALOGUE
+from vshop.incidents.telemetry_fault import TELEMETRY_FAULTS, TelemetryFault, load_telemetry_faults
 from vshop.shop.traces import TraceError, TraceReader
 
 Last = Annotated[bool, typer.Option("--last", "-l", help="Take the newest one")]
@@ -63,6 +65,14 @@ def find_letter(letters: Iterable[Mapping[str, Any]], given: str | None, *, last
     return found[0]
 
 
+def choose(ids: Sequence[str] | None, *, telemetry_faults: bool) -> tuple[list[Incident], list[TelemetryFault]]:
+    """Return the incidents and telemetry faults of these ids, and all faults if wanted; without either, all incidents."""
+    known = load_telemetry_faults()
+    names = ids or ([] if telemetry_faults else load_catalogue())
+    faults = [known[name] for name in (known if telemetry_faults else dict.fromkeys(names)) if name in known]
+    return [load_incident(name) for name in names if name not in known], faults
+
+
 def complete_incident(incomplete: str) -> list[str]:
     """Return the matching incidents. Reads only file names, so that completion is fast."""
     return sorted(path.stem for path in CATALOGUE.glob(f"{incomplete}*.yaml"))
@@ -70,7 +80,7 @@ def complete_incident(incomplete: str) -> list[str]:
 
 def complete_telemetry_fault(incomplete: str) -> list[str]:
     """Return the matching telemetry faults."""
-    return sorted(path.stem for path in CATALOGUE.with_name("telemetry_faults").glob(f"{incomplete}*.yaml"))
+    return sorted(path.stem for path in TELEMETRY_FAULTS.glob(f"{incomplete}*.yaml"))
 
 
 def complete_verifiable(incomplete: str) -> list[str]:

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from vshop.cli.output import AsJson, Steps, Watch, command, err, is_narrow, out, print_table, repeat
+from vshop.cli.output import Steps, command, err, is_narrow, out, print_table
 from vshop.cli.references import Last, find_trace
 from vshop.shop.addresses import find
 from vshop.shop.business_metrics import WINDOW_S, counts, lag
@@ -81,8 +81,7 @@ def logs(
     """Show the services' log records, each with its trace id and exception."""
     addresses = find()
     wanted = find_trace(TraceReader(addresses.traces), trace_id, last=last) if trace_id or last else None
-    query = {"traceId": wanted, "service": service, "severity": severity, "search": search, "limit": limit}
-    records = ShopClient(addresses).logs(**{name: value for name, value in query.items() if value is not None})
+    records = ShopClient(addresses).logs(traceId=wanted, service=service, severity=severity, search=search, limit=limit)
     yield records
     for record in records:
         style = _SEVERITY_STYLES.get(record["severity"], "")
@@ -96,13 +95,9 @@ def logs(
         out.print(line, style=style, soft_wrap=not out.is_terminal)
 
 
-def metrics(*, watch: Watch = False, as_json: AsJson = False) -> None:
+@command(can_watch=True)
+def metrics() -> Steps:
     """Show business figures: orders accepted and handled, errors by type, and the topic's backlog."""
-    repeat(lambda: _show_metrics(as_json=as_json), watch=watch)
-
-
-@command()
-def _show_metrics() -> Steps:
     client = ShopClient(find())
     found, waiting = counts(client.metrics, time.time()), lag(client.metrics, time.time())
     yield {"windowSeconds": WINDOW_S, "lag": waiting, "counters": {name: one._asdict() for name, one in found.items()}}
@@ -114,13 +109,9 @@ def _show_metrics() -> Steps:
     out.print(table)
 
 
-def alerts(*, watch: Watch = False, as_json: AsJson = False) -> None:
+@command(can_watch=True)
+def alerts() -> Steps:
     """Show the alerts, evaluated from the traces of the last minute."""
-    repeat(lambda: _show_alerts(as_json=as_json), watch=watch)
-
-
-@command()
-def _show_alerts() -> Steps:
     found = ShopClient(find()).alerts()
     yield found
     rows = []

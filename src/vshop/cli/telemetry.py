@@ -9,14 +9,14 @@ import typer
 from rich.markup import escape
 
 from vshop.cli.output import AsJson, Steps, command, err, out, plural, print_json, print_table
-from vshop.cli.references import complete_verifiable
+from vshop.cli.references import choose, complete_verifiable
 from vshop.conformance import ConformanceReport, check
 from vshop.conformance.instrumentation import measure
 from vshop.conformance.sources import from_files, from_new_shop
 from vshop.corpus.exporter import as_zip
 from vshop.corpus.exporter import export as export_corpus
-from vshop.incidents import Incident, load_catalogue, load_incident
-from vshop.incidents.telemetry_fault import TelemetryFault, load_telemetry_faults
+from vshop.incidents import Incident
+from vshop.incidents.telemetry_fault import TelemetryFault
 from vshop.kit.telemetry.dialects import form
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
@@ -40,10 +40,7 @@ def export(
     seed: Annotated[int | None, typer.Option(help="Make ids and times reproducible: the same seed gives the same bytes")] = None,
 ) -> Steps:
     """Record incidents on a temporary shop: OTLP, Jaeger JSON, and the ground truth."""
-    known = load_telemetry_faults()
-    names = list(dict.fromkeys(incidents or ([] if telemetry_faults else load_catalogue())))
-    faults = list(known.values()) if telemetry_faults else [known[name] for name in names if name in known]
-    chosen = [load_incident(name) for name in names if name not in known]
+    chosen, faults = choose(list(dict.fromkeys(incidents or ())), telemetry_faults=telemetry_faults)
     ids = [*(one.id for one in chosen), *(one.id for one in faults)]
 
     def print_progress(number: int, incident: Incident | TelemetryFault) -> None:

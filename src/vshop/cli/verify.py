@@ -14,10 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from vshop.cli.output import AsJson, err, out, print_json, print_table
-from vshop.cli.references import complete_verifiable
-from vshop.incidents import Incident, load_catalogue, load_incident
+from vshop.cli.references import choose, complete_verifiable
+from vshop.incidents import Incident
 from vshop.incidents.incident import Scope
-from vshop.incidents.telemetry_fault import TelemetryFault, load_telemetry_faults
+from vshop.incidents.telemetry_fault import TelemetryFault
 from vshop.incidents.verify import Check, Phase, Verdict
 from vshop.incidents.verify.batch import BatchVerifier, with_hops
 from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
@@ -53,8 +53,10 @@ def verify(
     Exits with status 1 when an incident fails. Place no other orders meanwhile: stock and metrics are compared exactly. All
     incidents are off afterwards, also after Ctrl-C.
     """
-    faults, named = _choose_faults(incidents, everything=telemetry_faults)
-    chosen: list[Incident] = _choose(named, scope) if named or not faults else []
+    known, faults = choose(incidents, telemetry_faults=telemetry_faults)
+    chosen = _in_scope(known, scope, named=bool(incidents))
+    if faults:
+        _require_sdk()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the incidents are switched off
     addresses = find()
     began = time.monotonic()
@@ -76,16 +78,13 @@ def verify(
     sys.exit(0 if all(verdict.verified for verdict in verdicts) else 1)
 
 
-def _choose_faults(ids: list[str] | None, *, everything: bool) -> tuple[list[TelemetryFault], list[str]]:
-    known = load_telemetry_faults()
-    wanted = known if everything else dict.fromkeys(one for one in ids or () if one in known)
-    mode = ShopClient(find()).telemetry_mode() if wanted else SDK
+def _require_sdk() -> None:
+    mode = ShopClient(find()).telemetry_mode()
     if mode != SDK:
         raise typer.BadParameter(
             f"Telemetry faults alter what the services record in the mode {SDK}, and this shop's mode is {mode}. "
             f"Start one with `vshop up --telemetry {SDK}`."
         )
-    return [known[one] for one in wanted], [one for one in ids or () if one not in known]
 
 
 def _verify_faults(faults: list[TelemetryFault], progress: "_Progress", *, fail_fast: bool) -> Iterator[Verdict]:
@@ -99,17 +98,16 @@ def _verify_faults(faults: list[TelemetryFault], progress: "_Progress", *, fail_
             return
 
 
-def _choose(incidents: list[str] | None, scope: Scope) -> list[Incident]:
+def _in_scope(incidents: list[Incident], scope: Scope, *, named: bool) -> list[Incident]:
     """Those that do not allow the scope are refused if they were named, and left out if not."""
-    chosen = [load_incident(one) for one in incidents] if incidents else list(load_catalogue().values())
-    unable = [one.id for one in chosen if one.switch and scope not in one.switch.scope]
-    if unable and incidents:
+    unable = [one.id for one in incidents if one.switch and scope not in one.switch.scope]
+    if unable and named:
         other = "global" if scope == "request" else "request"
         words = "for all requests at once" if scope == "request" else "for single requests"
         raise typer.BadParameter(f"{', '.join(unable)} can only be on {words}. Use --scope {other}.", param_hint="--scope")
     if unable:
         err.print(f"[yellow]Not verified, because they do not allow --scope {scope}:[/] {', '.join(unable)}")
-    return [one for one in chosen if one.id not in unable]
+    return [one for one in incidents if one.id not in unable]
 
 
 class _Progress:

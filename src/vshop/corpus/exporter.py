@@ -20,7 +20,7 @@ from vshop.corpus.recorder import Recorder, require
 from vshop.incidents import Incident, load_catalogue
 from vshop.incidents.patterns import MetricMove
 from vshop.incidents.telemetry_fault import TelemetryFault
-from vshop.incidents.verify.expect_match import forbidden_checks, present_checks
+from vshop.incidents.verify.expect_match import telemetry_checks
 from vshop.incidents.verify.metric_match import Reading, metric_checks
 from vshop.incidents.verify.observation import observe
 from vshop.incidents.verify.outcome_match import answer_checks
@@ -162,8 +162,7 @@ def _check_case(case: CaseFiles, shop: ShopClient, traces: TraceReader) -> list[
     moves, metrics = incident.expect.metrics, case.signals["metrics"]
     return [
         *answer_checks(incident.symptom, orders),
-        *present_checks(incident.expect, observations),
-        *forbidden_checks(incident.expect, observations),
+        *telemetry_checks(incident.expect, observations),
         *metric_checks(moves, _readings(moves, metrics, 0), _readings(moves, metrics, -1)),
     ]
 

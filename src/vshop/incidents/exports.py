@@ -10,7 +10,7 @@ Seven tasks are the seven selections of these three.
 
 import bisect
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,31 +19,32 @@ import msgspec
 
 from vshop.incidents.incident import Incident
 from vshop.incidents.scoring import IncidentRun
+from vshop.shop.spans import Span
 
 BEFORE_S = 120
 AFTER_S = 30
 
 _NOT_THE_SHOPS = "otel.sdk."
-_SPAN_COLUMNS = (
-    "traceID",
-    "spanID",
-    "parentSpanID",
-    "serviceName",
-    "methodName",
-    "operationName",
-    "startTime",
-    "duration",
-    "statusCode",
-)
+_SPAN_COLUMNS: dict[str, Callable[[Span], Any]] = {
+    "traceID": lambda span: span.trace_id,
+    "spanID": lambda span: span.span_id,
+    "parentSpanID": lambda span: span.parent_id or "",
+    "serviceName": lambda span: span.service,
+    "methodName": lambda span: span.name,
+    "operationName": lambda span: span.name,
+    "startTime": lambda span: span.start_ns // 1000,
+    "duration": lambda span: (span.end_ns - span.start_ns) // 1000,
+    "statusCode": lambda span: span.stable.get("http.response.status_code", 2 if span.status == "ERROR" else 0),
+}
 _LOG_COLUMNS = ("time", "timestamp", "container_name", "level", "message", "traceID", "spanID")
 
 
 class Telemetry(msgspec.Struct, frozen=True):
-    """Series and log records as from the observatory, and spans as rows of ``traces.csv``."""
+    """Series and log records as from the observatory, and spans."""
 
     metrics: list[dict[str, Any]]
     logs: list[dict[str, Any]]
-    spans: list[dict[str, Any]]
+    spans: list[Span]
 
 
 def window(run: IncidentRun, now: float) -> tuple[float, float]:
@@ -71,8 +72,8 @@ def write_rcaeval(
         begin, end = window(run, now)
         names, rows = metric_table(series, int(begin), int(end))
         _write_csv(case / "data.csv", names, ([int(row[0]), *row[1:]] for row in rows))
-        spans = [span for span in telemetry.spans if begin <= span["startTime"] / 1e6 <= end]
-        _write_csv(case / "traces.csv", _SPAN_COLUMNS, ([span[name] for name in _SPAN_COLUMNS] for span in spans))
+        spans = [span for span in telemetry.spans if begin <= span.start_ns / 1e9 <= end]
+        _write_csv(case / "traces.csv", [*_SPAN_COLUMNS], ([read(span) for read in _SPAN_COLUMNS.values()] for span in spans))
         logs = [record for record in telemetry.logs if begin <= record["timestamp"] / 1e6 <= end]
         _write_csv(case / "logs.csv", _LOG_COLUMNS, map(_log, logs))
         cases.append(case)

@@ -1,6 +1,6 @@
 """The types of an incident file."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -15,24 +15,21 @@ class OrderRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     quantity: int = 1
     discount_code: str | None = None
     user: Annotated[int, Meta(ge=0, le=2, description="Which of the three shoppers orders, and logs in for it.")] = 0
-    username: Annotated[str, Meta(description="A user id in place of the shopper's own.")] | None = None
+    username: Annotated[str | None, Meta(description="A user id in place of the shopper's own.")] = None
 
 
 class Step(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """An order, or a wait."""
 
-    order: Annotated[OrderRequest, Meta(description="The order to send.")] | None = None
+    order: Annotated[OrderRequest | None, Meta(description="The order to send.")] = None
     token: Annotated[
         str,
         Meta(description="`fresh`: log in for each order. `none`: no Authorization header. Anything else is sent as the token."),
     ] = "fresh"
     headers: Annotated[dict[str, str], Meta(description="More request headers.")] = {}
-    idempotency_key: (
-        Annotated[
-            Literal["shared"], Meta(description="`shared`: one fresh Idempotency-Key for every order of this run that says so.")
-        ]
-        | None
-    ) = None
+    idempotency_key: Annotated[
+        Literal["shared"] | None, Meta(description="`shared`: one fresh Idempotency-Key for every order of this run that says so.")
+    ] = None
     repeat: Annotated[int, Meta(ge=1, le=100, description="How often the order is sent, each time in a new trace.")] = 1
     wait_ms: Annotated[int, Meta(ge=1, le=60_000, description="Wait instead of ordering.")] | None = None
 
@@ -80,7 +77,7 @@ class StockChange(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
 class ExpectedOutcome(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Answers, stock and dead letters."""
 
-    status: Annotated[Value, Meta(description="HTTP status of the answer.")] | None = None
+    status: Annotated[Value | None, Meta(description="HTTP status of the answer.")] = None
     headers: Annotated[dict[str, Value], Meta(description="Headers of the answer, among others.")] = {}
     body: Annotated[dict[str, Value], Meta(description="Members of the answer's JSON body, among others.")] = {}
     stock: StockChange | list[StockChange] = []
@@ -157,28 +154,20 @@ class Incident(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     ]
     title: Annotated[str, Meta(description="The complaint as a user reports it; it does not reveal the cause.")]
     fault: bool
-    pair_of: Annotated[str, Meta(description="The id of the twin of a fault, or of the fault of a twin.")] | None = None
+    pair_of: Annotated[str | None, Meta(description="The id of the twin of a fault, or of the fault of a twin.")] = None
     story: Annotated[str, Meta(description="What happens and why; part of the answer.")]
-    harmless: Annotated[str, Meta(description="Why nothing is wrong; required in a twin, not allowed in a fault.")] | None = None
-    switch: Annotated[Switch, Meta(description="Without it, the trigger alone shows the incident (a twin).")] | None = None
+    harmless: Annotated[str | None, Meta(description="Why nothing is wrong; required in a twin, not allowed in a fault.")] = None
+    switch: Annotated[Switch | None, Meta(description="Without it, the trigger alone shows the incident (a twin).")] = None
     trigger: Trigger
     symptom: Symptom
-    root_cause: Annotated[RootCause, Meta(description="Required in a fault, not allowed in a twin.")] | None = None
-    steady_state: (
-        Annotated[
-            ExpectedOutcome,
-            Meta(description="The outcome of the trigger without the incident, before and after; required with a switch."),
-        ]
-        | None
-    ) = None
+    root_cause: Annotated[RootCause | None, Meta(description="Required in a fault, not allowed in a twin.")] = None
+    steady_state: Annotated[
+        ExpectedOutcome | None,
+        Meta(description="The outcome of the trigger without the incident, before and after; required with a switch."),
+    ] = None
     expect: Expect
     recovery: Recovery | None = None
     propagation: list[Effect] = []
-    rollback: Annotated[str, Meta(description="How to end the incident and repair its effects.")] | None = None
-    answer: Annotated[AnswerKey, Meta(description="Required in a fault, not allowed in a twin.")] | None = None
+    rollback: Annotated[str | None, Meta(description="How to end the incident and repair its effects.")] = None
+    answer: Annotated[AnswerKey | None, Meta(description="Required in a fault, not allowed in a twin.")] = None
     workshop: Workshop
-
-    def to_builtins(self) -> dict[str, Any]:
-        """Return plain data with the keys of the file."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain

@@ -3,11 +3,13 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from vshop.incidents.incident import Incident
+
+_Kind = TypeVar("_Kind")
 
 
 class CatalogueError(Exception):
@@ -32,16 +34,12 @@ CATALOGUE = Path(__file__).parent / "catalogue"
 
 def load_catalogue(folder: Path = CATALOGUE) -> dict[str, Incident]:
     """Load all incidents by id. Raises CatalogueError."""
-    incidents = [read_definition(path, Incident) for path in sorted(folder.glob("*.yaml"))]
-    return {incident.id: incident for incident in incidents}
+    return read_definitions(folder, Incident)
 
 
 def load_incident(incident_id: str, folder: Path = CATALOGUE) -> Incident:
     """Load one incident. Raises UnknownIncidentError or CatalogueError."""
-    known = {path.stem: path for path in folder.glob("*.yaml")}
-    if incident_id not in known:
-        raise UnknownIncidentError(incident_id, known)
-    return read_definition(known[incident_id], Incident)
+    return read_definition(incident_id, folder, Incident, UnknownIncidentError)
 
 
 def read_yaml(path: Path) -> Any:
@@ -64,22 +62,27 @@ def read_yaml(path: Path) -> Any:
         raise CatalogueError(f"{path.name}: not YAML: {error}") from error
 
 
-class _Definition(Protocol):
-    @property
-    def id(self) -> str: ...
+def read_definitions(folder: Path, kind: type[_Kind]) -> dict[str, _Kind]:
+    """Read all files of a folder by id. Raises CatalogueError."""
+    return {path.stem: _read(path, kind) for path in sorted(folder.glob("*.yaml"))}
 
 
-_Kind = TypeVar("_Kind", bound=_Definition)
+def read_definition(name: str, folder: Path, kind: type[_Kind], unknown: type[UnknownIncidentError]) -> _Kind:
+    """Read the file of an id. Raises ``unknown`` or CatalogueError."""
+    known = {path.stem: path for path in folder.glob("*.yaml")}
+    if name not in known:
+        raise unknown(name, known)
+    return _read(known[name], kind)
 
 
-def read_definition(path: Path, kind: type[_Kind]) -> _Kind:
-    """Read a file that is named after the id of its content. Raises CatalogueError."""
+def _read(path: Path, kind: type[_Kind]) -> _Kind:
+    plain = read_yaml(path)
     try:
-        found = msgspec.convert(read_yaml(path), kind)
+        found = msgspec.convert(plain, kind)
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{path.name}: {error}") from error
-    if found.id != path.stem:
-        raise CatalogueError(f"{path.name}: $.id is {found.id!r}; it must be the file's name")
+    if plain["id"] != path.stem:
+        raise CatalogueError(f"{path.name}: $.id is {plain['id']!r}; it must be the file's name")
     return found
 
 

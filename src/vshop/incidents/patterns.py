@@ -14,11 +14,11 @@ class Test(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
 
     __test__ = False  # pytest would collect it
 
-    matches: Annotated[str, Meta(description="A regular expression (Python's) that is found somewhere in the text.")] | None = None
-    at_least: Annotated[Number, Meta(description="The least number.")] | None = None
-    at_most: Annotated[Number, Meta(description="The greatest number.")] | None = None
+    matches: Annotated[str | None, Meta(description="A regular expression (Python's) that is found somewhere in the text.")] = None
+    at_least: Annotated[Number | None, Meta(description="The least number.")] = None
+    at_most: Annotated[Number | None, Meta(description="The greatest number.")] = None
     one_of: Annotated[list[Any], Meta(min_length=1, description="One of these values.")] | None = None
-    present: Annotated[bool, Meta(description="Whether there is any value at all.")] | None = None
+    present: Annotated[bool | None, Meta(description="Whether there is any value at all.")] = None
 
     def __post_init__(self) -> None:
         if all(getattr(self, name) is None for name in self.__struct_fields__):
@@ -52,56 +52,48 @@ Where = Literal["own", "linked", "elsewhere"]
 class ExceptionPattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Matches a span event or a log record written in the span."""
 
-    type: Annotated[Value, Meta(description="exception.type; a class with its module also equals the class alone.")] | None = None
-    message: Annotated[Value, Meta(description="exception.message.")] | None = None
+    type: Annotated[Value | None, Meta(description="exception.type; a class with its module also equals the class alone.")] = None
+    message: Annotated[Value | None, Meta(description="exception.message.")] = None
 
 
 class SpanPattern(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Matches spans; all given fields must match."""
 
-    service: Annotated[str, Meta(description="The resource's service.name.")] | None = field(name="service.name", default=None)
-    name: Annotated[Value, Meta(description="The span's name.")] | None = None
-    kind: Annotated[Kind, Meta(description="OTLP's kind, without its prefix.")] | None = None
-    status: Annotated[Status, Meta(description="OTLP's status code, without its prefix.")] | None = None
-    status_message: Annotated[Value, Meta(description="The status's description.")] | None = None
-    under: Annotated[str, Meta(description="The `as` of the span it belongs to: its parent, or one that it links to.")] | None = (
+    service: Annotated[str | None, Meta(description="The resource's service.name.")] = field(name="service.name", default=None)
+    name: Annotated[Value | None, Meta(description="The span's name.")] = None
+    kind: Annotated[Kind | None, Meta(description="OTLP's kind, without its prefix.")] = None
+    status: Annotated[Status | None, Meta(description="OTLP's status code, without its prefix.")] = None
+    status_message: Annotated[Value | None, Meta(description="The status's description.")] = None
+    under: Annotated[str | None, Meta(description="The `as` of the span it belongs to: its parent, or one that it links to.")] = (
         None
     )
-    relation: (
-        Annotated[Literal["child", "link"], Meta(description="How it belongs there, if only one of the two will do.")] | None
-    ) = None
-    where: (
-        Annotated[
-            Where,
-            Meta(
-                description="`own`: in the order's trace. `linked`: in one linked to it. `elsewhere`: in one without any link, "
-                "found by shop.order.id. Unsaid: own or linked."
-            ),
-        ]
-        | None
-    ) = None
+    relation: Annotated[
+        Literal["child", "link"] | None, Meta(description="How it belongs there, if only one of the two will do.")
+    ] = None
+    where: Annotated[
+        Where | None,
+        Meta(
+            description="`own`: in the order's trace. `linked`: in one linked to it. `elsewhere`: in one without any link, "
+            "found by shop.order.id. Unsaid: own or linked."
+        ),
+    ] = None
     attributes: Annotated[dict[str, Value], Meta(description="Attributes it has, among others.")] = {}
-    exception: Annotated[ExceptionPattern, Meta(description="An exception recorded on it or logged in it.")] | None = None
-    duration_ms: Annotated[Value, Meta(description="How long it took, in milliseconds.")] | None = None
-    links: Annotated[Count, Meta(description="How many links it has.")] | None = None
+    exception: Annotated[ExceptionPattern | None, Meta(description="An exception recorded on it or logged in it.")] = None
+    duration_ms: Annotated[Value | None, Meta(description="How long it took, in milliseconds.")] = None
+    links: Annotated[Count | None, Meta(description="How many links it has.")] = None
 
 
 class ExpectedSpan(SpanPattern, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """A span that must be present."""
 
     label: Annotated[str, Meta(pattern="^[a-z][a-zA-Z0-9]*$", description="Its name in this file.")] = field(name="as")
-    count: (
-        Annotated[Count, Meta(description="How many such spans there are, once the trace is quiet; unsaid: one or more.")] | None
-    ) = None
-    nth: (
-        Annotated[
-            int | Literal["last"],
-            Meta(
-                description="Which of them is meant, in the order of their start: 1 is the first; unsaid: any that fits the rest."
-            ),
-        ]
-        | None
-    ) = None
+    count: Annotated[
+        Count | None, Meta(description="How many such spans there are, once the trace is quiet; unsaid: one or more.")
+    ] = None
+    nth: Annotated[
+        int | Literal["last"] | None,
+        Meta(description="Which of them is meant, in the order of their start: 1 is the first; unsaid: any that fits the rest."),
+    ] = None
     root_cause: Annotated[bool, Meta(description="The culprit: exactly one in a fault, none in a twin.")] = False
 
 
@@ -125,19 +117,19 @@ class LogPattern(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     """Matches log records of the trigger's traces."""
 
     service: str | None = field(name="service.name", default=None)
-    severity: Annotated[Severity, Meta(description="This severity or a higher one.")] | None = None
+    severity: Annotated[Severity | None, Meta(description="This severity or a higher one.")] = None
     body: Value | None = None
     attributes: dict[str, Value] = {}
     exception: ExceptionPattern | None = None
-    correlated: Annotated[str, Meta(description="The `as` of the span in which they were written.")] | None = None
-    count: Annotated[Count, Meta(description="How many there are; unsaid: one or more; 0: none.")] | None = None
+    correlated: Annotated[str | None, Meta(description="The `as` of the span in which they were written.")] = None
+    count: Annotated[Count | None, Meta(description="How many there are; unsaid: one or more; 0: none.")] = None
 
 
 class By(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """By how much a metric moves."""
 
-    by: Annotated[Number, Meta(description="By exactly this much.")] | None = None
-    at_least: Annotated[Number, Meta(description="By this much or more.")] | None = None
+    by: Annotated[Number | None, Meta(description="By exactly this much.")] = None
+    at_least: Annotated[Number | None, Meta(description="By this much or more.")] = None
 
     def __post_init__(self) -> None:
         if (self.by is None) == (self.at_least is None):
@@ -186,6 +178,3 @@ class Expect(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     metrics: list[MetricMove] = []
     alerts: Alerts = msgspec.field(default_factory=Alerts)
     within_ms: WithinMs = 10_000
-
-
-__all__ = ["ALERT_RULES", "AlertPattern", "Alerts", "By", "Expect", "LogPattern", "MetricMove", "Test"]

@@ -17,7 +17,13 @@ from vshop.incidents.patterns import ALERT_RULES
 from vshop.shop.flush import EXPORTERS
 
 SCHEMA_FILE = Path(__file__).parent / "schema.json"
-_NEEDED_IN_FAULTS = ["rootCause", "answer", "rollback", "switch", "propagation"]
+_NEEDED_IN_FAULTS = {
+    "rootCause": "a fault needs it",
+    "answer": "a fault needs it",
+    "rollback": "a fault needs it",
+    "switch": "a fault needs one",
+    "propagation": "a fault needs at least one step from its cause to the shopper",
+}
 
 
 def make_schema() -> dict[str, Any]:
@@ -32,7 +38,7 @@ def make_schema() -> dict[str, Any]:
         "allOf": [
             {
                 "if": {"properties": {"fault": {"const": True}}},
-                "then": {"required": _NEEDED_IN_FAULTS, "properties": {"harmless": False}},
+                "then": {"required": [*_NEEDED_IN_FAULTS], "properties": {"harmless": False}},
                 "else": {"required": ["harmless"], "properties": {"rootCause": False, "answer": False}},
             },
             {"if": {"required": ["switch"]}, "then": {"required": ["steadyState"]}},
@@ -88,17 +94,11 @@ def problems(incident: Incident, known: Mapping[str, Incident], project: Path | 
 
 
 def _kind(incident: Incident) -> Iterator[str]:
-    needed = {
-        "rootCause": (incident.root_cause, "a fault needs it"),
-        "answer": (incident.answer, "a fault needs it"),
-        "rollback": (incident.rollback, "a fault needs it"),
-        "switch": (incident.switch, "a fault needs one"),
-        "propagation": (incident.propagation, "a fault needs at least one step from its cause to the shopper"),
-    }
-    for key, (value, problem) in needed.items():
-        if incident.fault and not value:
+    given = msgspec.to_builtins(incident)
+    for key, problem in _NEEDED_IN_FAULTS.items():
+        if incident.fault and not given.get(key):
             yield f"$.{key}: {problem}"
-        if not incident.fault and value and key in {"rootCause", "answer"}:
+        if not incident.fault and given.get(key) and key in {"rootCause", "answer"}:
             yield f"$.{key}: nothing is wrong in a twin (fault: false)"
     if incident.switch is not None and incident.steady_state is None:
         yield "$.steadyState: what is switched needs it, to know what clean is"

@@ -1,13 +1,13 @@
 """Telemetry faults: the order is fine and its telemetry is not."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from vshop.incidents.incident import AnswerKey, OrderRequest, RootCause, Trigger, Workshop
-from vshop.incidents.loader import UnknownIncidentError, read_definition
+from vshop.incidents.loader import UnknownIncidentError, read_definition, read_definitions
 from vshop.incidents.patterns import MetricMove, Value
 from vshop.kit.telemetry.alterations import Alteration
 
@@ -26,7 +26,7 @@ class Conclusion(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     """What can still be concluded; exactly one of ``metric``, ``log`` and ``stock``."""
 
     says: Annotated[str, Meta(description="The conclusion, in a sentence.")]
-    metric: Annotated[MetricMove, Meta(description="How much it moves for each order.")] | None = None
+    metric: Annotated[MetricMove | None, Meta(description="How much it moves for each order.")] = None
     log: LogEvidence | None = None
     stock: Annotated[bool, Meta(description="The item lists the order among those that its stock includes.")] = False
 
@@ -76,11 +76,6 @@ class TelemetryFault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
         """How to end it."""
         return f"vshop telemetry-faults off {self.id}"
 
-    def to_builtins(self) -> dict[str, Any]:
-        """Return plain data with the keys of the file."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
-
 
 class UnknownTelemetryFaultError(UnknownIncidentError):
     """No telemetry fault has this id."""
@@ -90,12 +85,9 @@ class UnknownTelemetryFaultError(UnknownIncidentError):
 
 def load_telemetry_faults(folder: Path = TELEMETRY_FAULTS) -> dict[str, TelemetryFault]:
     """Load all telemetry faults by id. Raises CatalogueError."""
-    return {path.stem: read_definition(path, TelemetryFault) for path in sorted(folder.glob("*.yaml"))}
+    return read_definitions(folder, TelemetryFault)
 
 
 def load_telemetry_fault(fault_id: str) -> TelemetryFault:
     """Load one. Raises UnknownTelemetryFaultError or CatalogueError."""
-    known = {path.stem: path for path in TELEMETRY_FAULTS.glob("*.yaml")}
-    if fault_id not in known:
-        raise UnknownTelemetryFaultError(fault_id, known)
-    return read_definition(known[fault_id], TelemetryFault)
+    return read_definition(fault_id, TELEMETRY_FAULTS, TelemetryFault, UnknownTelemetryFaultError)

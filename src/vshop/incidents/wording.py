@@ -72,7 +72,7 @@ def log_words(log: LogPattern) -> str:
     words = [str(word) for word in (log.service, log.severity, log.body) if word is not None]
     words += [f"exception {log.exception.type}"] if log.exception is not None else []
     words += [f"in {log.correlated}"] if log.correlated else []
-    return " ".join(words) + ("" if log.count is None else f" ({log.count} of them)")
+    return (" ".join(words) or "a record") + ("" if log.count is None else f" ({log.count} of them)")
 
 
 def move_words(move: MetricMove) -> str:

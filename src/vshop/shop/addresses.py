@@ -23,8 +23,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 
     def by_part(self) -> dict[str, str]:
         """Return the base URL of each of the shop's own services."""
-        parts = {"orders": self.orders, "auth-stub": self.auth, "stock-updater": self.stock}
-        return parts | {"console": self.console, "observatory": self.observatory}
+        return {part: getattr(self, name) for name, (part, _) in PUBLISHED.items() if name != "traces"}
 
 
 def find(home: str | None = None, environ: Mapping[str, str] | None = None) -> Addresses:

@@ -14,8 +14,9 @@ from vshop.kit.settings import load
 from vshop.kit.telemetry.alterations import Alteration
 from vshop.kit.telemetry.modes import SDK
 from vshop.shop.addresses import Addresses
-from vshop.shop.flush import Flusher, ShopError
-from vshop.shop.spans import attributes
+from vshop.shop.errors import ShopError
+from vshop.shop.flush import Flusher
+from vshop.shop.spans import Span, read_spans
 
 USERS = tuple(SHOPPERS)
 TIMEOUT_S = 30
@@ -133,8 +134,8 @@ class ShopClient:
         """Return one item."""
         return self.get("stock-updater", f"/stock/{item_id}")
 
-    def logs(self, **query: str | int) -> list[dict[str, Any]]:
-        """Return log records; ``query``: traceId, service, severity, search, since, limit."""
+    def logs(self, **query: str | int | None) -> list[dict[str, Any]]:
+        """Return log records; ``query``, without what is None: traceId, service, severity, search, since, limit."""
         return list(self.get("observatory", "/api/logs", query)["records"])
 
     def metrics(self, name: str, service: str = "", *, points: int | None = None) -> list[dict[str, Any]]:
@@ -190,17 +191,9 @@ class ShopClient:
         """Switch an incident off, even if a service does not acknowledge."""
         return self._call("console", "DELETE", f"/chaos/{quote(incident, safe='')}")
 
-    def stored_spans(self, trace_id: str) -> list[dict[str, Any]]:
-        """Return a trace's spans in OTLP's JSON, each with its ``service``."""
-        response = self._send("observatory", "GET", f"/api/v3/traces/{quote(trace_id, safe='')}")
-        if response.status_code == requests.codes.not_found:
-            return []
-        return [
-            {**span, "service": attributes(group["resource"]["attributes"]).get("service.name", "")}
-            for group in _json(response).get("result", {}).get("resourceSpans", [])
-            for scope in group["scopeSpans"]
-            for span in scope["spans"]
-        ]
+    def stored_spans(self, trace_id: str) -> list[Span]:
+        """Return the spans of a trace that the observatory has stored; none of an unknown trace."""
+        return read_spans(_json(self._send("observatory", "GET", f"/api/v3/traces/{quote(trace_id, safe='')}")))
 
     def telemetry_faults_on(self) -> list[dict[str, Any]]:
         """Return the telemetry faults that are on: ``{"id", "since", "until", "alter"}``."""

@@ -6,6 +6,9 @@ freezegun replaces the functions of ``time`` in every module, and time-machine f
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 FIRST_PAUSE_S = 0.02
 LONGEST_PAUSE_S = 0.2
@@ -28,10 +31,12 @@ class Clock:
 
     def poll(self, ready: Callable[[], bool], timeout_s: float) -> bool:
         """Call a condition, at least once, until it is true or the time is over; return whether it was."""
+        return self.read_until(ready, bool, timeout_s)[0]
+
+    def read_until(self, read: Callable[[], T], enough: Callable[[T], bool], timeout_s: float) -> tuple[T, bool]:
+        """Read at least once, until it is enough or the time is over; return the latest, and whether it was enough."""
         deadline, pause_s = self.monotonic() + timeout_s, FIRST_PAUSE_S
-        while not ready():
-            if self.monotonic() >= deadline:
-                return False
+        while not (is_enough := enough(latest := read())) and self.monotonic() < deadline:
             self.sleep(pause_s)
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
-        return True
+        return latest, is_enough

@@ -8,6 +8,7 @@ import msgspec
 
 from vshop.shop.addresses import Addresses
 from vshop.shop.clock import Clock
+from vshop.shop.errors import ShopError
 
 EXPORTERS = ("orders", "auth-stub", "stock-updater")
 _UNFINISHED = {
@@ -18,28 +19,14 @@ _UNFINISHED = {
 _INSTANCES_FOR_S = 5.0
 
 
-class ShopError(Exception):
-    """A part could not be reached or returned an error; the message names it.
-
-    ``detail`` is what the part said, or that it does not answer, without the request and without advice for the command line.
-    """
-
-    def __init__(self, message: str, *, hop: str, status: int | None = None, detail: str = "") -> None:
-        super().__init__(message)
-        self.detail = detail or message
-        self.hop = hop
-        self.status = status
-
-
 class Flush(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a flush.
 
-    It is not ``possible`` with several replicas, an unreachable service or a real Jaeger. ``waiting`` records were not processed in
-    time. ``reason`` says why telemetry may be incomplete.
+    It is not ``possible`` with several replicas, an unreachable service or a real Jaeger. ``reason`` says why telemetry may be
+    incomplete.
     """
 
     possible: bool
-    waiting: int = 0
     reason: str = ""
 
     @property
@@ -72,7 +59,7 @@ class Flusher:
         They wait only for requests in ``traces``, if given, and until the consumer reaches ``offsets``, by partition, or else the
         topic's end. A part that cannot flush is a reason in the result.
         """
-        waiting, unfinished = 0, []
+        unfinished = []
         try:
             several = self._several_instances()
             if several is not None:
@@ -84,7 +71,6 @@ class Flusher:
                 if part == "stock-updater" and offsets is not None:
                     body["offsets"] = {str(partition): offset for partition, offset in offsets.items()}
                 answer = self._call(part, "POST", "/flush", json=body)
-                waiting += int(answer["waiting"])
                 unfinished += [
                     f"{part} after {within_s:g} s: {text} {answer[what]}" for what, text in _UNFINISHED.items() if answer[what]
                 ]
@@ -94,7 +80,7 @@ class Flusher:
             return Flush(possible=False, reason=f"{part} cannot flush: its answer has no {error}")
         if self._addresses.traces != self._addresses.observatory:
             return Flush(possible=False, reason="traces are read from Jaeger, and what lies before its store cannot be flushed")
-        return Flush(possible=True, waiting=waiting, reason="; ".join(unfinished))
+        return Flush(possible=True, reason="; ".join(unfinished))
 
     def _several_instances(self) -> str | None:
         if self._clock.monotonic() - self._instances_read_at > _INSTANCES_FOR_S:

@@ -117,7 +117,28 @@ def report_hops(
     """
     by_id = {span.span_id: span for span in spans}
     found = {hop.id: find(hop, spans) for hop in HOPS}
-    return [_report_hop(hop, found, by_id, failed, trace_ids) for hop in hops or HOPS]
+    reports = []
+    for hop in hops or HOPS:
+        span = found[hop.id]
+        if span is None:
+            reports.append(HopReport(service=hop.service, hop=hop.id, expected_kind=hop.kind))
+            continue
+        root: Parent = "intact" if span.trace_id in trace_ids else "cut off" if trace_ids else ""
+        report = HopReport(
+            service=hop.service,
+            hop=hop.id,
+            span=span.name,
+            parent=_parent(span, found.get(hop.parent), by_id) if hop.parent else root,
+            kind=span.kind,
+            expected_kind=hop.kind,
+            missing_attributes=[names[0] for names in hop.attributes if not any(name in span.attributes for name in names)],
+            payload=any(name.startswith(hop.payload) for name in span.attributes),
+            error=_error(hop, failed),
+            span_id=span.span_id,
+            trace_id=span.trace_id,
+        )
+        reports.append(report)
+    return reports
 
 
 def find(hop: Hop, spans: Iterable[Span]) -> Span | None:
@@ -133,32 +154,6 @@ def _names(hop: Hop, span: Span) -> bool:
     texts = [span.name, *(str(value) for key, value in span.attributes.items() if not key.startswith(_ABOUT_CODE))]
     plain = (text.lower().replace(f"{_TOPIC_NAME}.dlq", "") for text in texts)
     return any(word in text for text in plain for word in hop.words)
-
-
-def _report_hop(
-    hop: Hop,
-    found: dict[str, Span | None],
-    by_id: dict[str, Span],
-    failed: Mapping[str, Sequence[Span]],
-    trace_ids: Collection[str],
-) -> HopReport:
-    span = found[hop.id]
-    if span is None:
-        return HopReport(service=hop.service, hop=hop.id, expected_kind=hop.kind)
-    root: Parent = "intact" if span.trace_id in trace_ids else "cut off" if trace_ids else ""
-    return HopReport(
-        service=hop.service,
-        hop=hop.id,
-        span=span.name,
-        parent=_parent(span, found.get(hop.parent), by_id) if hop.parent else root,
-        kind=span.kind,
-        expected_kind=hop.kind,
-        missing_attributes=[names[0] for names in hop.attributes if not any(name in span.attributes for name in names)],
-        payload=any(name.startswith(hop.payload) for name in span.attributes),
-        error=_error(hop, failed),
-        span_id=span.span_id,
-        trace_id=span.trace_id,
-    )
 
 
 def _parent(span: Span, parent: Span | None, by_id: dict[str, Span]) -> Parent:

@@ -18,21 +18,17 @@ from msgspec.structs import replace
 from vshop.kit.http.session import failure_reason, http_session
 from vshop.kit.telemetry import SHOP_SERVICES
 from vshop.shop.clock import Clock
+from vshop.shop.errors import ShopError
 from vshop.shop.spans import Event, Span, read_spans, read_v1_spans
 from vshop.shop.trace_tree import TraceTree, place
 
 
-class TraceError(Exception):
-    """A trace could not be read, or did not meet a condition in time; the message lists the spans of ``trace``.
-
-    ``status`` is the HTTP status of the API's error. ``detail`` is the message without advice for the command line.
-    """
+class TraceError(ShopError):
+    """A trace could not be read, or did not meet a condition in time; the message lists the spans of ``trace``."""
 
     def __init__(self, message: str, trace: "Trace | None" = None, *, status: int | None = None, detail: str = "") -> None:
-        super().__init__(message)
-        self.detail = detail or message
+        super().__init__(message, hop="observatory", status=status, detail=detail)
         self.trace = trace
-        self.status = status
 
 
 class Trace(msgspec.Struct, frozen=True, dict=True):
@@ -198,40 +194,34 @@ class TraceReader:
 
     def wait(self, trace_id: str, until: Callable[[Trace], bool], timeout_s: float = 15.0) -> Trace:
         """Wait until a trace meets a condition. Raises TraceError, which lists the spans seen."""
-        trace = Trace(trace_id, [])
-
-        def ready() -> bool:
-            nonlocal trace
-            trace = self.get(trace_id)
-            return until(trace)
-
-        if not Clock().poll(ready, timeout_s):
-            seen = ", ".join(f"{span.service} {span.kind} {span.name}" for span in trace.spans) or "nothing"
-            raise TraceError(f"Trace {trace_id} at {self.url} was not as wanted within {timeout_s:g} s; seen: {seen}.")
-        return trace
+        return self._wait(lambda: self.get(trace_id), until, timeout_s)
 
     def wait_whole(self, trace_id: str, order_id: str | None = None, timeout_s: float = 15.0) -> Trace:
         """Wait until an order's trace is whole; linked traces need its order id. Raises TraceError, which names the missing hop."""
-        found: dict[str, Trace] = {}
 
-        def whole(trace: Trace) -> bool:
-            spans = list(trace.spans)
-            if order_id is not None and missing_hop(trace) is not None:
-                own = {(span.trace_id, span.span_id) for span in spans}
-                others = [self.get(other) for other in self.of_order(order_id) if other != trace_id]
-                # A retry with the same Idempotency-Key has the same order id in a trace that does not belong to this one.
-                linked = [other for other in others if any(own.intersection(span.links) for span in other.spans)]
-                spans += [span for other in linked for span in other.spans]
-            found["last"] = Trace(trace_id, spans)
-            return missing_hop(found["last"]) is None
+        def read() -> Trace:
+            trace = self.get(trace_id)
+            if order_id is None or missing_hop(trace) is None:
+                return trace
+            own = {(span.trace_id, span.span_id) for span in trace.spans}
+            others = [self.get(other) for other in self.of_order(order_id) if other != trace_id]
+            # A retry with the same Idempotency-Key has the same order id in a trace that does not belong to this one.
+            linked = [other for other in others if any(own.intersection(span.links) for span in other.spans)]
+            return Trace(trace_id, [*trace.spans, *(span for other in linked for span in other.spans)])
 
         try:
-            self.wait(trace_id, whole, timeout_s)
+            return self._wait(read, lambda trace: missing_hop(trace) is None, timeout_s)
         except TraceError as error:
-            seen = found.get("last")
-            missing = f" Missing: {missing_hop(seen)}." if seen else ""
-            raise TraceError(f"{error}{missing}", seen) from error
-        return found["last"]
+            missing = f" Missing: {missing_hop(error.trace)}." if error.trace else ""
+            raise TraceError(f"{error}{missing}", error.trace) from error
+
+    def _wait(self, read: Callable[[], Trace], until: Callable[[Trace], bool], timeout_s: float) -> Trace:
+        trace, is_met = Clock().read_until(read, until, timeout_s)
+        if not is_met:
+            seen = ", ".join(f"{span.service} {span.kind} {span.name}" for span in trace.spans) or "nothing"
+            message = f"Trace {trace.trace_id} at {self.url} was not as wanted within {timeout_s:g} s; seen: {seen}."
+            raise TraceError(message, trace)
+        return trace
 
     def _find_ids(self, query: dict[str, str]) -> list[str]:
         return [str(trace["traceID"]) for trace in self._read("/api/traces", query)["data"]]

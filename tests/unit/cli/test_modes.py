@@ -3,7 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from vshop.cli import lifecycle
+from vshop.cli import lifecycle, output
+from vshop.runtime.model.errors import NotRunningError
 from vshop.runtime.model.progress import Ended, Started
 
 URLS = {"orders": "http://127.0.0.1:1", "traces": "http://127.0.0.1:2"}
@@ -74,3 +75,33 @@ def test_status_of_a_mode_that_is_not_ready_exits_with_1(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "unreachable" in printed
     assert "refused" in printed
+
+
+@pytest.mark.parametrize(("ready", "status"), [([False, True], 0), ([True, False], 1), ([None, True], 0), ([None], 1)])
+def test_watching_goes_on_after_a_failure_and_ends_with_the_last_status(monkeypatch, capsys, ready, status):
+    """None: the state cannot be read."""
+    left = list(ready)
+
+    class Changing(FakeMode):
+        def status(self):
+            if (now := left.pop(0)) is None:
+                raise NotRunningError("No shop runs here.")
+            return super().status() | {"ready": now}
+
+    def sleep(_seconds):
+        if not left:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(lifecycle, "_existing", lambda *_: Changing())
+    monkeypatch.setattr(output.time, "sleep", sleep)
+
+    ended = 0
+    try:
+        lifecycle.status(mode="compose", watch=True)
+    except SystemExit as end:
+        ended = end.code
+
+    assert ended == status
+    printed = capsys.readouterr()
+    assert printed.out.count("unreachable") == ready.count(True) + ready.count(False)
+    assert printed.err.count("No shop runs here.") == ready.count(None)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import vshop.cli
 from vshop.cli import app, chaos, exercise, orders, output, references, verify
-from vshop.incidents import load_incident
+from vshop.incidents import load_catalogue, load_incident
 from vshop.shop.client import Placed, ShopError
 from vshop.shop.spans import Span
 from vshop.shop.traces import Trace, TraceError
@@ -99,13 +99,29 @@ def test_an_exercise_hides_the_switches(monkeypatch):
 
 def test_a_scope_that_an_incident_does_not_allow_is_refused(capsys):
     with pytest.raises(typer.BadParameter, match="stock-consumer-stalled can only be on for all requests"):
-        verify._choose(["stock-consumer-stalled"], "request")
+        verify._in_scope([load_incident("stock-consumer-stalled")], "request", named=True)
 
-    chosen = [one.id for one in verify._choose(None, "request")]
+    chosen = [one.id for one in verify._in_scope(list(load_catalogue().values()), "request", named=False)]
 
     assert "stock-consumer-stalled" not in chosen
     assert "stock-put-missing-key" in chosen
     assert "stock-consumer-stalled" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ids", "telemetry_faults", "chosen", "faults"),
+    [
+        (None, False, 21, 0),
+        (None, True, 0, 19),
+        (["stock-sold-out", "clock-ahead", "clock-ahead"], False, 1, 1),
+        (["clock-ahead"], False, 0, 1),
+        (["stock-sold-out"], True, 1, 19),
+    ],
+)
+def test_ids_and_an_option_choose_incidents_and_telemetry_faults(ids, telemetry_faults, chosen, faults):
+    found = references.choose(ids, telemetry_faults=telemetry_faults)
+
+    assert [len(one) for one in found] == [chosen, faults]
 
 
 def test_the_suggested_command_shows_the_incident():

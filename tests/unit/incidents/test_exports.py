@@ -5,6 +5,7 @@ import pytest
 
 from vshop.incidents.exports import BEFORE_S, Telemetry, held, metric_table, write_openrca, write_rcaeval
 from vshop.incidents.scoring import IncidentRun, runs
+from vshop.shop.spans import read_spans
 
 AT = 1_769_860_801  # 2026-01-31 12:00:01 UTC
 
@@ -78,14 +79,14 @@ def telemetry():
     counter = {"service": "orders", "name": "shop.orders_placed", "type": "sum"}
     own = {"service": "orders", "name": "otel.sdk.span.live", "type": "sum"}
     points = [{"time": (AT + at) * 1_000_000, "value": value} for at, value in ((-10, 3), (-1, 3), (1, 5))]
-    span = dict.fromkeys(
-        ("traceID", "spanID", "parentSpanID", "serviceName", "methodName", "operationName", "duration", "statusCode"), "x"
-    )
+    times = [{"startTimeUnixNano": str((AT + at) * 10**9), "endTimeUnixNano": str((AT + at) * 10**9 + 5_000)} for at in (-999, 1)]
+    spans = [{"traceId": "t", "spanId": "s", "name": "POST /orders", "status": {"code": 2}} | time for time in times]
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "orders"}}]}
     log = {"service": "orders", "severity": "INFO", "body": "placing, an order", "traceId": "t", "spanId": "s"}
     return Telemetry(
         metrics=[counter | {"points": points}, own | {"points": points}],
         logs=[log | {"timestamp": (AT + at) * 1_000_000} for at in (-999, 1)],
-        spans=[span | {"startTime": (AT + at) * 1_000_000} for at in (-999, 1)],
+        spans=read_spans({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}),
     )
 
 
@@ -104,7 +105,19 @@ def test_rcaeval_has_one_folder_for_each_run(tmp_path, incidents, telemetry):
     assert data[0]["time"] == str(AT - BEFORE_S)
     assert data[-1]["time"] == str(AT + 5)
     assert {row["time"]: float(row["orders_shop.orders-placed"]) for row in data}[str(AT + 1)] == 2
-    assert [row["startTime"] for row in rows(cases[0] / "traces.csv")] == [str((AT + 1) * 1_000_000)]
+    assert rows(cases[0] / "traces.csv") == [
+        {
+            "traceID": "t",
+            "spanID": "s",
+            "parentSpanID": "",
+            "serviceName": "orders",
+            "methodName": "POST /orders",
+            "operationName": "POST /orders",
+            "startTime": str((AT + 1) * 1_000_000),
+            "duration": "5",
+            "statusCode": "2",
+        }
+    ]
     assert [row["message"] for row in rows(cases[0] / "logs.csv")] == ["placing, an order"]
 
 

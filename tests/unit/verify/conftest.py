@@ -130,7 +130,7 @@ class FakeShop:
             return Flush(possible=False, reason="orders cannot flush")
         if offsets is not None and self.unprocessed:
             self.clock.sleep(within_s)
-            return Flush(possible=True, waiting=self.unprocessed, reason=f"{self.unprocessed} not processed")
+            return Flush(possible=True, reason=f"{self.unprocessed} not processed")
         now = self.clock.now()
         self.arrivals = [(min(at, now), span) for at, span in self.arrivals]
         self.exported_at = now + 0.01

@@ -3,7 +3,7 @@ import pytest
 
 from vshop.incidents.incident import ExpectedOutcome
 from vshop.incidents.patterns import AlertPattern, Alerts, LogPattern, MetricMove
-from vshop.incidents.verify.expect_match import firing_checks, log_checks, silent_checks
+from vshop.incidents.verify.expect_match import alert_checks, log_check
 from vshop.incidents.verify.metric_match import Reading, metric_checks, read_metrics, wait_for_export
 from vshop.incidents.verify.observation import Observation, ObservedSpan
 from vshop.incidents.verify.outcome_match import answer_checks
@@ -26,7 +26,7 @@ def check_log(shop, span, **pattern):
     shop.records = [RECORD]
     observation = Observation(Placed(status=202, trace_id="t1", headers={}, body={}), [], shop)
     bound = {"entry": ObservedSpan(span, "own")}
-    return log_checks([msgspec.convert(pattern, LogPattern)], observation, bound)[0]
+    return log_check(msgspec.convert(pattern, LogPattern), observation, bound)
 
 
 @pytest.mark.parametrize(
@@ -130,14 +130,14 @@ def test_alerts_are_matched_by_rule_and_labels():
     ]
 
     def fires(**pattern):
-        return firing_checks([msgspec.convert(pattern, AlertPattern)], alerts)[0].ok
+        return alert_checks([msgspec.convert(pattern, AlertPattern)], alerts, fire=True)[0].ok
 
     assert fires(rule="orders-rejected", labels={"http.response.status_code": "401"})
     assert not fires(rule="orders-rejected", labels={"http.response.status_code": "503"})
     assert not fires(rule="order-slow")
     expected = msgspec.convert({"notFiring": ["order-slow", {"rule": "orders-rejected", "labels": {"a": "b"}}]}, Alerts)
-    assert all(check.ok for check in silent_checks(expected, alerts))
-    assert not silent_checks(msgspec.convert({"notFiring": ["orders-rejected"]}, Alerts), alerts)[0].ok
+    assert all(check.ok for check in alert_checks(expected.silent, alerts, fire=False))
+    assert not alert_checks(msgspec.convert({"notFiring": ["orders-rejected"]}, Alerts).silent, alerts, fire=False)[0].ok
 
 
 def test_answer_is_compared_by_status_headers_and_body():

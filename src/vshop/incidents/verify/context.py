@@ -1,7 +1,7 @@
 """Observes a shop's orders, and knows when their telemetry is complete."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from vshop.incidents.incident import Incident
 from vshop.incidents.patterns import MetricMove
@@ -30,8 +30,6 @@ JUDGED_AHEAD_S = 60.0
 _POLL_EVERY_S = 0.1
 _RECORD_POSITION = ("messaging.kafka.offset", "messaging.destination.partition.id")
 """A span may lack them: attributes can be limited."""
-
-T = TypeVar("T")
 
 
 class Observer:
@@ -103,7 +101,7 @@ class Observer:
             offsets = self._offsets(orders)
             consumer = self.shop.flush(("stock-updater",), traces=traces, offsets=offsets, within_s=UNPROCESSED_S, metrics=metrics)
             reasons = "; ".join(filter(None, (flushed.reason, consumer.reason)))
-            flushed = Flush(possible=consumer.possible, waiting=consumer.waiting, reason=reasons)
+            flushed = Flush(possible=consumer.possible, reason=reasons)
         if not flushed.possible:
             self._note("calm window", flushed.reason)
         return flushed
@@ -170,19 +168,7 @@ class Context(Observer):
 
     def poll_checks(self, check: Callable[[], list[Check]], timeout_s: float) -> list[Check]:
         """Repeat checks until all pass or the time is over; return the latest."""
-        return read_until(self.clock, check, all_ok, timeout_s)
-
-
-def read_until(clock: Clock, read: Callable[[], T], enough: Callable[[T], bool], timeout_s: float) -> T:
-    """Read at least once, until it is enough or the time is over; return the latest."""
-    latest: list[T] = []
-
-    def is_enough() -> bool:
-        latest[:] = [read()]
-        return enough(latest[0])
-
-    clock.poll(is_enough, timeout_s)
-    return latest[0]
+        return self.clock.read_until(check, all_ok, timeout_s)[0]
 
 
 def all_trace_ids(orders: Sequence[Placed], observations: Sequence[Observation]) -> list[str]:

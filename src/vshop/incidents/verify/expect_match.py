@@ -3,17 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from vshop.incidents.patterns import AlertPattern, Alerts, Expect, LogPattern, Severity
+from vshop.incidents.patterns import AlertPattern, Expect, LogPattern, Severity
 from vshop.incidents.verify.observation import Observation
 from vshop.incidents.verify.span_match import Bound, absent_checks, search_spans, span_checks
 from vshop.incidents.verify.value_match import exception_mismatch, mismatch, mismatches, shown
 from vshop.incidents.verify.verdict import Check, Culprit
-from vshop.incidents.wording import members
+from vshop.incidents.wording import log_words, members
 
 
 def telemetry_checks(expect: Expect, observations: Sequence[Observation]) -> list[Check]:
-    """Check spans and logs; the traces must be complete."""
-    return [*present_checks(expect, observations), *forbidden_checks(expect, observations)]
+    """Check spans and logs, and that no forbidden span is there; the traces must be complete."""
+    checks = present_checks(expect, observations)
+    for observation in observations:
+        checks += absent_checks(expect.absent, observation, bind_spans(expect, observation))
+    return checks
 
 
 def present_checks(expect: Expect, observations: Sequence[Observation]) -> list[Check]:
@@ -22,17 +25,8 @@ def present_checks(expect: Expect, observations: Sequence[Observation]) -> list[
     for observation in observations:
         found = search_spans(expect.spans, observation)
         checks += span_checks(expect.spans, found)
-        checks += log_checks(expect.logs, observation, found.bound)
+        checks += [log_check(pattern, observation, found.bound) for pattern in expect.logs]
     return checks
-
-
-def forbidden_checks(expect: Expect, observations: Sequence[Observation]) -> list[Check]:
-    """Check that no forbidden span is there; the traces must be complete."""
-    return [
-        check
-        for observation in observations
-        for check in absent_checks(expect.absent, observation, bind_spans(expect, observation))
-    ]
 
 
 def bind_spans(expect: Expect, observation: Observation) -> Bound:
@@ -51,12 +45,8 @@ def culprits(expect: Expect, observations: Sequence[Observation]) -> list[Culpri
 _SEVERITIES: tuple[str, ...] = get_args(Severity)
 
 
-def log_checks(patterns: Sequence[LogPattern], observation: Observation, bound: Bound) -> list[Check]:
-    """Check that as many records match each pattern as expected."""
-    return [_check(pattern, observation, bound) for pattern in patterns]
-
-
-def _check(pattern: LogPattern, observation: Observation, bound: Bound) -> Check:
+def log_check(pattern: LogPattern, observation: Observation, bound: Bound) -> Check:
+    """Check that as many records match a pattern as expected."""
     differences = [(_differences(record, pattern, bound), record) for record in observation.logs]
     fitting = [record for differing, record in differences if not differing]
     reason = "there is none" if pattern.count is None and not fitting else mismatch(pattern.count, len(fitting))
@@ -73,7 +63,7 @@ def _check(pattern: LogPattern, observation: Observation, bound: Bound) -> Check
     if fitting:
         first = fitting[0]
         evidence = {name: first[name] for name in ("time", "body", "traceId", "spanId")} | {"body": str(first["body"])[:300]}
-    return Check(what="log", ok=reason is None, expected=_described(pattern), seen=seen, evidence=evidence)
+    return Check(what="log", ok=reason is None, expected=log_words(pattern), seen=seen, evidence=evidence)
 
 
 def _differences(record: dict[str, Any], pattern: LogPattern, bound: Bound) -> list[str]:
@@ -94,21 +84,9 @@ def _differences(record: dict[str, Any], pattern: LogPattern, bound: Bound) -> l
     return found
 
 
-def _described(pattern: LogPattern) -> str:
-    words = [pattern.service, pattern.severity, pattern.body]
-    said = " ".join(str(word) for word in words if word is not None)
-    number = "" if pattern.count is None else f", {pattern.count} of them"
-    return f"{said or 'a record'}{f' in {pattern.correlated}' if pattern.correlated else ''}{number}"
-
-
-def firing_checks(patterns: Sequence[AlertPattern], alerts: Sequence[Mapping[str, Any]]) -> list[Check]:
-    """Check that the expected alerts fire."""
-    return [_alert_check(pattern, alerts, wanted=True) for pattern in patterns]
-
-
-def silent_checks(expected: Alerts, alerts: Sequence[Mapping[str, Any]]) -> list[Check]:
-    """Check that alerts that must not fire do not."""
-    return [_alert_check(pattern, alerts, wanted=False) for pattern in expected.silent]
+def alert_checks(patterns: Sequence[AlertPattern], alerts: Sequence[Mapping[str, Any]], *, fire: bool) -> list[Check]:
+    """Check that each alert fires, or does not."""
+    return [_alert_check(pattern, alerts, wanted=fire) for pattern in patterns]
 
 
 def _alert_check(pattern: AlertPattern, alerts: Sequence[Mapping[str, Any]], *, wanted: bool) -> Check:

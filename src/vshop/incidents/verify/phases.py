@@ -7,7 +7,7 @@ import msgspec
 
 from vshop.incidents.incident import ExpectedOutcome, Incident, Scope
 from vshop.incidents.verify.context import Context, all_trace_ids
-from vshop.incidents.verify.expect_match import bind_spans, firing_checks, present_checks, silent_checks, telemetry_checks
+from vshop.incidents.verify.expect_match import alert_checks, bind_spans, present_checks, telemetry_checks
 from vshop.incidents.verify.metric_match import Reading, metric_checks
 from vshop.incidents.verify.observation import Observation, all_whole
 from vshop.incidents.verify.outcome_match import (
@@ -130,10 +130,10 @@ def run_broken(context: Context, baseline: Baseline, scope: TakenScope) -> Broke
         )
     if context.judges_telemetry and (expect.alerts.firing or expect.alerts.not_firing):
         checks += context.poll_checks(
-            lambda: firing_checks(expect.alerts.firing, context.read_alerts(baseline.at, observations, trace_ids)),
+            lambda: alert_checks(expect.alerts.firing, context.read_alerts(baseline.at, observations, trace_ids), fire=True),
             _timeout_s(checks, max((alert.within_ms for alert in expect.alerts.firing), default=0)),
         )
-        checks += silent_checks(expect.alerts, context.read_alerts(baseline.at, observations, trace_ids))
+        checks += alert_checks(expect.alerts.silent, context.read_alerts(baseline.at, observations, trace_ids), fire=False)
     return BrokenRun(checks, orders, observations)
 
 
@@ -174,8 +174,8 @@ def _number_checks(context: Context) -> list[Check]:
     alerts = context.read_alerts(since, observations, trace_ids)
     return [
         *metric_checks(expect.metrics, before, context.read_metrics(expect.metrics, since, trace_ids)),
-        *firing_checks(expect.alerts.firing, alerts),
-        *silent_checks(expect.alerts, alerts),
+        *alert_checks(expect.alerts.firing, alerts, fire=True),
+        *alert_checks(expect.alerts.silent, alerts, fire=False),
     ]
 
 

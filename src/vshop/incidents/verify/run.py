@@ -23,7 +23,7 @@ from vshop.incidents.verify.phases import (
 from vshop.incidents.verify.verdict import Check, Verdict, all_ok
 from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.clock import Clock
-from vshop.shop.traces import TraceError, TraceReader
+from vshop.shop.traces import TraceReader
 
 Phase = Literal["clean", "on", "trigger", "off", "recovery", "clean again"]
 OnPhase = Callable[[Phase, list[Check]], None]
@@ -52,7 +52,7 @@ def verify(
     try:
         context.telemetry = shop.telemetry_mode()
         phases.run()
-    except (ShopError, TraceError) as error:
+    except ShopError as error:
         phases.record_unreachable(error)
     run = phases.broken or BrokenRun([], [], [])
     return Verdict(

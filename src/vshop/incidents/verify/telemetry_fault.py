@@ -7,8 +7,8 @@ import msgspec
 
 from vshop.incidents.patterns import By, MetricMove
 from vshop.incidents.telemetry_fault import Conclusion, TelemetryFault
-from vshop.incidents.verify.context import read_until
 from vshop.incidents.verify.metric_match import read_metrics
+from vshop.incidents.verify.outcome_match import own_dead_letters
 from vshop.incidents.verify.run import OnPhase, Phase
 from vshop.incidents.verify.value_match import mismatch
 from vshop.incidents.verify.verdict import Check, Completeness, Verdict, all_ok
@@ -17,7 +17,7 @@ from vshop.kit.telemetry.modes import SDK
 from vshop.shop.client import Placed, ShopClient, ShopError
 from vshop.shop.clock import Clock
 from vshop.shop.flush import EXPORTERS
-from vshop.shop.spans import attributes, kind_name
+from vshop.shop.spans import Span
 
 AUTO_OFF_S = 300.0
 """Limit if the verification is killed."""
@@ -28,21 +28,21 @@ _MAX_ORDERS = 60
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
-    """One order's stored telemetry; spans are OTLP's JSON.
+    """One order's stored telemetry.
 
     ``short``: spans of the trace with the lower half of its id. ``searched``: log records that name the order, in any trace.
     """
 
     trace_id: str
-    spans: Sequence[Mapping[str, Any]]
-    short: Sequence[Mapping[str, Any]]
+    spans: Sequence[Span]
+    short: Sequence[Span]
     logs: Sequence[Mapping[str, Any]]
     searched: Sequence[Mapping[str, Any]]
 
     @property
     def missing(self) -> list[str]:
         """The services without a span."""
-        return [one for one in EXPORTERS if one not in {span["service"] for span in self.spans}]
+        return [one for one in EXPORTERS if one not in {span.service for span in self.spans}]
 
 
 def short_id(trace_id: str) -> str:
@@ -113,7 +113,7 @@ class TelemetryFaultVerifier:
         def altered(seen: Telemetry) -> list[bool]:
             return [mark(one, seen) or (one.action == "sample" and one.samples(placed.trace_id)) for one in fault.alter]
 
-        seen = read_until(self._clock, lambda: self._read(placed), lambda seen: all(altered(seen)), _SETTLED_S)
+        seen, _ = self._clock.read_until(lambda: self._read(placed), lambda seen: all(altered(seen)), _SETTLED_S)
         words = f"{len(seen.spans)} spans, {len(seen.logs)} logs"
         return [
             Check(what=f"mark of {one.action}", ok=ok, expected="as the file says", seen=words)
@@ -126,7 +126,7 @@ class TelemetryFaultVerifier:
         if clean is None:
             placed = self._order(fault)
             checks += self._outcome(fault, [placed])
-            clean = read_until(self._clock, lambda: self._read(placed), lambda seen: not seen.missing, _SETTLED_S)
+            clean = self._clock.read_until(lambda: self._read(placed), lambda seen: not seen.missing, _SETTLED_S)[0]
             self._clean = clean
         missing = clean.missing
         checks.append(Check(what="whole trace", ok=not missing, expected="spans of every service", seen=missing or "all"))
@@ -183,7 +183,7 @@ class TelemetryFaultVerifier:
             count = sum(any(mismatch(body, record["body"]) is None for record in records) for records in found)
             return count == len(orders), f"{count} of {len(orders)} orders have it"
 
-        ok, seen = read_until(self._clock, read, lambda found: found[0], _SETTLED_S)
+        (ok, seen), _ = self._clock.read_until(read, lambda found: found[0], _SETTLED_S)
         return Check(what=f"conclusion from {one.signal}", ok=ok, expected=one.says, seen=seen)
 
     def _order(self, fault: TelemetryFault) -> Placed:
@@ -192,9 +192,8 @@ class TelemetryFaultVerifier:
     def _outcome(self, fault: TelemetryFault, orders: Sequence[Placed]) -> list[Check]:
         self._flush()
         answers = sorted({placed.status for placed in orders})
-        included = read_until(self._clock, lambda: self._included(fault, orders), lambda count: count == len(orders), _SETTLED_S)
-        ids = {str(placed.order_id) for placed in orders}
-        letters = [one["id"] for one in self._shop.dead_letters() if any(name in str(one["value"]) for name in ids)]
+        included, _ = self._clock.read_until(lambda: self._included(fault, orders), lambda count: count == len(orders), _SETTLED_S)
+        letters = [one["id"] for one in own_dead_letters(orders, (), self._shop)]
         return [
             Check(what="answers", ok=answers == [202], expected=[202], seen=answers),
             Check(what="stock", ok=included == len(orders), expected=f"includes {len(orders)} orders", seen=included),
@@ -225,8 +224,8 @@ class TelemetryFaultVerifier:
 def mark(one: Alteration, seen: Telemetry) -> bool:
     """Return whether telemetry is altered so; a whole trace shows no mark."""
     matching, keys = _matching(one, seen.spans), tuple(one.keys)
-    services = {span["service"] for span in seen.spans}
-    labels = [label for span in seen.spans for label in attributes(span.get("attributes")).items() if label[0].startswith(keys)]
+    services = {span.service for span in seen.spans}
+    labels = [label for span in seen.spans for label in span.attributes.items() if label[0].startswith(keys)]
     texts = [value for _, value in labels if isinstance(value, str)]
     absent = not matching and not ("logs" in one.signals and any(record["service"] in one.services for record in seen.logs))
     return {
@@ -234,12 +233,12 @@ def mark(one: Alteration, seen: Telemetry) -> bool:
         "delay": absent,
         "sampleErrors": absent,
         "shift": _is_shifted(one, seen),
-        "duplicate": len({span["spanId"] for span in seen.spans}) < len(seen.spans),
+        "duplicate": len({span.span_id for span in seen.spans}) < len(seen.spans),
         "shortenTraceId": bool(_matching(one, seen.short)) and not matching,
         "strip": bool(seen.spans) and not labels,
         "cut": bool(texts) and max(map(len, texts)) <= one.length,
         "mirror": _is_mirrored(seen),
-        "unlink": bool(matching) and not any(span.get("parentSpanId") or span.get("links") for span in matching),
+        "unlink": bool(matching) and not any(span.parent_id or span.links for span in matching),
         "keep": len(matching) == one.count,
         "sample": not one.samples(seen.trace_id) and not matching,
         "renameService": one.text in services and services.isdisjoint(one.services),
@@ -247,20 +246,17 @@ def mark(one: Alteration, seen: Telemetry) -> bool:
     }[one.action]
 
 
-def _matching(one: Alteration, spans: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _matching(one: Alteration, spans: Sequence[Span]) -> list[Span]:
     return [
         span
         for span in spans
-        if one.concerns("spans", span["service"])
-        and span["name"].startswith(one.name)
-        and one.kind in {None, kind_name(span.get("kind"))}
+        if one.concerns("spans", span.service) and span.name.startswith(one.name) and one.kind in {None, span.kind}
     ]
 
 
 def _is_shifted(one: Alteration, seen: Telemetry) -> bool:
     moved, others = (
-        [int(span["startTimeUnixNano"]) for span in seen.spans if (span["service"] in one.services) == of_services]
-        for of_services in (True, False)
+        [span.start_ns for span in seen.spans if (span.service in one.services) == of_services] for of_services in (True, False)
     )
     if not moved or not others:
         return False
