@@ -31,27 +31,19 @@ _OTLP_EXPORTERS = {"otlp", *PROTOCOLS.values()}
 
 
 def make_all_exporters(signal: str) -> tuple[list[Any], list[Any]]:
-    """Make the exporters that must get every item of a signal, and further ones. Raises SettingsError.
+    """Make the exporters that must get every item of ``traces``, ``metrics`` or ``logs``, and further ones. Raises SettingsError.
 
     With the shop's own store, only that must. Otherwise all named exporters must.
     """
-    named = make_exporters(signal)
+    names = [name.strip() for name in (os.environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp").split(",")]
     store = os.environ.get(STORE)
+    # The shop's own store has an exporter already.
+    only_store = store and not otlp_endpoint(signal.upper(), os.environ)
+    made = [_make(signal, name) for name in names if not (only_store and name in _OTLP_EXPORTERS)]
+    named = [one for one in made if one is not None]
     if not store:
         return named, []
-    return [_make_for_store(signal, store)] if _names(signal) != ["none"] else [], named
-
-
-def make_exporters(signal: str) -> list[Any]:
-    """Make the named exporters for ``traces``, ``metrics`` or ``logs``. Raises SettingsError."""
-    # The shop's own store has an exporter already.
-    only_store = STORE in os.environ and not otlp_endpoint(signal.upper(), os.environ)
-    made = [_make(signal, name) for name in _names(signal) if not (only_store and name in _OTLP_EXPORTERS)]
-    return [one for one in made if one is not None]
-
-
-def _names(signal: str) -> list[str]:
-    return [name.strip() for name in (os.environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp").split(",")]
+    return [_make_for_store(signal, store)] if names != ["none"] else [], named
 
 
 def _make(signal: str, name: str) -> Any:
