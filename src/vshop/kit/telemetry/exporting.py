@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -96,11 +97,13 @@ class _Redacting:
     _signal = ""
     _result: Any = None
 
-    def __init__(self, exporter: SpanExporter | LogRecordExporter) -> None:
+    def __init__(self, exporter: SpanExporter | LogRecordExporter, redact_item: Callable[[Any], Any]) -> None:
         self._exporter: Any = exporter
+        self._redact_item = redact_item
         self.retries = RetryQueue(self._acknowledged, self._signal)
 
-    def _send(self, clean: Sequence[Any]) -> Any:
+    def export(self, batch: Sequence[Any]) -> Any:
+        clean = [self._redact_item(item) for item in batch]
         return self._result.SUCCESS if self.retries.send(clean) else self._result.FAILURE
 
     def _acknowledged(self, items: Sequence[Any]) -> bool:
@@ -122,13 +125,7 @@ class RedactingSpanExporter(_Redacting, SpanExporter):
     _signal, _result = "traces", SpanExportResult
 
     def __init__(self, exporter: SpanExporter, *, exception_events: bool = True) -> None:
-        super().__init__(exporter)
-        self._exception_events = exception_events
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export the redacted spans."""
-        result: SpanExportResult = self._send([redact_span(span, exception_events=self._exception_events) for span in spans])
-        return result
+        super().__init__(exporter, partial(redact_span, exception_events=exception_events))
 
 
 class RedactingLogExporter(_Redacting, LogRecordExporter):
@@ -136,10 +133,8 @@ class RedactingLogExporter(_Redacting, LogRecordExporter):
 
     _signal, _result = "logs", LogRecordExportResult
 
-    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        """Export the redacted records."""
-        result: LogRecordExportResult = self._send([_redact_record(record) for record in batch])
-        return result
+    def __init__(self, exporter: LogRecordExporter) -> None:
+        super().__init__(exporter, _redact_record)
 
 
 def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -45,19 +45,9 @@ class Finding(msgspec.Struct, frozen=True):
 
 def run_checks(*, running: bool = False) -> list[Finding]:
     """Run all checks. The ports of a running shop are not checked."""
-    return [
-        check_python(),
-        check_system(),
-        check_memory(),
-        check_disk(),
-        Finding("ports", "ok", "a shop runs here") if running else check_ports(),
-        check_offline(),
-        check_start_cache(),
-        check_grpc(),
-        check_docker(),
-        check_kubectl(),
-        check_browser(),
-    ]
+    found = Finding("ports", "ok", "a shop runs here") if running else check_ports()
+    after = (check_offline, check_start_cache, check_grpc, check_docker, check_kubectl, check_browser)
+    return [check_python(), check_system(), check_memory(), check_disk(), found, *(check() for check in after)]
 
 
 def check_python() -> Finding:
