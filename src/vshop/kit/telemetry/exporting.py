@@ -26,7 +26,7 @@ from vshop.kit.telemetry.sending import LightSession, RetryQueue
 from vshop.kit.telemetry.variables import PROTOCOLS, STORE, TEMPORALITY, otlp_endpoint, otlp_protocol
 
 EXCEPTION = "exception"
-_OVER_HTTP = (OTLPSpanExporter, OTLPMetricExporter, OTLPLogExporter)
+_OVER_HTTP: Mapping[str, Any] = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter, "logs": OTLPLogExporter}
 _OTLP = "OTEL_EXPORTER_OTLP_"
 _OTLP_EXPORTERS = {"otlp", *PROTOCOLS.values()}
 
@@ -56,7 +56,7 @@ def _make(signal: str, name: str) -> Any:
     if kind is None:
         return None
     try:
-        return kind(session=LightSession()) if kind in _OVER_HTTP and _sends_plain_http() else kind()
+        return kind(session=LightSession()) if kind in _OVER_HTTP.values() and _sends_plain_http() else kind()
     except (OSError, ValueError) as error:
         raise SettingsError(f"{variable}: the exporter {name} cannot start: {error}.") from error
 
@@ -64,9 +64,8 @@ def _make(signal: str, name: str) -> Any:
 def _make_for_store(signal: str, endpoint: str) -> Any:
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_OTLP) and name != TEMPORALITY}
     os.environ |= {f"{_OTLP}ENDPOINT": endpoint, f"{_OTLP}TIMEOUT": DEFAULTS[f"{_OTLP}TIMEOUT"]}
-    kind = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter, "logs": OTLPLogExporter}[signal]
     try:
-        return kind(session=LightSession())
+        return _OVER_HTTP[signal](session=LightSession())
     finally:
         del os.environ[f"{_OTLP}ENDPOINT"], os.environ[f"{_OTLP}TIMEOUT"]
         os.environ |= hidden
