@@ -9,7 +9,7 @@ from rich.table import Table
 
 from vshop.cli.output import Result, Steps, command, out, print_table
 from vshop.kit.settings import PREFIX, load, table
-from vshop.runtime.local.doctor import FindingState, Host, run_checks
+from vshop.runtime.local.doctor import FindingState, run_checks
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.errors import NotRunningError
 
@@ -22,7 +22,7 @@ def doctor() -> Steps:
 
     ``!`` marks something optional that is missing. ``✗`` marks a reason why a shop would not start; the exit status is then 1.
     """
-    findings = run_checks(Host(), running=Shop.running() is not None)
+    findings = run_checks(running=Shop.running() is not None)
     fit = not any(finding.state == "bad" for finding in findings)
     yield Result({"fit": fit, "findings": findings}, failed=not fit)
     grid = Table.grid(padding=(0, 2))

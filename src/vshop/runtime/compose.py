@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vshop.kit.telemetry.variables import not_passed_on
 from vshop.runtime.model import folders
@@ -20,13 +20,6 @@ TAIL_SAMPLING_PROFILE = "tail-sampling"
 _UNITS = {"B": 1, "kB": 1e3, "KiB": 2**10, "MB": 1e6, "MiB": 2**20, "GB": 1e9, "GiB": 2**30}
 _STDERR = 2
 _INSTEAD = "`vshop up` runs the same shop without Docker."
-
-
-class Container(NamedTuple):
-    """A running container."""
-
-    name: str
-    resident_bytes: int
 
 
 class ComposeMode(Mode):
@@ -44,14 +37,14 @@ class ComposeMode(Mode):
             progress(Event("telemetry", "note", ignored))
         up(self._timeout_s)
         urls, running = addresses(), containers()
-        width = max((len(one.name) for one in running), default=0)
-        memory = [f"{len(running)} containers, {sum(one.resident_bytes for one in running) / 1e6:.0f} MB resident in all:"]
-        memory += [f"  {one.name:<{width}}  {one.resident_bytes / 1e6:.0f} MB" for one in running]
+        width = max(map(len, running), default=0)
+        memory = [f"{len(running)} containers, {sum(running.values()) / 1e6:.0f} MB resident in all:"]
+        memory += [f"  {name:<{width}}  {resident / 1e6:.0f} MB" for name, resident in running.items()]
         others = {name: url for name, url in urls.items() if url != f"http://127.0.0.1:{PUBLISHED[name][1]}"}
         exports = [f"  export VSHOP_{name.upper()}_URL={url}" for name, url in others.items()]
         if exports:
             exports.insert(0, "The ports are not the defaults. Set these for all other commands:")
-        details = {"containers": [{"name": one.name, "residentBytes": one.resident_bytes} for one in running]}
+        details = {"containers": [{"name": name, "residentBytes": resident} for name, resident in running.items()]}
         return Started(urls, details, notes=tuple("\n".join(lines) for lines in (memory, exports) if lines))
 
     def down(self, _progress: Progress) -> Ended:
@@ -90,13 +83,13 @@ def addresses() -> dict[str, str]:
     return {name: f"http://127.0.0.1:{published[target]}" for name, target in PUBLISHED.items() if target in published}
 
 
-def containers() -> list[Container]:
-    """Return the running containers with their resident memory."""
+def containers() -> dict[str, int]:
+    """Return the resident bytes of the running containers, by name."""
     ids = _read("ps", "--quiet").split()
     if not ids:
-        return []
+        return {}
     ran = capture("docker", "stats", "--no-stream", "--format", "{{json .}}", *ids, timeout_s=60)
-    return sorted(Container(row["Name"], _bytes(row["MemUsage"].partition("/")[0])) for row in _json_lines(ran.stdout))
+    return dict(sorted((row["Name"], _bytes(row["MemUsage"].partition("/")[0])) for row in _json_lines(ran.stdout)))
 
 
 def variables() -> set[str]:
@@ -117,13 +110,13 @@ def _file() -> Path:
 
 
 def _command(*arguments: str) -> list[str]:
+    _check_docker()
     profile = ["--profile", TAIL_SAMPLING_PROFILE] if os.environ.get(TAIL_SAMPLING) else []
     return ["docker", "compose", "--file", str(_file()), *profile, *arguments]
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     # stdout belongs to the JSON output of `vshop`.
-    _check_docker()
     return subprocess.run(_command(*arguments), stdout=_STDERR, check=False)
 
 
@@ -132,7 +125,6 @@ def _json_lines(text: str) -> list[Any]:
 
 
 def _read(*arguments: str) -> str:
-    _check_docker()
     ran = capture(*_command(*arguments), timeout_s=60)
     if ran.returncode:
         raise ComposeError(f"`docker compose {' '.join(arguments)}` failed: {ran.stderr.strip()}")

@@ -53,10 +53,13 @@ def test_process(process, eventually, tmp_path) -> None:
     assert [one["id"] for one in switches] == [
         one.id for one in load_catalogue().values() if one.switch and "global" in one.switch.scope
     ]
-    with Follower(BoardProvider(), url, "auth-stub"):
+    follower = Follower(BoardProvider(), url, "auth-stub").start()
+    try:
         assert requests.put(f"{url}/chaos/auth-token-expired", timeout=10).json()["on"]
         running.send_signal(signal.SIGTERM)
         assert running.wait(10) == 0, "waiting polls do not delay the stop"
+    finally:
+        follower.stop()
     lines = [json.loads(line) for line in output.read_text().splitlines()]
     assert {line["service"] for line in lines} == {"console"}
     assert "auth-token-expired" not in output.read_text()

@@ -82,7 +82,7 @@ def test_tail_sampling_adds_its_profile(docker, monkeypatch: pytest.MonkeyPatch,
 def test_memory_is_read_in_every_unit(docker) -> None:
     stats = '{"Name":"b","MemUsage":"1.5GiB / 2GiB"}\n{"Name":"a","MemUsage":"12.5MiB / 1GiB"}'
     docker(f"{UP} *' ps '*) echo one;; stats*) echo '{stats}';; esac")
-    assert compose.containers() == [("a", 13_107_200), ("b", 1_610_612_736)]
+    assert compose.containers() == {"a": 13_107_200, "b": 1_610_612_736}
 
 
 def test_started_containers_are_reported_with_their_memory_and_other_ports(docker) -> None:

@@ -1,17 +1,17 @@
 import pytest
 
 from vshop.runtime.local import doctor
-from vshop.runtime.local.doctor import Host
-from vshop.runtime.model.ports import free
 
 
-def test_facts_about_this_machine(tmp_path):
-    host = Host()
+def test_facts_about_this_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("VSHOP_CACHE", str(tmp_path / "not" / "there"))
 
-    assert {finding.state for finding in doctor.run_checks(host, running=True)[:2]} == {"ok"}
-    assert host.free_bytes(tmp_path / "not" / "there") > 0
-    assert host.holder(free(1)[0]) is None
-    assert host.output("no-such-program") is None
-    assert host.output("echo", "here") == "here"
+    findings = {finding.name: finding for finding in doctor.run_checks(running=True)}
+
+    assert findings["Python"].state == findings["system"].state == "ok"
+    assert findings["disk"].seen.endswith("GB free")
+    assert doctor.check_ports().name == "ports"
+    assert doctor._output("no-such-program") is None
+    assert doctor._output("echo", "here") == "here"
     with pytest.raises(OSError, match="exit status 1"):
-        host.output("false")
+        doctor._output("false")

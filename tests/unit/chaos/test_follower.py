@@ -2,6 +2,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -56,12 +57,21 @@ def provider() -> BoardProvider:
     return BoardProvider()
 
 
+@contextmanager
+def following(*given, **options) -> Iterator[Follower]:
+    follower = Follower(*given, **options).start()
+    try:
+        yield follower
+    finally:
+        follower.stop()
+
+
 def flags(*some: dict) -> bytes:
     return json.dumps({"flags": list(some)}).encode()
 
 
 def test_poll_request(server, provider, eventually) -> None:
-    with Follower(provider, f"{server.url}/behind/", "orders", wait_s=0) as follower:
+    with following(provider, f"{server.url}/behind/", "orders", wait_s=0) as follower:
         eventually(lambda: len(server.asked) > 1)
     (path, first, body), (_, second, _) = server.asked[:2]
     assert path == "/behind/ofrep/v1/evaluate/flags"
@@ -76,21 +86,21 @@ def test_flags_of_another_server(server, provider, eventually) -> None:
     server.body = flags(
         {"key": "orders-lost", "value": True}, {"key": "banner", "value": "red"}, {"key": "auth-late", "value": False}
     )
-    with Follower(provider, server.url, "orders"):
+    with following(provider, server.url, "orders"):
         assert provider.switches == {"orders-lost": Switch(on=True)}
 
 
 def test_flags_of_the_board(server, provider) -> None:
     metadata = {"switched": True, "probability": 0.5, "items": "1,2", "until": 4e9}
     server.body = flags({"key": "orders-lost", "value": False, "metadata": metadata})
-    with Follower(provider, server.url, "orders"):
+    with following(provider, server.url, "orders"):
         assert provider.switches == {"orders-lost": Switch(on=True, probability=0.5, items=(1, 2), until=4e9)}
 
 
 @pytest.mark.parametrize("etag", ['"1"', ""])
 def test_a_server_without_long_polling_is_polled_once_a_second(server, provider, eventually, etag) -> None:
     server.etag = etag
-    with Follower(provider, server.url, "orders"):
+    with following(provider, server.url, "orders"):
         began = time.monotonic()
         eventually(lambda: len(server.asked) == 3)
         assert time.monotonic() - began > 0.8
@@ -108,7 +118,7 @@ def test_a_server_without_long_polling_is_polled_once_a_second(server, provider,
 )
 def test_an_invalid_response_changes_nothing(server, provider, eventually, status, body) -> None:
     server.body = flags({"key": "orders-lost", "value": True})
-    with Follower(provider, server.url, "orders", wait_s=0):
+    with following(provider, server.url, "orders", wait_s=0):
         server.etag, server.status, server.body = '"2"', status, body
         asked = len(server.asked)
         eventually(lambda: len(server.asked) > asked + 2)
@@ -120,7 +130,7 @@ def test_an_unreachable_board_delays_neither_start_nor_stop(provider, budget) ->
     with Server() as server:
         url = server.url
     began = time.monotonic()
-    with Follower(provider, url, "orders"):
+    with following(provider, url, "orders"):
         pass
     assert time.monotonic() - began < budget(1)
     assert provider.switches == {}
@@ -130,7 +140,7 @@ def test_an_unreachable_board_delays_neither_start_nor_stop(provider, budget) ->
 def test_only_a_board_that_was_there_is_missed(server, provider, eventually, caplog, met, warnings) -> None:
     """Before the first response, the board may still be starting."""
     server.status = 200 if met else 503
-    with Follower(provider, server.url, "orders", wait_s=0, patience_s=0.0):
+    with following(provider, server.url, "orders", wait_s=0, patience_s=0.0):
         server.status = 503
         seen = len(server.asked)
         eventually(lambda: len(server.asked) >= seen + 3)

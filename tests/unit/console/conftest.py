@@ -123,7 +123,8 @@ def follow(eventually: Eventually) -> Iterator[Follow]:
 
         def start(console: Console, service: str, **options: Any) -> tuple[BoardProvider, Follower]:
             provider = BoardProvider()
-            follower = followers.enter_context(Follower(provider, console.url, service, **options))
+            follower = Follower(provider, console.url, service, **options).start()
+            followers.callback(follower.stop)
             eventually(lambda: console.board.alive().get(follower.name) == console.board.snapshot().revision)
             return provider, follower
 

@@ -42,8 +42,11 @@ SENT_OLD = {
         ("messaging", "http", "old"),
     ],
 )
-def test_form_of_a_convention(given, convention, expected):
-    assert form(convention, {} if given is None else {STABILITY: given}) == expected
+def test_form_of_a_convention(monkeypatch, given, convention, expected):
+    monkeypatch.delenv(STABILITY, raising=False)
+    if given is not None:
+        monkeypatch.setenv(STABILITY, given)
+    assert form(convention) == expected
 
 
 @pytest.mark.parametrize(
@@ -55,8 +58,12 @@ def test_form_of_a_convention(given, convention, expected):
         ("log", {"OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN": "logs/dup", "SHOP_EXCEPTIONS": "log"}, "log"),
     ],
 )
-def test_where_exceptions_are_recorded(setting, environ, expected):
-    assert exceptions(setting, environ) == expected
+def test_where_exceptions_are_recorded(monkeypatch, setting, environ, expected):
+    for name in ("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "SHOP_EXCEPTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert exceptions(setting) == expected
 
 
 @pytest.mark.parametrize(("chosen", "expected"), [("old", SENT_OLD), ("stable", SENT), ("dup", SENT | SENT_OLD)])

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExportResult
 
 from vshop.kit.settings import SettingsError
 from vshop.kit.telemetry import exporting
-from vshop.kit.telemetry.exporting import LightSession, make_exporters
+from vshop.kit.telemetry.exporting import LightSession, make_all_exporters
 
 PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
 
@@ -48,7 +48,7 @@ def test_plain_http_uses_urllib3(monkeypatch, sessions, signal, kind, env):
     for name, value in env.items():
         monkeypatch.setenv(name, value)
 
-    assert [type(one) for one in make_exporters(signal)] == [kind]
+    assert [type(one) for one in make_all_exporters(signal)[0]] == [kind]
     assert len(sessions) == 1
 
 
@@ -68,7 +68,7 @@ def test_certificates_and_proxies_use_requests(monkeypatch, sessions, env):
     for name, value in env.items():
         monkeypatch.setenv(name, value)
 
-    assert [type(one) for one in make_exporters("traces")] == [OTLPSpanExporter]
+    assert [type(one) for one in make_all_exporters("traces")[0]] == [OTLPSpanExporter]
     assert sessions == []
 
 
@@ -76,8 +76,8 @@ def test_variables_name_the_exporters(monkeypatch):
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console, otlp,none")
     monkeypatch.setenv("OTEL_LOGS_EXPORTER", "none")
 
-    assert [type(one) for one in make_exporters("traces")] == [ConsoleSpanExporter, OTLPSpanExporter]
-    assert make_exporters("logs") == []
+    assert [type(one) for one in make_all_exporters("traces")[0]] == [ConsoleSpanExporter, OTLPSpanExporter]
+    assert make_all_exporters("logs") == ([], [])
 
 
 @pytest.mark.parametrize("env", [{"OTEL_TRACES_EXPORTER": "zipkin"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "carrier-pigeon"}], ids=str)
@@ -86,7 +86,7 @@ def test_an_unknown_exporter_ends_a_service_with_a_sentence(monkeypatch, env):
         monkeypatch.setenv(name, value)
 
     with pytest.raises(SettingsError, match=next(iter(env.values()))):
-        make_exporters("traces")
+        make_all_exporters("traces")
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -115,7 +115,7 @@ def receiver():
 
 def test_a_span_arrives(monkeypatch, receiver):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver)
-    (exporter,) = make_exporters("traces")
+    ((exporter,), _) = make_all_exporters("traces")
     span = TracerProvider().get_tracer("test").start_span("a span that arrives")
     span.end()
 

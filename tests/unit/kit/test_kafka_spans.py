@@ -158,12 +158,13 @@ def test_a_record_above_the_producers_limit_is_refused(sender, exporter):
     assert isinstance(caught.value.__cause__, KafkaException)
 
 
-def test_an_agent_makes_the_spans_and_adds_the_trace_context(broker, tracer, exporter):
+def test_an_agent_makes_the_spans_and_adds_the_trace_context(broker, tracer, exporter, monkeypatch):
+    injected = []
+    monkeypatch.setattr(kafka_sender, "inject", lambda *given, **how: injected.append(inject(*given, **how)) or injected[-1])
     settings = Settings(kafka_bootstrap=broker)
     sender = Sender(settings, Payloads(settings, visible=False), "orders", own_spans=False)
     with tracer.start_as_current_span("POST /orders"), use_incidents({"baggage": "shop.chaos=orders-lost"}.get):
-        headers = sender._inject([("shop", b"a")])
-        record = sender.send("agent", b"order", b"1", headers)._replace(headers=headers)
+        record = sender.send("agent", b"order", b"1", [("shop", b"a")])._replace(headers=injected[0])
     sender.close()
     assert record.headers == [("shop", b"a"), ("x-shop-chaos", b"orders-lost")]
 
@@ -198,6 +199,17 @@ def test_a_timeout_is_not_a_refusal(tracer, budget):
     assert time.monotonic() - started < budget(5)
 
 
+def test_a_missing_report_is_not_a_refusal(monkeypatch):
+    monkeypatch.setattr(kafka_sender, "Producer", ReportingProducer(None))
+    sender = Sender(Settings(kafka_ack_timeout_s=0.01), Payloads(Settings()), "orders")
+
+    with pytest.raises(DeliveryError, match=r"no acknowledgement within 0\.01 s") as caught:
+        sender.send("spans", b"order", None)
+
+    sender.close()
+    assert (caught.value.refused, caught.value.error_type, caught.value.__cause__) == (False, "_MSG_TIMED_OUT", None)
+
+
 class ReportingProducer:
     def __init__(self, code):
         self.code = code
@@ -208,7 +220,8 @@ class ReportingProducer:
     def produce(self, *_arguments, on_delivery, **_more):
         if isinstance(self.code, Exception):
             raise self.code
-        on_delivery(KafkaError(self.code), None)
+        if self.code is not None:
+            on_delivery(KafkaError(self.code), None)
 
     def poll(self, timeout):
         time.sleep(timeout)

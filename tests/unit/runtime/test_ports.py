@@ -67,7 +67,6 @@ def test_unknown_part_suggests_the_closest() -> None:
 
 
 def test_two_parts_with_the_same_port_are_refused() -> None:
-    parts = select(["orders", "auth-stub"])
     number = ports.free(1)[0]
-    with pytest.raises(PortInUseError, match="also assigned to auth-stub"):
-        ports.check(parts, {"orders": number, "auth": number})
+    with pytest.raises(PortInUseError, match=r"also assigned to auth-stub\n.*`vshop up --port orders=1\d{4}`"):
+        ports.check({"auth": ("auth-stub", number), "orders": ("orders", number)}, "The shop was not started", "vshop up")

@@ -13,7 +13,6 @@ import socket
 import threading
 import time
 import uuid
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -97,12 +96,6 @@ class Follower:
                 with contextlib.suppress(OSError):
                     self._connection.sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
             self._thread.join(0.05)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
 
     def _run(self) -> None:
         pause, lost_at, logged = _FIRST_PAUSE_S, 0.0, False

@@ -7,7 +7,7 @@ https://openfeature.dev/specification/ · https://github.com/open-feature/protoc
 import random
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from openfeature.client import OpenFeatureClient
@@ -94,14 +94,18 @@ class BoardProvider(AbstractProvider):
     resolve_string_details = resolve_integer_details = resolve_float_details = resolve_object_details = _only_boolean
 
 
-class Switches(Protocol):
-    """The interface that a chaos site uses."""
+class Switches:
+    """The interface that a chaos site uses. All incidents are off."""
 
-    def on(self, incident: str, *, item: int | None = None) -> bool:
+    def on(self, incident: str, *, item: int | None = None) -> bool:  # noqa: ARG002 - for subclasses
         """Return whether an incident is on for the current request."""
+        return False
 
 
-class Chaos:
+NO_CHAOS = Switches()
+
+
+class Chaos(Switches):
     """Evaluates incidents for chaos sites. With ``reveal``, one that is on adds a ``feature_flag.evaluation`` event to the span."""
 
     def __init__(self, client: OpenFeatureClient, provider: BoardProvider | None, *, reveal: bool = False) -> None:
@@ -134,12 +138,3 @@ class Chaos:
                 "feature_flag.provider.name": self._client.provider.get_metadata().name,
             },
         )
-
-
-class _NoChaos:
-    def on(self, incident: str, *, item: int | None = None) -> bool:  # noqa: ARG002 - the protocol's
-        return False
-
-
-NO_CHAOS: Switches = _NoChaos()
-"""All incidents are off, as in tests."""

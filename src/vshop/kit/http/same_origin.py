@@ -70,16 +70,14 @@ def refuse_cross_origin(app: Flask, allowed_hosts: Iterable[str], shared: Shared
     app.before_request(shared.preflight)
     app.after_request(shared.add_headers)
 
-    def hint(origin: str) -> str:
-        return f" Set SHOP_CORS_ORIGINS={origin[:100]} to allow them." if shared.covers(request.path) else ""
-
     @app.before_request
     def _check() -> None:
         if request.method in _SAFE:
             return
         host, origin = request.host.lower(), request.headers.get("Origin")
         if origin is not None and not _is_same_origin(origin.lower(), host) and not shared.allow(origin):
-            raise Problem(403, f"Pages of {origin[:100]} are not allowed to change anything here.{hint(origin)}", field="Origin")
+            hint = f" Set SHOP_CORS_ORIGINS={origin[:100]} to allow them." if shared.covers(request.path) else ""
+            raise Problem(403, f"Pages of {origin[:100]} are not allowed to change anything here.{hint}", field="Origin")
         if (origin is not None or request.method != "POST") and not is_own_host(host, allowed):
             raise foreign_host(host)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry import context, metrics, trace
+from opentelemetry import metrics, trace
 from opentelemetry.trace import Link, Span, SpanKind
 
 from vshop.kit.chaos.baggage import use_incidents
 from vshop.kit.kafka.connection import broker_address
-from vshop.kit.kafka.record import Record, describe, extract, histogram_of_seconds, operation
+from vshop.kit.kafka.record import Record, describe, extract_span_context, histogram_of_seconds, operation, use_context
 from vshop.kit.settings import Settings
 from vshop.kit.telemetry.api import Payloads
 from vshop.kit.telemetry.errors import error_type, record_error
@@ -68,24 +68,22 @@ class Processing:
             self._describe(span, record)
             yield span
             return
-        sent = extract(record.headers)
-        creation = trace.get_current_span(sent).get_span_context()
-        token = context.attach(sent if self._child else trace.set_span_in_context(trace.INVALID_SPAN, sent))
-        try:
-            with tracer.start_as_current_span(
+        creation = trace.INVALID_SPAN_CONTEXT if self._child else extract_span_context(record.headers)
+        with (
+            use_context(record.headers, new_trace=not self._child),
+            tracer.start_as_current_span(
                 f"process {record.topic}",
                 kind=SpanKind.CONSUMER,
                 attributes=attributes,
-                links=None if self._child or not creation.is_valid else [Link(creation)],
+                links=[Link(creation)] if creation.is_valid else None,
                 record_exception=False,
                 set_status_on_exception=False,
-            ) as span:
-                span.set_attributes(record.place())
-                describe(span, record.key, record.value, **self._broker)
-                self._describe(span, record)
-                yield span
-        finally:
-            context.detach(token)
+            ) as span,
+        ):
+            span.set_attributes(record.place())
+            describe(span, record.key, record.value, **self._broker)
+            self._describe(span, record)
+            yield span
 
     def _describe(self, span: Span, record: Record) -> None:
         # Explains the gap in the waterfall: how long the record waited on the topic.

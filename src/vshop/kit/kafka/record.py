@@ -126,9 +126,10 @@ def extract_span_context(headers: Headers) -> SpanContext:
 
 
 @contextmanager
-def use_context(headers: Headers) -> Iterator[None]:
-    """Use the context in the headers inside the block."""
-    token = context.attach(extract(headers))
+def use_context(headers: Headers, *, new_trace: bool = False) -> Iterator[None]:
+    """Use the context in the headers inside the block; of a new trace, only the baggage."""
+    sent = extract(headers)
+    token = context.attach(trace.set_span_in_context(trace.INVALID_SPAN, sent) if new_trace else sent)
     try:
         yield
     finally:

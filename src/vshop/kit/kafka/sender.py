@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 import time
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -89,9 +90,10 @@ class Sender:
         with own_span if self._own_spans else contextlib.nullcontext(trace.INVALID_SPAN) as span:
             describe(span, key, value, **self._details)
             self._payloads.put(span, "shop.kafka.value", value)
+            sent_headers = inject(headers, trace_context=self._own_spans) if with_context else headers or []
             started = time.perf_counter()
             try:
-                sent = self._deliver(topic, value, key, self._inject(headers) if with_context else headers or [])
+                sent = self._deliver(topic, value, key, sent_headers)
             except DeliveryError as error:
                 attributes["error.type"] = error.error_type
                 span.set_attribute("error.type", error.error_type)
@@ -102,26 +104,18 @@ class Sender:
             span.set_attributes(sent.place())
             return sent
 
-    def _inject(self, headers: Headers | None) -> Headers:
-        return inject(headers, trace_context=self._own_spans)
-
     def _deliver(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers) -> Record:
-        done = threading.Event()
-        report: list[tuple[KafkaError | None, Message]] = []
-
-        def on_delivery(error: KafkaError | None, message: Message) -> None:
-            report.append((error, message))
-            done.set()
-
+        report = SimpleQueue[tuple[KafkaError | None, Message]]()
         try:
-            self._producer.produce(topic, value, key, on_delivery=on_delivery, headers=list(headers))
+            self._producer.produce(topic, value, key, on_delivery=lambda *result: report.put(result), headers=list(headers))
         except KafkaException as error:
             raise DeliveryError(error.args[0].str(), code=error.args[0].name(), refused=True) from error
         except BufferError as error:
             raise DeliveryError(str(error), code="_QUEUE_FULL", refused=True) from error
-        if not done.wait(self._timeout_s + 1):
-            raise DeliveryError(f"no acknowledgement within {self._timeout_s:g} s", code="_MSG_TIMED_OUT", refused=False)
-        failed, message = report[0]
+        try:
+            failed, message = report.get(timeout=self._timeout_s + 1)
+        except Empty:
+            raise DeliveryError(f"no acknowledgement within {self._timeout_s:g} s", code="_MSG_TIMED_OUT", refused=False) from None
         if failed is not None:
             raise DeliveryError(failed.str(), code=failed.name(), refused=failed.name() in _REFUSED) from KafkaException(failed)
         return to_record(message)

@@ -60,9 +60,9 @@ OLD_NAMES = frozenset(old for table in SPELLINGS.values() for old in table.value
 _PARTITION = "messaging.destination.partition.id"
 
 
-def form(convention: Convention, environ: Mapping[str, str] | None = None) -> Form:
+def form(convention: Convention) -> Form:
     """Return the form of a convention's attributes. Messaging follows HTTP unless it is named."""
-    return _form(convention, (os.environ if environ is None else environ).get(STABILITY) or OPT_IN["stable"])
+    return _form(convention, os.environ.get(STABILITY) or OPT_IN["stable"])
 
 
 @cache
@@ -73,11 +73,10 @@ def _form(convention: Convention, given: str) -> Form:
     return "dup" if f"{convention}/dup" in words else "stable" if convention in words else "old"
 
 
-def exceptions(setting: Exceptions, environ: Mapping[str, str] | None = None) -> Exceptions:
+def exceptions(setting: Exceptions) -> Exceptions:
     """Return where exceptions are recorded: by ``SHOP_EXCEPTIONS``, else by OpenTelemetry's variable."""
-    environ = os.environ if environ is None else environ
-    words = {word.strip() for word in environ.get(_EXCEPTION_SIGNAL, "").split(",")}
-    if environ.get("SHOP_EXCEPTIONS") or not words & {"logs", "logs/dup"}:
+    words = {word.strip() for word in os.environ.get(_EXCEPTION_SIGNAL, "").split(",")}
+    if os.environ.get("SHOP_EXCEPTIONS") or not words & {"logs", "logs/dup"}:
         return setting
     return "both" if "logs/dup" in words else "log"
 

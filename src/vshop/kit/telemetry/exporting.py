@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -25,33 +26,25 @@ from vshop.kit.telemetry.sending import LightSession, RetryQueue
 from vshop.kit.telemetry.variables import PROTOCOLS, STORE, TEMPORALITY, otlp_endpoint, otlp_protocol
 
 EXCEPTION = "exception"
-_OVER_HTTP = (OTLPSpanExporter, OTLPMetricExporter, OTLPLogExporter)
+_OVER_HTTP: Mapping[str, Any] = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter, "logs": OTLPLogExporter}
 _OTLP = "OTEL_EXPORTER_OTLP_"
 _OTLP_EXPORTERS = {"otlp", *PROTOCOLS.values()}
 
 
 def make_all_exporters(signal: str) -> tuple[list[Any], list[Any]]:
-    """Make the exporters that must get every item of a signal, and further ones. Raises SettingsError.
+    """Make the exporters that must get every item of ``traces``, ``metrics`` or ``logs``, and further ones. Raises SettingsError.
 
     With the shop's own store, only that must. Otherwise all named exporters must.
     """
-    named = make_exporters(signal)
+    names = [name.strip() for name in (os.environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp").split(",")]
     store = os.environ.get(STORE)
+    # The shop's own store has an exporter already.
+    only_store = store and not otlp_endpoint(signal.upper(), os.environ)
+    made = [_make(signal, name) for name in names if not (only_store and name in _OTLP_EXPORTERS)]
+    named = [one for one in made if one is not None]
     if not store:
         return named, []
-    return [_make_for_store(signal, store)] if _names(signal) != ["none"] else [], named
-
-
-def make_exporters(signal: str) -> list[Any]:
-    """Make the named exporters for ``traces``, ``metrics`` or ``logs``. Raises SettingsError."""
-    # The shop's own store has an exporter already.
-    only_store = STORE in os.environ and not otlp_endpoint(signal.upper(), os.environ)
-    made = [_make(signal, name) for name in _names(signal) if not (only_store and name in _OTLP_EXPORTERS)]
-    return [one for one in made if one is not None]
-
-
-def _names(signal: str) -> list[str]:
-    return [name.strip() for name in (os.environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp").split(",")]
+    return [_make_for_store(signal, store)] if names != ["none"] else [], named
 
 
 def _make(signal: str, name: str) -> Any:
@@ -63,7 +56,7 @@ def _make(signal: str, name: str) -> Any:
     if kind is None:
         return None
     try:
-        return kind(session=LightSession()) if kind in _OVER_HTTP and _sends_plain_http() else kind()
+        return kind(session=LightSession()) if kind in _OVER_HTTP.values() and _sends_plain_http() else kind()
     except (OSError, ValueError) as error:
         raise SettingsError(f"{variable}: the exporter {name} cannot start: {error}.") from error
 
@@ -71,9 +64,8 @@ def _make(signal: str, name: str) -> Any:
 def _make_for_store(signal: str, endpoint: str) -> Any:
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_OTLP) and name != TEMPORALITY}
     os.environ |= {f"{_OTLP}ENDPOINT": endpoint, f"{_OTLP}TIMEOUT": DEFAULTS[f"{_OTLP}TIMEOUT"]}
-    kind = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter, "logs": OTLPLogExporter}[signal]
     try:
-        return kind(session=LightSession())
+        return _OVER_HTTP[signal](session=LightSession())
     finally:
         del os.environ[f"{_OTLP}ENDPOINT"], os.environ[f"{_OTLP}TIMEOUT"]
         os.environ |= hidden
@@ -104,11 +96,13 @@ class _Redacting:
     _signal = ""
     _result: Any = None
 
-    def __init__(self, exporter: SpanExporter | LogRecordExporter) -> None:
+    def __init__(self, exporter: SpanExporter | LogRecordExporter, redact_item: Callable[[Any], Any]) -> None:
         self._exporter: Any = exporter
+        self._redact_item = redact_item
         self.retries = RetryQueue(self._acknowledged, self._signal)
 
-    def _send(self, clean: Sequence[Any]) -> Any:
+    def export(self, batch: Sequence[Any]) -> Any:
+        clean = [self._redact_item(item) for item in batch]
         return self._result.SUCCESS if self.retries.send(clean) else self._result.FAILURE
 
     def _acknowledged(self, items: Sequence[Any]) -> bool:
@@ -130,13 +124,7 @@ class RedactingSpanExporter(_Redacting, SpanExporter):
     _signal, _result = "traces", SpanExportResult
 
     def __init__(self, exporter: SpanExporter, *, exception_events: bool = True) -> None:
-        super().__init__(exporter)
-        self._exception_events = exception_events
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export the redacted spans."""
-        result: SpanExportResult = self._send([redact_span(span, exception_events=self._exception_events) for span in spans])
-        return result
+        super().__init__(exporter, partial(redact_span, exception_events=exception_events))
 
 
 class RedactingLogExporter(_Redacting, LogRecordExporter):
@@ -144,10 +132,8 @@ class RedactingLogExporter(_Redacting, LogRecordExporter):
 
     _signal, _result = "logs", LogRecordExportResult
 
-    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        """Export the redacted records."""
-        result: LogRecordExportResult = self._send([_redact_record(record) for record in batch])
-        return result
+    def __init__(self, exporter: LogRecordExporter) -> None:
+        super().__init__(exporter, _redact_record)
 
 
 def _clean(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

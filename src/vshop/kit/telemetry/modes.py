@@ -19,7 +19,7 @@ SDK, NONE, ZERO_CODE = "sdk", "none", "zero-code"
 VARIABLE = "SHOP_TELEMETRY"
 _LAUNCHED = "VSHOP_TELEMETRY_LAUNCHED"
 _KAFKA_INSTRUMENTATION = "opentelemetry-instrumentation-confluent-kafka"
-_PROVIDERS = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", "OTEL_PYTHON_LOGGER_PROVIDER")
+PROVIDERS = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", "OTEL_PYTHON_LOGGER_PROVIDER")
 """Variables that load an SDK."""
 _HEALTH_CHECKS = "^https?://[^/?]+/(flush|healthz|readyz)$"
 DEFAULTS = {
@@ -116,7 +116,7 @@ def under_agent(
     """
     mode = telemetry_mode(environ)
     agent = launcher(mode, packages) if service else []
-    env = {name: value for name, value in environ.items() if mode != NONE or name not in _PROVIDERS}
+    env = {name: value for name, value in environ.items() if mode != NONE or name not in PROVIDERS}
     folders = [str(packages)] if service and packages else []
     python_path = os.pathsep.join([*folders, without_agents(environ.get("PYTHONPATH", ""))])
     if python_path != environ.get("PYTHONPATH", ""):

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -72,7 +72,9 @@ class SdkTelemetry(Telemetry):
         self._exporters: list[RedactingSpanExporter | RedactingLogExporter] = []
         self._queues: list[BatchSpanProcessor | BatchLogRecordProcessor] = []
         with _counting_losses():
-            self._add_exporters(exception_events=exceptions != "log")
+            spans_exporter = partial(RedactingSpanExporter, exception_events=exceptions != "log")
+            self._add_exporters("traces", spans_exporter, BatchSpanProcessor, self._tracers.add_span_processor)
+            self._add_exporters("logs", RedactingLogExporter, BatchLogRecordProcessor, self._loggers.add_log_record_processor)
             needed, further = [[_reader(one) for one in some] for some in make_all_exporters("metrics")]
             self._readers = needed
             self._meters = MeterProvider([*needed, *further], resource=resource, views=[_exemplar_view()])
@@ -84,24 +86,14 @@ class SdkTelemetry(Telemetry):
         )
         _export_logs()
 
-    def _add_exporters(self, *, exception_events: bool) -> None:
-        kinds: list[tuple[str, Any, Any, Any]] = [
-            (
-                "traces",
-                partial(RedactingSpanExporter, exception_events=exception_events),
-                BatchSpanProcessor,
-                self._tracers.add_span_processor,
-            ),
-            ("logs", RedactingLogExporter, BatchLogRecordProcessor, self._loggers.add_log_record_processor),
-        ]
-        for signal, redacting, queue_of, add in kinds:
-            needed, further = make_all_exporters(signal)
-            exporters = [redacting(exporter) for exporter in (*needed, *further)]
-            queues = [queue_of(exporter) for exporter in exporters]
-            for queue in queues:
-                add(queue)
-            self._exporters += exporters[: len(needed)]
-            self._queues += queues[: len(needed)]
+    def _add_exporters(self, signal: str, redacting: Any, queue_of: Any, add: Callable[[Any], None]) -> None:
+        needed, further = make_all_exporters(signal)
+        exporters = [redacting(exporter) for exporter in (*needed, *further)]
+        queues = [queue_of(exporter) for exporter in exporters]
+        for queue in queues:
+            add(queue)
+        self._exporters += exporters[: len(needed)]
+        self._queues += queues[: len(needed)]
 
     def _use_providers(self) -> None:
         trace.set_tracer_provider(self._tracers)

@@ -47,8 +47,7 @@ _PACKAGES = {
     "xray": "opentelemetry-sdk-extension-aws",
 }
 _CONFIG_FILES = ("OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE")
-_QUEUES = {"OTEL_BSP": "16384", "OTEL_BLRP": "16384"}
-_BATCH = "512"
+_QUEUE, _BATCH = "16384", "512"
 _NUMBERS = re.compile(
     r"OTEL_(BSP|BLRP)_(SCHEDULE_DELAY|EXPORT_TIMEOUT|MAX_QUEUE_SIZE|MAX_EXPORT_BATCH_SIZE)|OTEL_EXPORTER_PROMETHEUS_PORT"
 )
@@ -123,8 +122,8 @@ def check(environ: Mapping[str, str], installed: Installed = _installed) -> None
     )
     for detector in _words(variables.get("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "")):
         _check_component("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", detector, "opentelemetry_resource_detector", installed)
-    for prefix, default in _QUEUES.items():
-        _check_queue(prefix, variables, default)
+    for prefix in ("OTEL_BSP", "OTEL_BLRP"):
+        _check_queue(prefix, variables)
 
 
 def restriction(environ: Mapping[str, str], tail_sampling: float = 100.0) -> str:
@@ -251,9 +250,9 @@ def _check_sampler(variables: Mapping[str, str], installed: Installed) -> None:
         raise SettingsError(f"OTEL_TRACES_SAMPLER_ARG={argument!r} is not a number from 0 to 1.")
 
 
-def _check_queue(prefix: str, variables: Mapping[str, str], default: str) -> None:
+def _check_queue(prefix: str, variables: Mapping[str, str]) -> None:
     size, batch = f"{prefix}_MAX_QUEUE_SIZE", f"{prefix}_MAX_EXPORT_BATCH_SIZE"
-    queue, exported = int(variables.get(size, default)), int(variables.get(batch, _BATCH))
+    queue, exported = int(variables.get(size, _QUEUE)), int(variables.get(batch, _BATCH))
     if exported > queue:
         cause = f"{batch}={exported}" if batch in variables else f"{size}={queue}"
         raise SettingsError(f"{cause} cannot be used: {batch} ({exported}) must not be greater than {size} ({queue}).")

@@ -66,7 +66,7 @@ class Jars(NamedTuple):
         Raises FetchError if the download fails or a checksum differs.
         """
         target = self.folder()
-        folders.ensure(target, lambda: _fetch(self, target, progress), _WAIT_S, f"fetch {self.title}")
+        folders.ensure(target, lambda partial: _fetch(self, partial, target, progress), _WAIT_S, f"fetch {self.title}")
         return [target / name for name in sorted(jar.file for jar in self.pinned())]
 
 
@@ -74,21 +74,18 @@ KAFKA = Jars("kafka", "Kafka")
 DYNAMODB = Jars("dynamodb", "DynamoDB Local")
 
 
-def _fetch(server: Jars, target: Path, progress: Progress) -> None:
-    # Renamed when complete, so that no interrupted download is used.
-    staging = target.with_suffix(".partial")
-    shutil.rmtree(staging, ignore_errors=True)
+def _fetch(server: Jars, folder: Path, target: Path, progress: Progress) -> None:
     jars = server.pinned()
     megabytes = sum(jar.size for jar in jars) / 1e6
     doing = f"fetching {server.title} ({megabytes:.0f} MB, once)"
     progress(Event(server.part, "fetching", doing))
-    complete = staging / "jars"
-    complete.mkdir(parents=True)
+    repository = folder / "repository"
+    repository.mkdir(parents=True)
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for count, (jar, path) in enumerate(zip(jars, _download(jars, staging / "repository", pool), strict=True), start=1):
+            for count, (jar, path) in enumerate(zip(jars, _download(jars, repository, pool), strict=True), start=1):
                 _verify(jar, path)
-                path.rename(complete / jar.file)
+                path.rename(folder / jar.file)
                 progress(Event(server.part, "fetching", f"{doing}: {count} of {len(jars)} files"))
     except FetchError:
         raise
@@ -99,8 +96,7 @@ def _fetch(server: Jars, target: Path, progress: Progress) -> None:
             "Check the network and try again. HTTPS_PROXY is respected; a mirror can be set under [repositories] in jgo's "
             f"~/.config/jgo.conf. On a machine without a network, copy the folder {target} from one where a shop has run."
         ) from error
-    complete.replace(target)
-    shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(repository, ignore_errors=True)
 
 
 def _download(jars: list[Jar], repository: Path, pool: ThreadPoolExecutor) -> Iterator[Path]:

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # C1 and the serial collector take 160 MB instead of 400 MB, and 2 CPU seconds less at start.
+_SMALL_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 KAFKA_FLAGS = (
     "-Xmx256m",
     "-Xms64m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
+    *_SMALL_JVM,
     "-Djava.awt.headless=true",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
@@ -28,9 +27,7 @@ DYNAMODB_NOTICE = (
 _DYNAMODB_FLAGS = (
     "-Xmx192m",
     "-Xms32m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
+    *_SMALL_JVM,
     # Its SQLite is a native library; its logging and buffers use sun.misc.Unsafe.
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",

@@ -6,7 +6,6 @@ one pod, and exits at the first connection after the pod is gone. So each forwar
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,9 +15,10 @@ from pathlib import Path
 
 import msgspec
 
+from vshop.kit.http.server import stop_event
 from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.runtime.model import folders, ports, processes
-from vshop.runtime.model.errors import ClusterError, PortInUseError, unknown_name
+from vshop.runtime.model.errors import ClusterError, unknown_name
 from vshop.runtime.model.parts import PUBLISHED
 from vshop.runtime.model.probes import probe_urls
 from vshop.runtime.model.processes import Identity
@@ -67,12 +67,8 @@ def choose(named: dict[str, int], *, free_ports: bool) -> dict[str, int]:
     rest = [name for name in PUBLISHED if name not in named]
     chosen = dict(zip(rest, ports.free(len(rest)), strict=True)) if free_ports else {name: PUBLISHED[name][1] for name in rest}
     chosen |= named
-    taken = [f"  {number} ({name}) is held by {ports.holder(number)}" for name, number in chosen.items() if ports.in_use(number)]
-    if taken:
-        raise PortInUseError(
-            "No port was forwarded, because these are in use:\n" + "\n".join(taken) + "\nStop these processes, choose other ports "
-            "(`--port orders=18080`), or use free ports for all (`--free-ports`)."
-        )
+    wanted = {name: (PUBLISHED[name][0], number) for name, number in chosen.items()}
+    ports.check(wanted, "No port was forwarded", "vshop up --mode k8s")
     return chosen
 
 
@@ -158,9 +154,7 @@ class Forward:
 
 def main(context: str, *forwards: str) -> None:
     """Forward ports, each ``SERVICE:TARGET:PORT``, until SIGTERM, or until none has worked for ten minutes."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     parsed = [text.split(":") for text in forwards]
     running = [Forward(Kubectl(context), service, int(target), int(port), stop) for service, target, port in parsed]
     threads = [threading.Thread(target=one.run) for one in running]

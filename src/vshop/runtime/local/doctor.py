@@ -1,5 +1,6 @@
 """Checks whether a machine can run a shop."""
 
+import contextlib
 import importlib.util
 import platform
 import re
@@ -7,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import webbrowser
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -43,98 +43,24 @@ class Finding(msgspec.Struct, frozen=True):
     do: str = ""
 
 
-class Host:
-    """This machine."""
-
-    def python(self) -> tuple[int, int, int]:
-        """Return Python's version."""
-        return sys.version_info[:3]
-
-    def system(self) -> tuple[str, str]:
-        """Return the operating system and the processor."""
-        return platform.system(), platform.machine()
-
-    def available_bytes(self) -> int:
-        """Return the available memory."""
-        return int(psutil.virtual_memory().available)
-
-    def free_bytes(self, path: Path) -> int:
-        """Return the free space of a folder, which need not exist."""
-        existing = next(folder for folder in (path, *path.parents) if folder.exists())
-        return shutil.disk_usage(existing).free
-
-    def holder(self, port: int) -> str | None:
-        """Describe the process that holds a port, or return None."""
-        return ports.holder(port) if ports.in_use(port) else None
-
-    def java(self) -> Path | None:
-        """Return the installed Java program, or None."""
-        try:
-            found = java_servers.java()
-        except (ImportError, AttributeError):
-            return None
-        return found if found.exists() else None
-
-    def kafka_is_fetched(self) -> bool:
-        """Return whether Kafka's files have been downloaded."""
-        return KAFKA.fetched()
-
-    def start_cache_exists(self) -> bool:
-        """Return whether Kafka's start cache has been built."""
-        try:
-            return aot.cache_file().exists()
-        except OSError:
-            return False
-
-    def grpc_is_installed(self) -> bool:
-        """Return whether the extra ``grpc`` is installed."""
-        return importlib.util.find_spec("grpc") is not None
-
-    def cache(self) -> Path:
-        """Return the folder of downloaded files."""
-        return folders.cache()
-
-    def output(self, *command: str) -> str | None:
-        """Return a program's output, or None if it does not exist. Raises OSError with the last line of its output if it failed."""
-        try:
-            ran = capture(*command, timeout_s=_PROGRAM_TIMEOUT_S)
-        except FileNotFoundError:
-            return None
-        except subprocess.TimeoutExpired as error:
-            raise OSError(f"no answer within {_PROGRAM_TIMEOUT_S:g} s") from error
-        if ran.returncode:
-            lines = (ran.stderr or ran.stdout).strip().splitlines()
-            raise OSError(lines[-1] if lines else f"exit status {ran.returncode}")
-        return ran.stdout.strip()
-
-    def browser(self) -> str | None:
-        """Return the name of the default browser, or None."""
-        try:
-            found = webbrowser.get()
-        except webbrowser.Error:
-            return None
-        return str(getattr(found, "name", "") or type(found).__name__)
-
-
-def run_checks(host: Host, *, running: bool = False) -> list[Finding]:
+def run_checks(*, running: bool = False) -> list[Finding]:
     """Run all checks. The ports of a running shop are not checked."""
-    found = Finding("ports", "ok", "a shop runs here") if running else check_ports(host)
-    before = (check_python, check_system, check_memory, check_disk)
+    found = Finding("ports", "ok", "a shop runs here") if running else check_ports()
     after = (check_offline, check_start_cache, check_grpc, check_docker, check_kubectl, check_browser)
-    return [*(check(host) for check in before), found, *(check(host) for check in after)]
+    return [check_python(), check_system(), check_memory(), check_disk(), found, *(check() for check in after)]
 
 
-def check_python(host: Host) -> Finding:
+def check_python() -> Finding:
     """Require Python 3.11 or newer."""
-    version = ".".join(map(str, host.python()))
-    if host.python() < (3, 11):
+    version = platform.python_version()
+    if _version(version) < (3, 11):
         return Finding("Python", "bad", version, "Install Python 3.11 or newer, and run `make up` with it first on the path.")
     return Finding("Python", "ok", version)
 
 
-def check_system(host: Host) -> Finding:
+def check_system() -> Finding:
     """Require Linux or macOS, on x86-64 or ARM64."""
-    name, processor = host.system()
+    name, processor = platform.system(), platform.machine()
     seen = f"{name} on {processor}"
     if name not in {"Linux", "Darwin"}:
         return Finding("system", "bad", seen, "On Windows, use WSL 2, which behaves like Linux.")
@@ -143,17 +69,18 @@ def check_system(host: Host) -> Finding:
     return Finding("system", "ok", seen)
 
 
-def check_memory(host: Host) -> Finding:
+def check_memory() -> Finding:
     """Check the available memory."""
-    return _check_amount(
-        "memory", host.available_bytes(), _MEMORY, "Close programs: a shop needs 600 to 900 MB, a browser about as much."
-    )
+    do = "Close programs: a shop needs 600 to 900 MB, a browser about as much."
+    return _check_amount("memory", psutil.virtual_memory().available, _MEMORY, do)
 
 
-def check_disk(host: Host) -> Finding:
+def check_disk() -> Finding:
     """Check the disk space."""
-    do = f"Free disk space. Kafka's files are stored in {host.cache()} (set VSHOP_CACHE to move them), images in Docker's folder."
-    return _check_amount("disk", host.free_bytes(host.cache()), _DISK, do)
+    cache = folders.cache()
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    do = f"Free disk space. Kafka's files are stored in {cache} (set VSHOP_CACHE to move them), images in Docker's folder."
+    return _check_amount("disk", shutil.disk_usage(existing).free, _DISK, do)
 
 
 def _check_amount(name: str, available: float, limits: tuple[float, float], do: str) -> Finding:
@@ -162,10 +89,10 @@ def _check_amount(name: str, available: float, limits: tuple[float, float], do: 
     return Finding(name, state, seen, do if state != "ok" else "")
 
 
-def check_ports(host: Host) -> Finding:
+def check_ports() -> Finding:
     """Check that all default ports are free."""
     wanted = {number: name for part in select(NAMES) for name, number in part.ports.items()}
-    held = {number: holder for number in wanted if (holder := host.holder(number))}
+    held = {number: ports.holder(number) for number in wanted if ports.in_use(number)}
     if held:
         by_holder: dict[str, list[str]] = {}
         for number, holder in held.items():
@@ -175,43 +102,49 @@ def check_ports(host: Host) -> Finding:
     return Finding("ports", "ok", f"all {len(wanted)} are free")
 
 
-def check_offline(host: Host) -> Finding:
+def check_offline() -> Finding:
     """Check that a start needs no network."""
-    if host.java() is None:
+    try:
+        has_java = java_servers.java().exists()
+    except (ImportError, AttributeError):
+        has_java = False
+    if not has_java:
         return Finding("Java", "bad", "the runtime is not installed", "Reinstall the shop's packages: `make clean up`.")
-    if not host.kafka_is_fetched():
+    if not KAFKA.fetched():
         return Finding("Kafka", "note", "not downloaded yet", "Run `vshop up` once with a network. Later starts need none.")
     return Finding("Kafka", "ok", "installed, and Java too; a start needs no network")
 
 
-def check_start_cache(host: Host) -> Finding:
+def check_start_cache() -> Finding:
     """Check for Kafka's start cache."""
-    if host.start_cache_exists():
-        return Finding("start cache", "ok", f"built; it halves Kafka's start, and stays in {host.cache()} after `vshop down`")
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # the Java runtime is not installed
+        if aot.cache_file().exists():
+            seen = f"built; it halves Kafka's start, and stays in {folders.cache()} after `vshop down`"
+            return Finding("start cache", "ok", seen)
     return Finding("start cache", "note", "not built yet", "The first `vshop up` builds it in the background, in about a minute.")
 
 
-def check_grpc(host: Host) -> Finding:
+def check_grpc() -> Finding:
     """Check whether the observatory can receive OTLP/gRPC, the default protocol of several SDKs."""
-    if host.grpc_is_installed():
+    if importlib.util.find_spec("grpc"):
         return Finding("OTLP/gRPC", "ok", f"installed; a shop receives it on {_GRPC_PORT}")
     do = f"To send OTLP/gRPC to the shop, run `{sys.executable} -m pip install 'virtual-shop[grpc]'`. {_NOT_NEEDED}"
     return Finding("OTLP/gRPC", "note", f"the extra grpc is not installed; nothing listens on {_GRPC_PORT}", do)
 
 
-def check_docker(host: Host) -> Finding:
+def check_docker() -> Finding:
     """Check for Docker and Compose 2.20 or newer."""
     install = f"For `make compose-up`, install Docker with Compose 2.20 or newer. {_NOT_NEEDED}"
     try:
-        engine = host.output("docker", "version", "--format", "{{.Server.Version}}")
+        engine = _output("docker", "version", "--format", "{{.Server.Version}}")
     except OSError as error:
         return Finding("Docker", "note", f"the engine does not answer: {error}", f"For `make compose-up`, start it. {_NOT_NEEDED}")
     if engine is None:
         return Finding("Docker", "note", "not installed", install)
-    if "podman" in (host.output("docker", "--version") or "").lower():
+    if "podman" in (_output("docker", "--version") or "").lower():
         return Finding("Docker", "note", "this `docker` is Podman: podman-compose has no --wait", install)
     try:
-        compose = host.output("docker", "compose", "version", "--short") or ""
+        compose = _output("docker", "compose", "version", "--short") or ""
     except OSError:
         return Finding("Docker", "note", f"engine {engine}, no Compose", install)
     seen = f"engine {engine}, Compose {compose}"
@@ -225,10 +158,10 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
 
 
-def check_kubectl(host: Host) -> Finding:
+def check_kubectl() -> Finding:
     """Check for kubectl."""
     try:
-        version = host.output("kubectl", "version", "--client")
+        version = _output("kubectl", "version", "--client")
     except OSError as error:
         return Finding("kubectl", "note", f"does not work: {error}", f"Install it to use Kubernetes. {_NOT_NEEDED}")
     if version is None:
@@ -236,9 +169,24 @@ def check_kubectl(host: Host) -> Finding:
     return Finding("kubectl", "ok", version.splitlines()[0] if version else "installed")
 
 
-def check_browser(host: Host) -> Finding:
+def check_browser() -> Finding:
     """Check for a browser."""
-    found = host.browser()
-    if found is None:
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
         return Finding("browser", "note", "none found", "The console is a web page. Every exercise also works in a terminal.")
-    return Finding("browser", "ok", found)
+    return Finding("browser", "ok", str(getattr(found, "name", "") or type(found).__name__))
+
+
+def _output(*command: str) -> str | None:
+    """Return a program's output, or None if it does not exist. Raises OSError with the last line of its output if it failed."""
+    try:
+        ran = capture(*command, timeout_s=_PROGRAM_TIMEOUT_S)
+    except FileNotFoundError:
+        return None
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"no answer within {_PROGRAM_TIMEOUT_S:g} s") from error
+    if ran.returncode:
+        lines = (ran.stderr or ran.stdout).strip().splitlines()
+        raise OSError(lines[-1] if lines else f"exit status {ran.returncode}")
+    return ran.stdout.strip()

@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, distributions
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from vshop.kit.telemetry.modes import NONE, SDK, ZERO_CODE, launcher, telemetry_mode
+from vshop.kit.telemetry.modes import NONE, PROVIDERS, SDK, ZERO_CODE, launcher, telemetry_mode
 from vshop.kit.telemetry.variables import (
     DESTINATIONS,
     SIGNALS,
@@ -47,7 +47,6 @@ _AWS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_PROVIDERS = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", "OTEL_PYTHON_LOGGER_PROVIDER")
 _OF_ZERO_CODE = ("OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS")
 _PROMETHEUS_PORT = "OTEL_EXPORTER_PROMETHEUS_PORT"
 _WITH_METRICS = ("orders", "auth-stub", "stock-updater")
@@ -121,7 +120,7 @@ def settle(environ: Mapping[str, str], mode: str, store: str) -> Settled:
     settled = Settled(variables, [])
     _keep_names(settled, mode)
     if mode == SDK:
-        _drop(settled, _PROVIDERS, "ignored, because each service sets its providers up itself")
+        _drop(settled, PROVIDERS, "ignored, because each service sets its providers up itself")
         for name in [name for name in _OF_ZERO_CODE if name in variables]:
             settled.notes.append(f"{name} has no effect, except with --telemetry zero-code")
     if store:

@@ -53,7 +53,7 @@ class Launcher:
             self._packages = services_packages.ensure(progress, zero_code=zero_code)
         self._options, self._home, self._ports, self._progress = options, home, ports, progress
         self._owns_watchdog = watchdog is None
-        self.watchdog = watchdog or Watchdog.start(run, processes.build_for_helpers(os.environ))
+        self.watchdog = watchdog or Watchdog(run, processes.build_for_helpers(os.environ))
         self._stop_waiting = threading.Event()
 
     def __enter__(self) -> Self:

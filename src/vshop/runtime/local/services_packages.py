@@ -88,13 +88,11 @@ def ensure(progress: Progress, *, zero_code: bool) -> Path | None:
     if not reason:
         return None
     target = folder()
-    return folders.ensure(target, lambda: _install(target, reason, progress), _WAIT_S, "install packages")
+    return folders.ensure(target, lambda partial: _install(partial, target, reason, progress), _WAIT_S, "install packages")
 
 
-def _install(target: Path, reason: str, progress: Progress) -> None:
+def _install(partial: Path, target: Path, reason: str, progress: Progress) -> None:
     progress(Event("services", "fetching", f"installing OpenTelemetry for the services, once ({reason})"))
-    partial = target.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     done = capture(*_installer(), "--no-deps", "--target", str(partial), *pinned())
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
@@ -104,7 +102,6 @@ def _install(target: Path, reason: str, progress: Progress) -> None:
             "Check the network and try again, or use a separate environment: pip install 'virtual-shop[services]'. On a machine "
             f"without a network, copy the folder {target} from one where a shop has run."
         )
-    partial.replace(target)
 
 
 def _installer() -> list[str]:

@@ -194,7 +194,8 @@ class Shop:
         options = jaeger.resolve(options, progress)
         wanted = select(options.parts)
         numbers = ports.assign(options, wanted, os.environ)
-        ports.check(wanted, numbers)
+        by_name = {name: (part.name, numbers[name]) for part in wanted for name in part.ports}
+        ports.check(by_name, "The shop was not started", "vshop up")
         numbers["controller"] = ports.free(1)[0]
         for note in environment.settled(options, numbers, os.environ).notes:
             progress(Event("telemetry", "note", note))

@@ -11,23 +11,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Self
+from typing import cast
 
 
 class Watchdog:
     """The launcher's end of the pipe."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        # A forked child that outlives the launcher would keep the pipe open.
-        os.register_at_fork(after_in_child=self._close_in_child)
-
-    @classmethod
-    def start(cls, run: str, env: Mapping[str, str]) -> Self:
+    def __init__(self, run: str, env: Mapping[str, str]) -> None:
         """Start a watchdog for a run."""
         command = [sys.executable, "-P", "-m", "vshop.runtime.local.watchdog", run]
         # In a new session, Ctrl-C and kills of the launcher's group miss it.
-        return cls(subprocess.Popen(command, env=env, stdin=subprocess.PIPE, start_new_session=True))
+        self._process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)
+        self._pipe = cast("io.FileIO", self._process.stdin)
+        # A forked child that outlives the launcher would keep the pipe open.
+        os.register_at_fork(after_in_child=self._pipe.close)
 
     def watch(self, group: int) -> None:
         """Add a process group to kill if the launcher dies."""
@@ -36,20 +33,13 @@ class Watchdog:
     def release(self) -> None:
         """Let the processes outlive the launcher."""
         self._send("release")
-        if self._process.stdin:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
+        self._pipe.close()
         self._process.wait()
 
-    def _close_in_child(self) -> None:
-        if isinstance(pipe := self._process.stdin, io.BufferedWriter):
-            pipe.raw.close()
-
     def _send(self, line: str) -> None:
-        if self._process.stdin and not self._process.stdin.closed:
+        if not self._pipe.closed:
             with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.write(f"{line}\n".encode())
-                self._process.stdin.flush()
+                self._pipe.write(f"{line}\n".encode())
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -96,16 +97,20 @@ def file_lock(path: Path, timeout_s: float, variable: str = "VSHOP_CACHE") -> It
         yield
 
 
-def ensure(target: Path, make: Callable[[], None], timeout_s: float, doing: str) -> Path:
+def ensure(target: Path, make: Callable[[Path], None], timeout_s: float, doing: str) -> Path:
     """Make a folder of the cache unless it exists, never in two processes at a time. It exists only when complete.
 
-    Raises FetchError if another process is ``doing`` it for longer than the timeout.
+    ``make`` fills another folder, which is then renamed. Raises FetchError if another process is ``doing`` it for longer than the
+    timeout.
     """
+    partial = target.with_suffix(".partial")
     if not target.is_dir():
         try:
             with file_lock(target.with_suffix(".lock"), timeout_s):
                 if not target.is_dir():
-                    make()
+                    shutil.rmtree(partial, ignore_errors=True)
+                    make(partial)
+                    partial.replace(target)
         except LockedError as error:
             raise FetchError(f"Waited {timeout_s:.0f} s for another shop to {doing} into {target}. Try again.") from error
     return target

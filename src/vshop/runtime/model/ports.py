@@ -93,25 +93,28 @@ def in_use(port: int) -> bool:
     return False
 
 
-def check(parts: list[Part], ports: Mapping[str, int]) -> None:
-    """Raise PortInUseError, which names all ports that are in use or assigned twice."""
+def check(wanted: Mapping[str, tuple[str, int]], failure: str, command: str) -> None:
+    """Raise PortInUseError, which names all ports that are in use or assigned twice.
+
+    Args:
+        wanted: part and port, by the port's name.
+        failure: what has not been done.
+        command: the command that takes other ports.
+    """
     seen: dict[int, str] = {}
-    lines, taken = [], ""
-    for name, part in [(name, one.name) for one in parts for name in one.ports]:
-        number = ports[name]
+    problems: dict[str, str] = {}
+    for name, (part, number) in wanted.items():
         if number in seen:
-            lines.append(f"  {number} ({name}, for {part}) is also assigned to {seen[number]}")
+            problems[name] = f"  {number} ({name}, for {part}) is also assigned to {seen[number]}"
         elif in_use(number):
-            lines.append(f"  {number} ({name}, for {part}) is held by {holder(number)}")
-        else:
-            seen[number] = part
-            continue
-        taken = taken or name
-    if lines:
-        number = 10000 + ports[taken] % 10000
+            problems[name] = f"  {number} ({name}, for {part}) is held by {holder(number)}"
+        seen.setdefault(number, part)
+    if problems:
+        taken = next(iter(problems))
         raise PortInUseError(
-            "The shop was not started, because these ports are in use:\n" + "\n".join(lines) + "\nStop these processes, choose "
-            f"other ports (`vshop up --port {taken}={number}`), or use free ports for all parts (`vshop up --free-ports`)."
+            f"{failure}, because these ports are in use:\n" + "\n".join(problems.values()) + "\nStop these processes, choose other "
+            f"ports (`{command} --port {taken}={10000 + wanted[taken][1] % 10000}`), or use free ports for all parts "
+            f"(`{command} --free-ports`)."
         )
 
 

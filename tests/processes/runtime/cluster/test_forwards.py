@@ -93,7 +93,7 @@ def test_unknown_port_lists_the_known_ones():
 def test_port_in_use_is_named_with_its_holder():
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
-        pytest.raises(PortInUseError, match=r"(?s)orders\) is held by process .*--free-ports"),
+        pytest.raises(PortInUseError, match=r"(?s)orders, for orders\) is held by process .*`vshop up --mode k8s --free-ports`"),
     ):
         forwards.choose({"orders": server.getsockname()[1]}, free_ports=True)
 
