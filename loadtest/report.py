@@ -21,7 +21,7 @@ from vshop.incidents.scoring import runs
 from vshop.kit.settings import SettingsError
 from vshop.runtime.model.errors import RuntimeProblem
 from vshop.shop.client import ShopClient, ShopError
-from vshop.shop.traces import TraceError
+from vshop.shop.first_order import BrokenHopError
 
 _BEFORE_S, _AFTER_S = 15.0, 3.0
 _ROUND_S = 1.0
@@ -187,7 +187,14 @@ def _named(orders: Sequence[str]) -> str:
     return f" ({_listed(orders)})" if orders else ""
 
 
-_KNOWN: tuple[type[Exception], ...] = (CatalogueError, UnknownIncidentError, SettingsError, RuntimeProblem, ShopError, TraceError)
+_KNOWN: tuple[type[Exception], ...] = (
+    CatalogueError,
+    UnknownIncidentError,
+    SettingsError,
+    RuntimeProblem,
+    ShopError,
+    BrokenHopError,
+)
 _SHOWN = 10
 EVICTED_TRACES = "old traces that made room in the observatory"  # not lost: each trace is checked while it is fresh
 

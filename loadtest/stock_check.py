@@ -5,6 +5,7 @@ import json
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import boto3
@@ -155,11 +156,8 @@ class AppliedOrders:
         for item in items:
             version, before = self._last[item["id"]]
             now, versions = list(item["recent"]), item["version"] - version
-            if versions < 0 and now and now[-1] in before:  # the table was rolled back: these are applied again
-                self.taken -= Counter(before[before.index(now[-1]) + 1 :])
-                self._last[item["id"]] = (item["version"], now)
-                continue
-            new = _new(before, now, versions)
+            removed, new = _changes(before, now, versions)
+            self.taken -= Counter(removed)
             self.taken.update(new)
             if len(new) == len(now) >= REMEMBERED:  # no id of the last poll is left
                 self.unseen += max(0, versions - len(new))
@@ -176,12 +174,18 @@ class AppliedOrders:
         return OrderDifferences([] if self.unseen else missing, doubled, of_others)
 
 
-def _new(before: list[str], now: list[str], versions: int) -> list[str]:
+def _changes(before: list[str], now: list[str], versions: int) -> tuple[list[str], list[str]]:
+    """Return the ids that a rollback of the table removed, and those that were applied since."""
     for count in range(min(versions, len(now)) + 1):
         grown = before + now[len(now) - count :]
         if len(grown) >= len(now) and grown[len(grown) - len(now) :] == now:
-            return now[len(now) - count :]
-    return now
+            return [], now[len(now) - count :]
+    begin = next((place for place, one in enumerate(now) if one in before), None)
+    if begin is None:
+        return [], now
+    pairs = zip(before[before.index(now[begin]) :], now[begin:], strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return before[before.index(now[begin]) + shared :], now[begin + shared :]
 
 
 TOPIC, GROUP, TABLE = "queuing.retail_site.new_orders", "stock-updater", "item-stock"

@@ -20,7 +20,7 @@ from vshop.kit.settings import Settings
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient, ShopError
 from vshop.shop.first_order import follow
-from vshop.shop.traces import TraceError, TraceReader
+from vshop.shop.traces import TraceReader
 
 STATIC = Path(__file__).with_name("static")
 PAGES = (
@@ -81,7 +81,6 @@ def install_page(
     per_order = {one.id for one in board.catalogue.values() if one.switch and "request" in one.switch.scope}
     _protect(app, names)
     app.register_error_handler(ShopError, _answer_shop_error)
-    app.register_error_handler(TraceError, _answer_shop_error)
     for blueprint in (
         _document(),
         shop_api.blueprint(client, Customers(client, exercise.incident), settings, per_order),
@@ -108,9 +107,9 @@ def shop_addresses(settings: Settings) -> Addresses:
     )
 
 
-def _answer_shop_error(error: ShopError | TraceError) -> Response:
+def _answer_shop_error(error: ShopError) -> Response:
     status = 503 if error.status is None else error.status if 400 <= error.status < 500 else 502
-    return problems.answer(status, error.detail, hop=error.hop if isinstance(error, ShopError) else "observatory")
+    return problems.answer(status, error.detail, hop=error.hop)
 
 
 def _document() -> Blueprint:

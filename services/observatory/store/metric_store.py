@@ -146,7 +146,7 @@ class MetricStore(BoundedStore):
 
     signal = "metrics"
 
-    def __init__(self, max_series: int = 2_000, max_points: int = 240, max_bytes: int = 128_000_000) -> None:
+    def __init__(self, max_series: int = 2_000, max_points: int = 300, max_bytes: int = 128_000_000) -> None:
         """Build an empty store.
 
         Above ``max_points``, a series' oldest point is dropped; above ``max_series`` or ``max_bytes`` of OTLP, the least recently

@@ -34,6 +34,9 @@ class Headers(dict[str, str]):
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
 
+    def get(self, name: str, default: Any = None) -> Any:  # dict's does not call __getitem__
+        return super().get(name.lower(), default)
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name.lower())
 

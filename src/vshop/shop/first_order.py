@@ -7,7 +7,7 @@ import msgspec
 
 from vshop.shop.client import Placed, ShopClient, ShopError
 from vshop.shop.clock import Clock
-from vshop.shop.traces import Trace, TraceError, TraceReader
+from vshop.shop.traces import Trace, TraceError, TraceReader, missing_hop
 
 
 class BrokenHopError(Exception):
@@ -49,7 +49,7 @@ def _wait_whole(client: ShopClient, reader: TraceReader, placed: Placed, left: C
         complete = client.flush(within_s=left()).complete
         trace = reader.wait_whole(placed.trace_id, placed.order_id, 0.0 if complete else left())
     except TraceError as error:
-        raise BrokenHopError(f"Broken hop: {_after(str(error))}. The order was accepted, but: {error}") from error
+        raise BrokenHopError(f"Broken hop: {_after(error.trace)}. The order was accepted, but: {error}") from error
     failed = [span for span in trace.spans if span.status == "ERROR"]
     if failed:
         worst = failed[-1]
@@ -71,9 +71,8 @@ def _wait_handled(client: ShopClient, placed: Placed, item_id: int, left: Callab
     raise BrokenHopError(f"Broken hop: Kafka → stock-updater. The order was accepted, but {reason}.")
 
 
-def _after(missing: str) -> str:
-    if "CONSUMER" in missing.rsplit("Missing:", maxsplit=1)[-1]:
+def _after(trace: Trace | None) -> str:
+    missing = (missing_hop(trace) if trace else None) or ""
+    if "CONSUMER" in missing:
         return "Kafka → stock-updater"
-    if "auth-stub SERVER" in missing:
-        return "auth-stub → traces"
-    return "orders → traces"
+    return "auth-stub → traces" if "auth-stub" in missing else "orders → traces"

@@ -104,3 +104,25 @@ def test_orders_after_a_rollback_are_applied_again(table, applied):
     table.take("o2", "o3")
     applied.look(table.items())
     assert applied.compare(["o1", "o2", "o3"], [], []) == ([], [], [])
+
+
+def test_new_orders_come_between_a_rollback_and_the_removed_ones(table, applied):
+    table.take("o1", "o2", "o3")
+    applied.look(table.items())
+    table.version, table.recent = table.version - 2, table.recent[:-2]
+    table.take("o4")
+    applied.look(table.items())
+    table.take("o2", "o3")
+    applied.look(table.items())
+
+    assert applied.compare(["o1", "o2", "o3", "o4"], [], []) == ([], [], [])
+
+
+def test_more_new_orders_than_the_rollback_removed(table, applied):
+    table.take("o1", "o2", "o3")
+    applied.look(table.items())
+    table.version, table.recent = table.version - 1, table.recent[:-1]
+    table.take("o4", "o5")
+    applied.look(table.items())
+
+    assert applied.compare(["o1", "o2", "o3", "o4", "o5"], [], []) == (["o3"], [], [])

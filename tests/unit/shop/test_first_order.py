@@ -5,6 +5,8 @@ import pytest
 
 from vshop.shop.client import ShopError
 from vshop.shop.first_order import BrokenHopError, follow
+from vshop.shop.spans import Span
+from vshop.shop.traces import Trace, TraceError
 
 
 class Client:
@@ -59,3 +61,31 @@ def test_a_service_that_is_away_is_the_broken_hop(monkeypatch):
     monkeypatch.setattr(Client, "item", refuse)
     with pytest.raises(BrokenHopError, match=r"shopper → stock-updater\. refused"):
         follow(Client(), None, timeout_s=0.05)
+
+
+def span(span_id, parent_id, service, kind, **attributes):
+    return Span(
+        trace_id="t", span_id=span_id, parent_id=parent_id, service=service, name=kind, kind=kind, status="UNSET",
+        status_message="", start_ns=0, end_ns=1, attributes=attributes, events=[], links=[], resource={},
+    )  # fmt: skip
+
+
+ENTRY = span("1", None, "orders", "SERVER")
+CALL = span("2", "1", "orders", "CLIENT", **{"http.response.status_code": 200})
+ANSWER = span("3", "2", "auth-stub", "SERVER")
+SENT = span("4", "1", "orders", "PRODUCER", **{"messaging.destination.name": "orders"})
+
+
+@pytest.mark.parametrize(
+    ("spans", "hop"),
+    [([], "orders → traces"), ([ENTRY, CALL], "auth-stub → traces"), ([ENTRY, CALL, ANSWER, SENT], "Kafka → stock-updater")],
+)
+def test_the_missing_span_names_the_broken_hop(spans, hop):
+    def wait_whole(*_):
+        raise TraceError("seen: auth-stub SERVER", Trace("t", spans))
+
+    client = Client()
+    client.telemetry_mode = lambda: "sdk"
+    client.flush = lambda **_: SimpleNamespace(complete=True)
+    with pytest.raises(BrokenHopError, match=f"Broken hop: {hop}"):
+        follow(client, SimpleNamespace(wait_whole=wait_whole), timeout_s=0.05)
