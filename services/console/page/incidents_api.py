@@ -8,13 +8,12 @@ from flask import Blueprint, request
 
 from console.board import chaos_api
 from console.board.board import Board
-from console.page import request_params
 from console.page.exercise import Exercise, root_cause_view
 from vshop.incidents import wording
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import EXERCISES
 from vshop.incidents.telemetry_fault import UnknownTelemetryFaultError, load_telemetry_faults
-from vshop.kit.http.problems import Problem
+from vshop.kit.http.problems import Problem, read_body
 from vshop.shop import operations
 from vshop.shop.client import ShopClient
 from vshop.shop.first_order import BrokenHopError
@@ -91,7 +90,7 @@ def exercise_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
 
     @api.post("/api/exercise")
     def begin() -> dict[str, Any]:
-        wanted = request_params.body(_BeginRequest)
+        wanted = read_body(_BeginRequest)
         if wanted.number not in {None, *EXERCISES}:
             raise Problem(400, f"Exercise {wanted.number} cannot be started by number.", field="number")
         if wanted.prepare:
@@ -104,7 +103,7 @@ def exercise_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
 
     @api.post("/api/exercise/answer")
     def attempt() -> dict[str, Any]:
-        given = msgspec.to_builtins(request_params.body(_Diagnosis))
+        given = msgspec.to_builtins(read_body(_Diagnosis))
         return do(lambda: exercise.attempt(given))
 
     @api.delete("/api/exercise")

@@ -1,25 +1,10 @@
-"""Parses body and query."""
+"""Parses the query."""
 
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from flask import request
 
-from vshop.kit.http import json_body
 from vshop.kit.http.problems import Problem
-
-_Kind = TypeVar("_Kind")
-
-
-def body(kind: type[_Kind]) -> _Kind:
-    """Read the JSON body as a struct. Raises Problem 415 or 400."""
-    if not request.is_json:
-        raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
-    try:
-        return json_body.decode(request.get_data(), kind)
-    except msgspec.DecodeError as error:
-        sentence, field = json_body.explain(error)
-        raise Problem(400, f"The request is not valid: {sentence}.", field=field) from error
 
 
 def number(name: str, default: int, low: int, high: int) -> int:

@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 import msgspec
 from flask import Blueprint
 
-from console.page import request_params
 from console.page.samplers import Parts
 from vshop.incidents.incident import Incident
 from vshop.incidents.telemetry_fault import TelemetryFault
 from vshop.incidents.verify.trigger_orders import send_trigger
 from vshop.kit.chaos.baggage import BAGGAGE_KEY
 from vshop.kit.demo_data import ITEMS
-from vshop.kit.http.problems import Problem
+from vshop.kit.http.problems import Problem, read_body
 from vshop.kit.settings import Settings
 from vshop.shop import operations
 from vshop.shop.client import USERS, Placed, ShopClient, ShopError
@@ -127,7 +126,7 @@ def blueprint(client: ShopClient, customers: Customers, settings: Settings, per_
 
     @api.post("/api/shop/orders")
     def order() -> dict[str, Any]:
-        wanted = request_params.body(_OrderRequest)
+        wanted = read_body(_OrderRequest)
         if wanted.user not in SHOPPERS:
             raise Problem(400, f"user: there is no shopper {wanted.user[:60]}. GET /api/shop lists them.", field="user")
         if wanted.chaos is not None and wanted.chaos not in per_order:
@@ -138,7 +137,7 @@ def blueprint(client: ShopClient, customers: Customers, settings: Settings, per_
 
     @api.post("/api/shop/customers")
     def simulate() -> dict[str, Any]:
-        return {"orders": customers.simulate(request_params.body(_CustomersRequest).count)}
+        return {"orders": customers.simulate(read_body(_CustomersRequest).count)}
 
     return api
 
@@ -161,7 +160,7 @@ def operations_blueprint(client: ShopClient, parts: Parts) -> Blueprint:
 
     @api.post("/api/shop/dead-letters/replay")
     def replay() -> dict[str, Any]:
-        wanted = request_params.body(_ReplayRequest)
+        wanted = read_body(_ReplayRequest)
         return {"replays": msgspec.to_builtins(operations.replay(client, wanted.ids, _REPLAYED_WITHIN_S))}
 
     return api

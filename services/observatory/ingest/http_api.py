@@ -20,8 +20,7 @@ from observatory.ingest.otlp_json import read_json
 from observatory.query import json_response
 from observatory.store.otlp import SIGNALS, DecodeError, MessageToJson, Signal, Status, decode
 from vshop.kit import times
-from vshop.kit.http import json_body
-from vshop.kit.http.problems import Problem
+from vshop.kit.http.problems import Problem, read_body
 from vshop.kit.telemetry.alterations import Alteration
 
 ZSTD: Any = importlib.import_module("zstandard") if importlib.util.find_spec("zstandard") else None
@@ -187,12 +186,7 @@ def faults_blueprint(faults: TelemetryFaults) -> Blueprint:
 
     @api.put("/api/telemetry-faults/<fault_id>")
     def put(fault_id: str) -> Response:
-        if not request.is_json:
-            raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
-        try:
-            wanted = json_body.decode(request.get_data(), _WantedFault)
-        except msgspec.MsgspecError as error:
-            raise Problem(400, f"The body is not valid: {error}.") from error
+        wanted = read_body(_WantedFault)
         if len(faults.on()) >= _MAX_FAULTS_ON:
             raise Problem(409, f"{_MAX_FAULTS_ON} telemetry faults are on. Switch some off first.")
         return json_response(_fault_view(faults.turn_on(fault_id[:100], wanted.alter, wanted.seconds or math.inf)))

@@ -121,8 +121,8 @@ def test_flushes_during_an_export_share_the_next_export(app, exports):
     ("body", "kind", "status", "said"),
     [
         (b"{", "application/json", 400, "not valid"),
-        (b'{"within": 61}', "application/json", 400, "<= 60"),
-        (b'{"offset": {}}', "application/json", 400, "unknown field `offset`"),
+        (b'{"within": 61}', "application/json", 400, "within must be a decimal number of at most 60"),
+        (b'{"offset": {}}', "application/json", 400, "offset is not a known field"),
         (b"within=1", "application/x-www-form-urlencoded", 415, "must be JSON"),
     ],
 )

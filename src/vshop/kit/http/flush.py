@@ -17,7 +17,7 @@ import msgspec
 from flask import Blueprint, Flask, jsonify, request
 
 from vshop.kit.http import json_body
-from vshop.kit.http.problems import Problem
+from vshop.kit.http.problems import read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -106,7 +106,7 @@ def install(app: Flask, service: str, export: Export, work: Work | None = None) 
     @api.post("/flush")
     def flush() -> Any:
         began = time.monotonic()
-        wanted = _read_request()
+        wanted = _FlushRequest() if json_body.is_blank(request.get_data()) else read_body(_FlushRequest)
         deadline = began + wanted.within
         requests = in_progress.wait(deadline, wanted.traces)
         waiting = work(wanted.offsets, deadline) if work else 0
@@ -121,15 +121,3 @@ def install(app: Flask, service: str, export: Export, work: Work | None = None) 
         )
 
     app.register_blueprint(api)
-
-
-def _read_request() -> _FlushRequest:
-    body = request.get_data()
-    if json_body.is_blank(body):
-        return _FlushRequest()
-    if not request.is_json:
-        raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
-    try:
-        return json_body.decode(body, _FlushRequest)
-    except msgspec.MsgspecError as error:
-        raise Problem(400, f"The body is not valid: {error}.") from error

@@ -3,15 +3,18 @@
 import json
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import Flask, Response, g
+import msgspec
+from flask import Flask, Response, g, request
 from opentelemetry import trace
 from werkzeug.exceptions import HTTPException
 
+from vshop.kit.http import json_body
 from vshop.kit.telemetry.errors import count_error, error_type, record_error
 
 log = logging.getLogger(__name__)
+_Kind = TypeVar("_Kind")
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's own word
@@ -33,6 +36,17 @@ def answer(status: int, detail: str, headers: dict[str, str] | None = None, **me
     known = {name: value for name, value in members.items() if value is not None}
     body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **known}
     return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
+
+
+def read_body(kind: type[_Kind]) -> _Kind:
+    """Read the request's JSON body as a type. Raises Problem: 415 if it is no JSON, 400 with the ``field`` that is not valid."""
+    if not request.is_json:
+        raise Problem(415, "The body must be JSON.", headers={"Accept": "application/json"})
+    try:
+        return json_body.decode(request.get_data(), kind)
+    except msgspec.DecodeError as error:
+        sentence, field = json_body.explain(error)
+        raise Problem(400, f"The request is not valid: {sentence}.", field=field) from error
 
 
 def install(app: Flask) -> None:
