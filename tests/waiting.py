@@ -2,8 +2,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from vshop.runtime.model.errors import ClusterError
-from vshop.runtime.model.progress import poll
 from vshop.shop.client import ShopError
+from vshop.shop.clock import Clock
 
 T = TypeVar("T")
 Eventually = Callable[..., T]
@@ -23,6 +23,6 @@ def wait_until(condition: Callable[[], T], timeout_s: float = 60.0) -> T:
         seen = repr(result)
         return result
 
-    result = poll(attempt, timeout_s, first_pause_s=0.005, longest_pause_s=0.1)
+    result = Clock().poll(attempt, timeout_s, longest_pause_s=0.1)
     assert result, f"it never came true within {timeout_s:g} s; last seen: {seen}"
     return result

@@ -45,7 +45,7 @@ def test_the_catalogue_holds_nineteen_telemetry_faults():
 def test_a_fault_alters_the_shop_and_orders_what_is_in_stock(fault):
     named = {service for one in fault.alter for service in one.services} | {fault.answer.service}
 
-    assert named <= SHOP_SERVICES
+    assert named <= set(SHOP_SERVICES)
     assert ITEMS[fault.order.item_id].stock > 100
     assert fault.answer.component.startswith("telemetry/")
     assert "traces" not in {one.signal for one in fault.concludes}

@@ -8,12 +8,12 @@ from vshop.conformance.instrumentation import measure
 from vshop.fixture import ShopProcess
 from vshop.incidents import load_incident
 from vshop.incidents.verify import verify
+from vshop.kit.telemetry import SHOP_SERVICES
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model import processes
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import find
 from vshop.shop.client import PASSWORD
-from vshop.shop.flush import EXPORTERS
 
 AGENTS = {
     # Without their dependencies: OpenTelemetry's API and wrapt are the shop's.
@@ -72,7 +72,7 @@ def test_no_secret_is_in_what_arrives(agent):
     process.client.flush()
 
     url = process.addresses.observatory
-    queries = [(f"{url}/api/traces", {"service": service, "limit": 10_000}) for service in EXPORTERS]
+    queries = [(f"{url}/api/traces", {"service": service, "limit": 10_000}) for service in SHOP_SERVICES]
     queries += [(f"{url}/api/logs", {"limit": 10_000}), (f"{url}/api/metrics", {})]
     exported = "".join(requests.get(where, params=query, timeout=60).text for where, query in queries)
 

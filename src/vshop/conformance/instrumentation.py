@@ -7,9 +7,9 @@ import msgspec
 
 from vshop.incidents.loader import load_incident
 from vshop.incidents.verify.trigger_orders import send_trigger
+from vshop.kit.telemetry import SHOP_SERVICES
 from vshop.shop.client import ShopClient
 from vshop.shop.clock import Clock
-from vshop.shop.flush import EXPORTERS
 from vshop.shop.hops import HOPS, HopReport, Window, find, report_hops, spans_when_calm
 from vshop.shop.spans import Span
 from vshop.shop.traces import TraceReader
@@ -64,5 +64,5 @@ def report(good: Sequence[Span], failed: Mapping[str, Sequence[Span]], trace_id:
         hops=report_hops(good, {trace_id}, by_hop),
         traces=len(set(used.values())),
         other_spans=len({span.span_id for span in good} - used.keys()),
-        other_services=sorted({span.service for span in good} - {*EXPORTERS, "console", "observatory"}),
+        other_services=sorted({span.service for span in good} - {*SHOP_SERVICES, "console", "observatory"}),
     )

@@ -14,7 +14,7 @@ import msgspec
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import CATALOGUE, CatalogueError, load_incident
 from vshop.incidents.patterns import ALERT_RULES
-from vshop.shop.flush import EXPORTERS
+from vshop.kit.telemetry import SHOP_SERVICES
 
 SCHEMA_FILE = Path(__file__).parent / "schema.json"
 _NEEDED_IN_FAULTS = {
@@ -153,9 +153,9 @@ def _names(incident: Incident) -> Iterator[str]:
         for index, alert in enumerate(patterns):
             yield from _unknown(f"$.expect.alerts.{path}[{index}]", "there is no rule", alert.rule, ALERT_RULES)
     for number, service in enumerate(incident.switch.services if incident.switch else []):
-        yield from _unknown(f"$.switch.services[{number}]", "there is no service", service, EXPORTERS)
+        yield from _unknown(f"$.switch.services[{number}]", "there is no service", service, SHOP_SERVICES)
     if incident.root_cause is not None:
-        yield from _unknown("$.rootCause['service.name']", "there is no service", incident.root_cause.service, EXPORTERS)
+        yield from _unknown("$.rootCause['service.name']", "there is no service", incident.root_cause.service, SHOP_SERVICES)
 
 
 def _unknown(path: str, problem: str, name: str | None, known: Sequence[str]) -> Iterator[str]:

@@ -29,14 +29,16 @@ class Clock:
         """Block for some time."""
         time.sleep(seconds)
 
-    def poll(self, ready: Callable[[], bool], timeout_s: float) -> bool:
-        """Call a condition, at least once, until it is true or the time is over; return whether it was."""
-        return self.read_until(ready, bool, timeout_s)[0]
+    def poll(self, ready: Callable[[], T], timeout_s: float, longest_pause_s: float = LONGEST_PAUSE_S) -> T:
+        """Call a condition, at least once, until its result is true or the time is over; return the last result."""
+        return self.read_until(ready, bool, timeout_s, longest_pause_s)[0]
 
-    def read_until(self, read: Callable[[], T], enough: Callable[[T], bool], timeout_s: float) -> tuple[T, bool]:
+    def read_until(
+        self, read: Callable[[], T], enough: Callable[[T], bool], timeout_s: float, longest_pause_s: float = LONGEST_PAUSE_S
+    ) -> tuple[T, bool]:
         """Read at least once, until it is enough or the time is over; return the latest, and whether it was enough."""
         deadline, pause_s = self.monotonic() + timeout_s, FIRST_PAUSE_S
         while not (is_enough := enough(latest := read())) and self.monotonic() < deadline:
             self.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 1.5, longest_pause_s)
         return latest, is_enough

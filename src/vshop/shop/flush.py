@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
+from vshop.kit.telemetry import SHOP_SERVICES
 from vshop.shop.addresses import Addresses
 from vshop.shop.clock import Clock
 from vshop.shop.errors import ShopError
 
-EXPORTERS = ("orders", "auth-stub", "stock-updater")
 _UNFINISHED = {
     "requests": "requests in progress",
     "waiting": "unprocessed records",
@@ -47,7 +47,7 @@ class Flusher:
 
     def flush(
         self,
-        parts: Sequence[str] = EXPORTERS,
+        parts: Sequence[str] = SHOP_SERVICES,
         *,
         traces: Sequence[str] | None = None,
         offsets: Mapping[int, int] | None = None,

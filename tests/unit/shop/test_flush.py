@@ -1,8 +1,9 @@
 import pytest
 
+from vshop.kit.telemetry import SHOP_SERVICES
 from vshop.shop.addresses import Addresses
 from vshop.shop.errors import ShopError
-from vshop.shop.flush import EXPORTERS, Flusher
+from vshop.shop.flush import Flusher
 
 DONE = {"flushed": True, "requests": 0, "waiting": 0, "lost": 0}
 HERE = Addresses(traces="http://127.0.0.1:16686", observatory="http://127.0.0.1:16686")
@@ -24,7 +25,7 @@ class Shop:
         return answer
 
     def flush(self, addresses=HERE, **options):
-        wanted = {"parts": EXPORTERS, "traces": None, "offsets": None, "within_s": 2.0} | options
+        wanted = {"parts": SHOP_SERVICES, "traces": None, "offsets": None, "within_s": 2.0} | options
         return Flusher(addresses, self).flush(**wanted)
 
 
@@ -79,4 +80,4 @@ def test_what_a_real_jaeger_stores_is_not_flushed_with_the_services():
     flush = shop.flush(Addresses(traces="http://127.0.0.1:16686", observatory="http://127.0.0.1:16687"))
 
     assert (flush.possible, "Jaeger" in flush.reason) == (False, True)
-    assert len(shop.asked) == 1 + len(EXPORTERS), "the services have exported all the same"
+    assert len(shop.asked) == 1 + len(SHOP_SERVICES), "the services have exported all the same"

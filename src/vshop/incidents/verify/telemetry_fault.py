@@ -12,11 +12,11 @@ from vshop.incidents.verify.outcome_match import own_dead_letters
 from vshop.incidents.verify.run import OnPhase, Phase
 from vshop.incidents.verify.value_match import mismatch
 from vshop.incidents.verify.verdict import Check, Completeness, Verdict, all_ok
+from vshop.kit.telemetry import SHOP_SERVICES
 from vshop.kit.telemetry.alterations import Alteration
 from vshop.kit.telemetry.modes import SDK
 from vshop.shop.client import Placed, ShopClient, ShopError
 from vshop.shop.clock import Clock
-from vshop.shop.flush import EXPORTERS
 from vshop.shop.spans import Span
 
 AUTO_OFF_S = 300.0
@@ -42,7 +42,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def missing(self) -> list[str]:
         """The services without a span."""
-        return [one for one in EXPORTERS if one not in {span.service for span in self.spans}]
+        return [one for one in SHOP_SERVICES if one not in {span.service for span in self.spans}]
 
 
 def short_id(trace_id: str) -> str:

@@ -22,7 +22,7 @@ from vshop.runtime.model.errors import ClusterError, unknown_name
 from vshop.runtime.model.parts import PUBLISHED
 from vshop.runtime.model.probes import probe_urls
 from vshop.runtime.model.processes import Identity
-from vshop.runtime.model.progress import poll
+from vshop.shop.clock import Clock
 
 _CHECK_EVERY_S = 2.0
 _ANSWER_S = 0.3
@@ -85,7 +85,7 @@ def start(kubectl: Kubectl, overlay: str, chosen: dict[str, int], home: str | No
     addresses = {name: f"http://127.0.0.1:{chosen[name]}" for name in PUBLISHED}
     forwards = Forwards(kubectl.context, overlay, addresses, processes.identify(process.pid))
     (folder(home) / "forwards.json").write_bytes(msgspec.json.format(msgspec.json.encode(forwards), indent=2))
-    poll(lambda: not _not_ready(addresses) or process.poll() is not None, timeout_s)
+    Clock().poll(lambda: not _not_ready(addresses) or process.poll() is not None, timeout_s)
     process.returncode = 0  # Popen warns about a child that outlives it
     if not_ready := _not_ready(addresses):
         stop(home)

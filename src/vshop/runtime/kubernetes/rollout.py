@@ -6,7 +6,8 @@ from typing import Any
 from vshop.runtime.kubernetes.image import how_to_load
 from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.runtime.model.errors import ClusterError
-from vshop.runtime.model.progress import Event, Progress, poll
+from vshop.runtime.model.progress import Event, Progress
+from vshop.shop.clock import Clock
 
 _POLL_S = 2.0
 _NAME_LABEL = "app.kubernetes.io/name"
@@ -35,7 +36,7 @@ def wait(kubectl: Kubectl, timeout_s: float, progress: Progress) -> None:
             raise ClusterError(f"Cannot become ready: {', '.join(stuck)}.\n{describe(kubectl, stuck)}")
         return not waiting
 
-    if not poll(all_ready, timeout_s, _POLL_S, _POLL_S):
+    if not Clock().poll(all_ready, timeout_s, _POLL_S):
         raise ClusterError(f"Not ready within {timeout_s:.0f} s: {', '.join(waiting)}.\n{describe(kubectl, waiting)}")
 
 

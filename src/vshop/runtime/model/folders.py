@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from vshop.runtime.model.errors import FetchError, HomeBusyError, NoLocksError, UnusableFolderError
-from vshop.runtime.model.progress import poll
+from vshop.shop.clock import Clock
 
 _HOME_TIMEOUT_S = 120.0
 
@@ -92,7 +92,7 @@ def file_lock(path: Path, timeout_s: float, variable: str = "VSHOP_CACHE") -> It
             f"The folder {path.parent} cannot be used: {error.strerror}. Set {variable} to a folder that you can write to."
         ) from error
     with file:
-        if not poll(lambda: _try_lock(file), timeout_s):
+        if not Clock().poll(lambda: _try_lock(file), timeout_s):
             raise LockedError(str(path))
         yield
 

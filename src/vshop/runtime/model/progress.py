@@ -1,14 +1,12 @@
-"""What every way to run a shop can do, the progress that it reports, and polling."""
+"""What every way to run a shop can do, and the progress that it reports."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol
 
 from vshop.runtime.model.probes import probe_shop
 
 EventState = Literal["fetching", "starting", "ready", "stopping", "stopped", "killed", "failed", "note"]
-_T = TypeVar("_T")
 
 
 class Event(NamedTuple):
@@ -74,12 +72,3 @@ class Mode(Protocol):
 
     def addresses(self) -> dict[str, str]:
         """Return the addresses of the running shop, by field of ``vshop.shop.addresses.Addresses``."""
-
-
-def poll(condition: Callable[[], _T], timeout_s: float, first_pause_s: float = 0.05, longest_pause_s: float = 0.2) -> _T:
-    """Call a condition, at least once, until its result is true or the time is over; return the last result."""
-    pause_s, deadline = first_pause_s, time.monotonic() + timeout_s
-    while not (result := condition()) and time.monotonic() < deadline:
-        time.sleep(pause_s)
-        pause_s = min(1.5 * pause_s, longest_pause_s)
-    return result
