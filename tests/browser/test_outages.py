@@ -124,3 +124,15 @@ def test_an_empty_list_shows_the_next_order_by_itself(page: Page, client: ShopCl
     expect(page.locator(PAGES[path]).first).to_be_visible()
     page.get_by_label("Service").focus()
     expect(page.get_by_label("Service").locator("option", has_text="stock-updater")).to_have_count(1)
+
+
+def test_an_order_that_failed_is_shown_as_handled_once_a_retry_succeeds(page: Page, breakable_shop: Shop) -> None:
+    page.goto("/?item=3")
+    terminate([breakable_shop.state.processes["dynamodb"]], 5)
+    try:
+        page.get_by_role("button", name="Place the order").click()
+        expect(page.locator(".verdict")).to_contain_text("Accepted, but not handled so far")
+    finally:
+        breakable_shop.restart("dynamodb")
+
+    expect(page.locator(".verdict")).to_contain_text("Accepted and handled in", timeout=60_000)

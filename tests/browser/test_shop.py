@@ -77,3 +77,11 @@ def test_simulated_customers_place_orders(page: Page) -> None:
     page.get_by_role("button", name="Simulate 6 customers").click()
 
     expect(page.get_by_text("6 orders placed, 6 accepted.")).to_be_visible()
+
+
+def test_a_refused_request_is_marked_in_the_waterfall_of_each_service(page: Page) -> None:
+    page.goto("/?item=1&chaos=auth-token-expired")
+    page.get_by_role("button", name="Place the order").click()
+
+    expect(page.locator(".verdict")).to_contain_text("Refused: orders returned 401")
+    expect(page.locator(".beside .row.failed")).to_have_count(3)

@@ -169,6 +169,11 @@ def test_a_comparison_fits_a_phone(page: Page, orders: dict[str, Placed]) -> Non
     assert box is not None
     assert box["height"] < 100
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cells = page.locator("table.sides tbody td").evaluate_all(
+        "all => all.map((one) => [one.getBoundingClientRect().right, parseFloat(getComputedStyle(one).paddingLeft)])"
+    )
+    assert all(right <= 390 for right, _ in cells)
+    assert min(padding for _, padding in cells) > 100  # beside the column's name
 
 
 def test_a_comparison_shortens_long_lists_and_values(page: Page, orders: dict[str, Placed]) -> None:
@@ -178,7 +183,7 @@ def test_a_comparison_shortens_long_lists_and_values(page: Page, orders: dict[st
         trace = route.fetch().json()
         for span in trace["spans"]:
             span["attributes"] |= {
-                "long": trace["traceId"][:1] * 1000 + trace["traceId"],
+                "long": "x" * 1000 + trace["traceId"],
                 "list": json.dumps([trace["traceId"]] * 90),
             }
         route.fulfill(json=trace)
@@ -188,7 +193,9 @@ def test_a_comparison_shortens_long_lists_and_values(page: Page, orders: dict[st
     page.get_by_role("button", name=re.compile("Show differences in stock-updater DynamoDB.PutItem")).click()
     rows = page.locator("table.attributes.three tbody tr")
 
-    expect(rows.filter(has_text="long")).to_contain_text("… (1032 characters)")
+    expect(rows.filter(has_text="long")).to_contain_text("(1032 characters)")
+    for order in ("clean", "broken"):
+        expect(rows.filter(has_text="long")).to_contain_text(orders[order].trace_id)
     expect(rows.filter(has_text=re.compile("^list"))).to_have_count(0)
     expect(page.locator("table.attributes.three")).not_to_contain_text(f'"{orders["clean"].trace_id}"')
 
@@ -226,3 +233,16 @@ def test_a_refused_order_is_red_and_says_so(page: Page, client: ShopClient) -> N
 
     expect(row).to_have_class("failed")
     expect(row.locator(".mark.bad")).to_have_text("✖ 401 refused")
+
+
+def test_dead_letters_come_newest_first_with_a_warning_while_an_incident_is_on(page: Page, client: ShopClient) -> None:
+    first, second = (client.place_order(item_id=1, headers={"baggage": "shop.chaos=stock-put-missing-key"}) for _ in range(2))
+    page.goto("/dead-letters")
+    links = page.locator("table.letters td:nth-child(4) a")
+    expect(links.first).to_have_attribute("href", f"/traces/{second.trace_id}")
+    expect(links.nth(1)).to_have_attribute("href", f"/traces/{first.trace_id}")
+    warning = page.get_by_text("While an incident is on, replayed orders may fail again.")
+    expect(warning).to_have_count(0)
+
+    client.switch_on("stock-put-missing-key")
+    expect(warning).to_be_visible()

@@ -51,7 +51,6 @@ class HostMetrics:
     def __init__(self) -> None:
         self._samples: deque[dict[str, float]] = deque(maxlen=KEPT)
         self._before, self._began = _kilobytes(), time.monotonic()
-        psutil.cpu_percent()  # since the last call: the first one returns 0
 
     def read(self) -> dict[str, Any]:
         """Return the latest samples by metric."""
@@ -63,9 +62,11 @@ class HostMetrics:
     def sample(self) -> None:
         """Take a sample: its rates are those since the last one."""
         after, now = _kilobytes(), time.monotonic()
-        rates = {name: round((after[name] - self._before[name]) / (now - self._began), 2) for name in after}
+        # The counters fall when a network interface disappears.
+        rates = {name: max(0.0, round((after[name] - self._before[name]) / (now - self._began), 2)) for name in after}
+        cpu_percent = psutil.cpu_percent(None if self._samples else 0.1)  # since the last call; a thread's first one would return 0
         memory_gb = round(psutil.virtual_memory().used / 1e9, 2)
-        self._samples.append({"time": round(time.time(), 1), "cpuPercent": psutil.cpu_percent(), "memoryGb": memory_gb} | rates)
+        self._samples.append({"time": round(time.time(), 1), "cpuPercent": cpu_percent, "memoryGb": memory_gb} | rates)
         self._before, self._began = after, now
 
 

@@ -66,7 +66,7 @@ function draw(root, entry, rows, spans, state) {
         h('span.us', {}, row.us === null ? '' : duration(row.us))))),
       h('div.beside', {}, spans.length ? waterfall(spans, { compact: true }) : h('p.note', {}, state.unreadable ? 'No spans can be read.' : outcome.traceId ? 'Waiting for spans …' : 'The order has no trace.'),
         h('p.buttons', {}, outcome.traceId && h('a.button', { href: `/traces/${outcome.traceId}` }, 'Open the trace'),
-          outcome.accepted && done && !entry.handled && h('a.button', { href: '/dead-letters' }, 'Open dead letters')))));
+          spans.some((span) => span.kind === 'PRODUCER' && /\.dlq$/.test(span.attributes['messaging.destination.name'])) && h('a.button', { href: '/dead-letters' }, 'Open dead letters')))));
 }
 
 const WORDS = { wait: 'waiting', good: 'done', bad: 'failed', never: 'not reached' };
