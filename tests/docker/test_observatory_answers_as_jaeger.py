@@ -181,6 +181,7 @@ def test_pretty_printed_responses_are_the_same_text(jaeger: str, observatory: st
 
 def _fill(otlp: str, query: str) -> None:
     _until(lambda: requests.get(f"{query}/api/services", timeout=5).ok)
+    _until(lambda: requests.post(f"{otlp}/v1/traces", json={}, timeout=5).ok)  # Jaeger answers queries before it takes spans
     for batch in CORPUS:
         requests.post(f"{otlp}/v1/traces", json=batch, timeout=5).raise_for_status()
     question = f"{query}/api/traces?" + "&".join(f"traceID={trace_id}" for trace_id in SPANS)

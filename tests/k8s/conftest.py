@@ -85,8 +85,8 @@ def run_vshop(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Cal
     def run(*arguments: str, as_json: bool = True, **variables: str) -> Any:
         command = [VSHOP, *arguments, *(["--json"] if as_json else [])]
         ran = subprocess.run(command, env=env | variables, capture_output=True, text=True, timeout=600, check=False)
-        if VOLUME_REMEDY in " ".join(ran.stderr.split()):
-            raise VolumesRefusedError(ran.stderr)
+        if VOLUME_REMEDY in " ".join((ran.stdout + ran.stderr).split()):
+            raise VolumesRefusedError(ran.stdout + ran.stderr)
         assert ran.returncode == 0, f"{arguments}: {ran.stdout}\n{ran.stderr}"
         return json.loads(ran.stdout) if as_json else ran.stdout
 
