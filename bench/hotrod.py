@@ -15,8 +15,8 @@ import requests
 
 from bench.machine import quantiles
 from vshop.kit.http.session import http_session
+from vshop.kit.times import Clock
 from vshop.runtime.model.ports import free
-from vshop.shop.clock import Clock
 from vshop.shop.traces import TraceReader
 
 _PATIENCE_S = 60.0

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from loadtest.stock_check import Backlog
+from vshop.kit.times import Clock
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import USERS, ShopClient
-from vshop.shop.clock import Clock
 
 _HANDLED_S = 300.0
 IN_STOCK = 9  # items 0 to 8 do not sell out during a measurement

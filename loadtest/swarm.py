@@ -11,9 +11,9 @@ import msgspec
 import requests
 
 from vshop.kit.http.session import failure_reason
+from vshop.kit.times import Clock
 from vshop.runtime.model.processes import tail
 from vshop.shop.addresses import Addresses
-from vshop.shop.clock import Clock
 
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 _FINISH_S = 60  # time for shoppers to finish their orders when the load ends

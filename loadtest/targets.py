@@ -15,13 +15,13 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from loadtest.proxy import Mode, Proxy
 from loadtest.stock_check import GROUP, TOPIC, Backlog, History
+from vshop.kit.times import Clock
 from vshop.runtime import compose
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model import folders, ports
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient
-from vshop.shop.clock import Clock
 
 _READY_S = 180
 _PARTITIONS = 4

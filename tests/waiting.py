@@ -1,9 +1,9 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from vshop.kit.times import Clock
 from vshop.runtime.model.errors import ClusterError
 from vshop.shop.client import ShopError
-from vshop.shop.clock import Clock
 
 T = TypeVar("T")
 Eventually = Callable[..., T]

@@ -16,10 +16,10 @@ from vshop.incidents.telemetry_fault import load_telemetry_faults
 from vshop.incidents.verify import Check, Phase, Verdict
 from vshop.incidents.verify.batch import BatchVerifier, with_hops
 from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
+from vshop.kit.times import Clock
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import find
-from vshop.shop.clock import Clock
 from vshop.shop.traces import TraceError
 
 CATALOGUE = load_catalogue()

@@ -1,7 +1,7 @@
 import pytest
 
+from vshop.kit.times import Clock
 from vshop.shop.client import ShopError
-from vshop.shop.clock import Clock
 from vshop.shop.operations import Replay, replay
 
 

@@ -15,9 +15,9 @@ from vshop.kit.chaos.baggage import BAGGAGE_KEY
 from vshop.kit.demo_data import ITEMS
 from vshop.kit.http.problems import Problem, read_body
 from vshop.kit.settings import Settings
+from vshop.kit.times import Clock
 from vshop.shop import operations
 from vshop.shop.client import USERS, Placed, ShopClient, ShopError
-from vshop.shop.clock import Clock
 
 CODES = ("DEL15", "XMASSAVE30")
 SHOPPERS = dict(zip(USERS, ("Ada", "Grace", "Edsger"), strict=True))

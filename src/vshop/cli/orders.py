@@ -15,9 +15,9 @@ from vshop.incidents.verify.context import Observer
 from vshop.incidents.verify.observation import Observation, all_whole
 from vshop.kit.chaos.baggage import BAGGAGE_KEY
 from vshop.kit.telemetry.variables import SAMPLED_AWAY, TAIL_SAMPLED
+from vshop.kit.times import Clock
 from vshop.shop.addresses import find
 from vshop.shop.client import USERS, Placed, ShopClient, ShopError
-from vshop.shop.clock import Clock
 from vshop.shop.operations import Replay
 from vshop.shop.operations import replay as replay_letters
 from vshop.shop.traces import TraceReader

@@ -22,9 +22,9 @@ from vshop.incidents.verify import Check, Phase, Verdict
 from vshop.incidents.verify.batch import BatchVerifier, with_hops
 from vshop.incidents.verify.telemetry_fault import TelemetryFaultVerifier
 from vshop.kit.telemetry.modes import NONE, SDK
+from vshop.kit.times import Clock
 from vshop.shop.addresses import find
 from vshop.shop.client import ShopClient
-from vshop.shop.clock import Clock
 from vshop.shop.hops import HOPS, HopReport
 from vshop.shop.traces import TraceReader
 

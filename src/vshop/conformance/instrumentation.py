@@ -8,8 +8,8 @@ import msgspec
 from vshop.incidents.loader import load_incident
 from vshop.incidents.verify.trigger_orders import send_trigger
 from vshop.kit.telemetry import SHOP_SERVICES
+from vshop.kit.times import Clock
 from vshop.shop.client import ShopClient
-from vshop.shop.clock import Clock
 from vshop.shop.hops import HOPS, HopReport, Window, find, report_hops, spans_when_calm
 from vshop.shop.spans import Span
 from vshop.shop.traces import TraceReader

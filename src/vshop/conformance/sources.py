@@ -13,11 +13,11 @@ from vshop.corpus.otlp import SIGNALS, Json, Signal
 from vshop.incidents import load_catalogue
 from vshop.incidents.verify.trigger_orders import send_trigger
 from vshop.kit.telemetry.dialects import OPT_IN, STABILITY, Form
+from vshop.kit.times import Clock
 from vshop.runtime.local.shop import Shop
 from vshop.runtime.model.options import Options
 from vshop.shop.addresses import Addresses
 from vshop.shop.client import ShopClient
-from vshop.shop.clock import Clock
 from vshop.shop.first_order import follow
 from vshop.shop.traces import TraceReader
 

@@ -16,8 +16,8 @@ from vshop.incidents.verify.phases import BrokenRun, TakenScope, read_baseline, 
 from vshop.incidents.verify.telemetry_fault import AUTO_OFF_S, TelemetryFaultVerifier, short_id
 from vshop.incidents.verify.trigger_orders import judged_orders
 from vshop.incidents.verify.verdict import Check
+from vshop.kit.times import Clock
 from vshop.shop.client import Placed, ShopClient
-from vshop.shop.clock import Clock
 from vshop.shop.first_order import follow
 from vshop.shop.traces import TraceReader
 

@@ -1,8 +1,16 @@
-"""Convert times between text and nanoseconds since the epoch."""
+"""Converts times between text and nanoseconds since the epoch, and reads the time and polls."""
 
 import datetime as dt
 import re
+import time
+from collections.abc import Callable
 from decimal import Decimal
+from typing import TypeVar
+
+T = TypeVar("T")
+
+FIRST_PAUSE_S = 0.02
+LONGEST_PAUSE_S = 0.2
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _YEAR_ONE_S = 62_135_596_800  # before the epoch
@@ -31,9 +39,9 @@ def parse_rfc3339(text: str) -> int:
     parts = _RFC3339.fullmatch(text)
     if parts is None:
         raise ValueError(f"{text!r} is not RFC 3339, as in 2026-09-21T14:13:20Z")
-    day, time, fraction, utc, sign, offset = parts.groups()
+    day, clock, fraction, utc, sign, offset = parts.groups()
     zone = utc or ("-" if sign == "-" else "+") + offset
-    moment = dt.datetime.fromisoformat(f"{day}T{time}{zone}")
+    moment = dt.datetime.fromisoformat(f"{day}T{clock}{zone}")
     return int(moment.timestamp()) * 10**9 + int((fraction or "").ljust(9, "0"))
 
 
@@ -53,3 +61,37 @@ def parse_utc(text: str) -> float:
     """Return seconds since the epoch from ISO 8601, UTC without an offset. Raises ValueError."""
     moment = dt.datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+
+
+class Clock:
+    """The system clock, even while a test has frozen the time; tests replace it.
+
+    freezegun replaces the functions of ``time`` in every module, and time-machine freezes them. Neither changes what
+    ``clock_gettime`` returns for the monotonic clock, so deadlines use that.
+    """
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.clock_gettime(time.CLOCK_REALTIME)
+
+    def monotonic(self) -> float:
+        """Return seconds since an arbitrary moment."""
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+    def sleep(self, seconds: float) -> None:
+        """Block for some time."""
+        time.sleep(seconds)
+
+    def poll(self, ready: Callable[[], T], timeout_s: float, longest_pause_s: float = LONGEST_PAUSE_S) -> T:
+        """Call a condition, at least once, until its result is true or the time is over; return the last result."""
+        return self.read_until(ready, bool, timeout_s, longest_pause_s)[0]
+
+    def read_until(
+        self, read: Callable[[], T], enough: Callable[[T], bool], timeout_s: float, longest_pause_s: float = LONGEST_PAUSE_S
+    ) -> tuple[T, bool]:
+        """Read at least once, until it is enough or the time is over; return the latest, and whether it was enough."""
+        deadline, pause_s = self.monotonic() + timeout_s, FIRST_PAUSE_S
+        while not (is_enough := enough(latest := read())) and self.monotonic() < deadline:
+            self.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, longest_pause_s)
+        return latest, is_enough

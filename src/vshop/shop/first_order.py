@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from vshop.kit.times import Clock
 from vshop.shop.client import Placed, ShopClient, ShopError
-from vshop.shop.clock import Clock
 from vshop.shop.traces import Trace, TraceError, TraceReader, missing_hop
 
 

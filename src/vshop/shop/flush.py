@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from vshop.kit.telemetry import SHOP_SERVICES
+from vshop.kit.times import Clock
 from vshop.shop.addresses import Addresses
-from vshop.shop.clock import Clock
 from vshop.shop.errors import ShopError
 
 _UNFINISHED = {

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from vshop.shop.clock import Clock
+from vshop.kit.times import Clock
 from vshop.shop.spans import Span
 from vshop.shop.traces import TraceReader
 

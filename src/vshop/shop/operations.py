@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from vshop.kit.times import Clock
 from vshop.shop.client import ShopClient, ShopError
-from vshop.shop.clock import Clock
 
 _NOT_AN_ORDER = 422  # the record can never be handled
 

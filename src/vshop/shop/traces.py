@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from vshop.kit.http.session import failure_reason, http_session
 from vshop.kit.telemetry import SHOP_SERVICES
-from vshop.shop.clock import Clock
+from vshop.kit.times import Clock
 from vshop.shop.errors import ShopError
 from vshop.shop.spans import Event, Span, read_spans, read_v1_spans
 from vshop.shop.trace_tree import TraceTree, place

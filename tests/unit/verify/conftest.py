@@ -8,8 +8,8 @@ import pytest
 
 from vshop.incidents.incident import Incident
 from vshop.incidents.loader import read_yaml
+from vshop.kit.times import Clock
 from vshop.shop.client import Placed
-from vshop.shop.clock import Clock
 from vshop.shop.flush import Flush
 from vshop.shop.spans import Event, Span
 from vshop.shop.traces import Trace

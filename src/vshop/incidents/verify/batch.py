@@ -13,8 +13,8 @@ from vshop.incidents.verify.phases import CleanRun
 from vshop.incidents.verify.run import Phase, verify
 from vshop.incidents.verify.verdict import Check, Verdict
 from vshop.kit.telemetry.modes import NONE
+from vshop.kit.times import Clock
 from vshop.shop.client import ShopClient
-from vshop.shop.clock import Clock
 from vshop.shop.hops import HOPS, Hop, HopReport, report_hops, spans_when_calm
 from vshop.shop.spans import Span
 from vshop.shop.traces import TraceReader

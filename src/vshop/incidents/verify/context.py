@@ -9,8 +9,8 @@ from vshop.incidents.verify.metric_match import Reading, read_metrics, read_metr
 from vshop.incidents.verify.observation import Observation, all_whole, observe, own_trace
 from vshop.incidents.verify.verdict import Check, Completeness, all_ok
 from vshop.kit.telemetry.modes import SDK
+from vshop.kit.times import Clock
 from vshop.shop.client import Placed, ShopClient
-from vshop.shop.clock import Clock
 from vshop.shop.flush import Flush
 from vshop.shop.traces import TraceReader
 

@@ -14,8 +14,8 @@ from vshop.incidents.verify.value_match import mismatches
 from vshop.incidents.verify.verdict import Check
 from vshop.incidents.wording import direction, members
 from vshop.kit.telemetry import SHOP_SERVICES
+from vshop.kit.times import Clock
 from vshop.shop.client import ShopClient
-from vshop.shop.clock import Clock
 
 HEARTBEAT = "http.server.active_requests"
 """In every export of every service, because each answers health probes."""

@@ -21,8 +21,8 @@ from vshop.incidents.verify.phases import (
     run_recovery,
 )
 from vshop.incidents.verify.verdict import Check, Verdict, all_ok
+from vshop.kit.times import Clock
 from vshop.shop.client import ShopClient, ShopError
-from vshop.shop.clock import Clock
 from vshop.shop.traces import TraceReader
 
 Phase = Literal["clean", "on", "trigger", "off", "recovery", "clean again"]

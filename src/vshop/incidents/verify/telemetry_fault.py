@@ -15,8 +15,8 @@ from vshop.incidents.verify.verdict import Check, Completeness, Verdict, all_ok
 from vshop.kit.telemetry import SHOP_SERVICES
 from vshop.kit.telemetry.alterations import Alteration
 from vshop.kit.telemetry.modes import SDK
+from vshop.kit.times import Clock
 from vshop.shop.client import Placed, ShopClient, ShopError
-from vshop.shop.clock import Clock
 from vshop.shop.spans import Span
 
 AUTO_OFF_S = 300.0

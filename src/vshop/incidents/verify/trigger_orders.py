@@ -4,8 +4,8 @@ import uuid
 
 from vshop.incidents.incident import Trigger
 from vshop.kit.chaos.baggage import BAGGAGE_KEY
+from vshop.kit.times import Clock
 from vshop.shop.client import USERS, Placed, ShopClient
-from vshop.shop.clock import Clock
 
 
 def send_trigger(trigger: Trigger, shop: ShopClient, clock: Clock, incident: str | None = None) -> list[Placed]:

@@ -16,13 +16,13 @@ from pathlib import Path
 import msgspec
 
 from vshop.kit.http.server import stop_event
+from vshop.kit.times import Clock
 from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.runtime.model import folders, ports, processes
 from vshop.runtime.model.errors import ClusterError, unknown_name
 from vshop.runtime.model.parts import PUBLISHED
 from vshop.runtime.model.probes import probe_urls
 from vshop.runtime.model.processes import Identity
-from vshop.shop.clock import Clock
 
 _CHECK_EVERY_S = 2.0
 _ANSWER_S = 0.3

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
+from vshop.kit.times import Clock
 from vshop.runtime.kubernetes.image import how_to_load
 from vshop.runtime.kubernetes.kubectl import Kubectl
 from vshop.runtime.model.errors import ClusterError
 from vshop.runtime.model.progress import Event, Progress
-from vshop.shop.clock import Clock
 
 _POLL_S = 2.0
 _NAME_LABEL = "app.kubernetes.io/name"

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from vshop.kit.times import Clock
 from vshop.runtime.model.errors import FetchError, HomeBusyError, NoLocksError, UnusableFolderError
-from vshop.shop.clock import Clock
 
 _HOME_TIMEOUT_S = 120.0
 
