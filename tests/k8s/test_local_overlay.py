@@ -63,6 +63,7 @@ def test_a_token_outlives_the_stubs_pod(client: ShopClient, kubectl: Kubectl, ev
     kubectl.run("delete", "pod", "--selector=app.kubernetes.io/name=auth-stub", timeout_s=90)
 
     assert eventually(lambda: client.place_order(1, token=token).accepted)
+    assert eventually(client.token)  # the forward leads to the new pod
 
 
 @pytest.mark.parametrize("incident", CATALOGUE.values(), ids=list(CATALOGUE))
