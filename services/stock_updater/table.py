@@ -51,6 +51,8 @@ class StockTable:
         """The client connects on first use, with credentials and region of the ``AWS_*`` variables."""
         self.name = settings.dynamodb_table
         self._created = False  # or found
+        self._creating = threading.RLock()
+        self._creations = 0
         self._chaos = chaos
         self._endpoint = settings.dynamodb_endpoint
         self._client = _client(self._endpoint)
@@ -68,7 +70,7 @@ class StockTable:
 
     def _create(self) -> None:
         known = self._client.exceptions
-        with suppress_instrumentation():
+        with self._creating, suppress_instrumentation():
             with contextlib.suppress(known.ResourceInUseException):  # the table exists
                 self._client.create_table(
                     TableName=self.name,
@@ -81,11 +83,15 @@ class StockTable:
                 initial = _attributes(StockItem(id=str(item.id), name=item.name, stock=item.stock))
                 with contextlib.suppress(known.ConditionalCheckFailedException):  # another replica or an earlier start wrote it
                     self._client.put_item(TableName=self.name, Item=initial, ConditionExpression="attribute_not_exists(id)")
+            self._creations += 1
         self._created = True
 
     def get(self, item_id: str) -> StockItem | None:
         """Read one item with strong consistency, or None."""
-        found = self._get(item_id)
+        creations, found = self._creations, self._get(item_id)
+        if found is None:
+            with self._creating:  # another thread may be filling the table, which it has just created
+                found = self._get(item_id) if self._creations != creations else None
         return None if found is None else _item(found)
 
     def _get(self, key: str) -> Any:

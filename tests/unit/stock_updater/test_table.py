@@ -82,6 +82,26 @@ def test_a_lost_table_is_created_again(table, make_order, read, caplog):
     assert [record.levelname for record in caplog.records if "creating it again" in record.getMessage()] == ["ERROR"]
 
 
+def test_an_item_is_awaited_while_another_thread_fills_the_new_table(table, monkeypatch):
+    """Else a good order would become a dead letter: there is no such item."""
+    table._client.delete_table(TableName="item-stock")
+    filling, go_on, put_item = threading.Event(), threading.Event(), table._client.put_item
+
+    def put_later(**request):
+        filling.set()
+        assert go_on.wait(10)
+        return put_item(**request)
+
+    monkeypatch.setattr(table._client, "put_item", put_later)
+    other = threading.Thread(target=table.all)
+    other.start()
+    assert filling.wait(10)
+    threading.Timer(0.2, go_on.set).start()
+
+    assert table.get("1").stock == ITEMS[1].stock
+    other.join()
+
+
 def test_a_table_that_was_never_created_is_not_lost(dynamodb, caplog):
     """Before the first `ensure` has finished, the readiness check fails and creates nothing; a read creates the table."""
     table = StockTable(Settings(dynamodb_endpoint=""))
