@@ -165,8 +165,10 @@ def load_corpus(path: Path | str | None = None) -> Corpus:
     where = GOLDEN if path is None else Path(path)
 
     def read(name: str) -> bytes:
-        root = where if where.is_dir() else zipfile.Path(where)
-        return (root / name).read_bytes()
+        if where.is_dir():
+            return (where / name).read_bytes()
+        with zipfile.ZipFile(where) as archive:
+            return archive.read(name)
 
     try:
         return Corpus(msgspec.json.decode(read("index.json")), read)
