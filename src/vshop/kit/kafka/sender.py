@@ -52,19 +52,20 @@ class Sender:
         self._own_spans = own_spans
         self._payloads = payloads
         self._details = {"messaging.client.id": client_id, **broker_address(settings)}
-        self._producer = Producer(
-            {
-                **client_properties(settings),
-                "client.id": client_id,
-                "enable.idempotence": True,  # a retry inside librdkafka is never a second record
-                "acks": "all",
-                "linger.ms": 0,  # the shopper waits for this acknowledgement
-                "delivery.timeout.ms": int(settings.kafka_ack_timeout_s * 1000),
-                "message.max.bytes": MAX_RECORD_BYTES,
-                "log_level": 2,
-            },
-            logger=logging.getLogger("librdkafka"),
-        )
+        self._properties: dict[str, str | int | float | bool] = {
+            **client_properties(settings),
+            "client.id": client_id,
+            "enable.idempotence": True,  # a retry inside librdkafka is never a second record
+            # With several, librdkafka takes a refused record for delivered when a later one of its partition is appended, as
+            # happens while a topic is created (rd_kafka_dr_implicit_ack).
+            "max.in.flight.requests.per.connection": 1,
+            "acks": "all",
+            "linger.ms": 0,  # the shopper waits for this acknowledgement
+            "delivery.timeout.ms": int(settings.kafka_ack_timeout_s * 1000),
+            "message.max.bytes": MAX_RECORD_BYTES,
+            "log_level": 2,
+        }
+        self._producer = self._connect()
         self._timeout_s = settings.kafka_ack_timeout_s
         self._open = True
         meter = metrics.get_meter("vshop.kafka")
@@ -74,9 +75,18 @@ class Sender:
         self._poller = threading.Thread(target=self._poll, name="kafka-delivery-reports", daemon=True)
         self._poller.start()
 
+    def _connect(self) -> Producer:
+        return Producer(self._properties, logger=logging.getLogger("librdkafka"))
+
     def _poll(self) -> None:
         while self._open:
-            self._producer.poll(0.1)
+            try:
+                self._producer.poll(0.1)
+            except KafkaException:  # fatal, and logged by librdkafka: this producer sends nothing any more
+                failed, self._producer = self._producer, self._connect()
+                failed.purge()
+                with contextlib.suppress(KafkaException):
+                    failed.flush(0)
 
     def send(
         self, topic: str, value: bytes | None, key: bytes | None, headers: Headers | None = None, *, with_context: bool = True
@@ -118,6 +128,8 @@ class Sender:
             raise DeliveryError(f"no acknowledgement within {self._timeout_s:g} s", code="_MSG_TIMED_OUT", refused=False) from None
         if failed is not None:
             raise DeliveryError(failed.str(), code=failed.name(), refused=failed.name() in _REFUSED) from KafkaException(failed)
+        if message.offset() is None:  # librdkafka's conclusion, not Kafka's acknowledgement
+            raise DeliveryError("acknowledged without an offset", code="_INCONSISTENT", refused=False)
         return to_record(message)
 
     def list_topics(self, topic: str, timeout: float) -> Any:
