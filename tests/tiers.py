@@ -20,12 +20,15 @@ FOLDER_MARKERS = {
 """The marker of every test in a folder of tests/."""
 
 WORKERS = ("-n", os.environ.get("VSHOP_TEST_WORKERS", "2"))
+_MORE = "engine or browser or cluster or fuzz or torture or wheel or foreign or slow"
+_TIMING = ("-n", "0", "-m", "timing")  # alone, because a test that runs beside it would change what it measures
 TIERS = {
     "quick": [(*WORKERS, "-m", "(unit or contract) and not timing")],
-    "test": [(*WORKERS, "-m", "not (engine or browser or cluster or fuzz or torture or wheel or foreign or slow or timing)")],
-    # What is measured by the clock runs alone, with nothing beside it.
-    "all": [(*WORKERS, "-m", "not timing"), ("-n", "0", "-m", "timing")],
+    "test": [(*WORKERS, "-m", f"not ({_MORE} or timing)")],
+    "rest": [(*WORKERS, "-m", f"({_MORE}) and not timing"), _TIMING],
+    "all": [(*WORKERS, "-m", "not timing"), _TIMING],
 }
+"""``all`` is ``test`` and ``rest`` in one run."""
 PASSED, NO_TESTS = 0, 5
 
 
