@@ -63,6 +63,29 @@ def place_order(page: Page) -> None:
     expect(page.locator(".verdict")).to_contain_text("Accepted and handled", timeout=60_000)
 
 
+def test_controls_that_need_the_console_are_disabled_while_it_is_down(page: Page, breakable_shop: Shop, client: ShopClient) -> None:
+    board = page.context.new_page()
+    client.switch_on("stock-slow-write")
+    page.goto("/")
+    board.goto("/board")
+    board.get_by_text("Telemetry faults").click()
+    expect(board.get_by_role("button", name="Switch all off")).to_be_visible()
+    expect(page.get_by_role("button", name="Place the order")).to_be_enabled()
+    terminate([breakable_shop.state.processes["console"]], 5)
+    try:
+        for name in ("Place the order", "Simulate 6 customers"):
+            expect(page.get_by_role("button", name=name)).to_be_disabled()
+        expect(page.locator("form.order")).to_contain_text("Not possible while the console is down.")
+        expect(board.get_by_role("button", name="Switch all off")).to_be_disabled()
+        expect(board.get_by_role("switch", disabled=False)).to_have_count(0)
+        expect(board.get_by_role("button", name="Details of stock-slow-write")).to_be_enabled()
+    finally:
+        breakable_shop.restart("console")
+    expect(page.get_by_role("button", name="Place the order")).to_be_enabled(timeout=60_000)
+    expect(page.get_by_text("Not possible while the console is down.")).to_be_hidden()
+    expect(board.get_by_role("switch", disabled=True)).to_have_count(0)
+
+
 @pytest.mark.parametrize("path", ["/traces", "/time"])
 def test_a_list_that_was_read_before_is_marked_as_old(page: Page, breakable_shop: Shop, path: str) -> None:
     place_order(page)

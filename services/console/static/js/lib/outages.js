@@ -27,6 +27,17 @@ export function onOutages(signal, show) {
   if (current.length) show(current);
 }
 
+/** Group controls with a note. While the part, or without one any part, is down, they are disabled and the note is shown. */
+export function needsPart(signal, controls, part = '') {
+  const note = h('span.note', { hidden: true }, `Not possible while ${part ? `the ${part}` : 'a part'} is down.`);
+  const group = h('fieldset.bare', {}, controls, note);
+  onOutages(signal, (down) => {
+    group.disabled = down.some((one) => !part || one.part === part);
+    note.hidden = !group.disabled;
+  });
+  return group;
+}
+
 async function readDown() {
   try {
     const { down } = await get('/api/parts');

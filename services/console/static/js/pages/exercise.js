@@ -1,7 +1,7 @@
 import { get, post, remove } from '../lib/api.js';
 import { announce, failure, field, fill, h, select } from '../lib/dom.js';
 import { ago, plural } from '../lib/format.js';
-import { onOutages } from '../lib/outages.js';
+import { needsPart } from '../lib/outages.js';
 
 export async function exercise(root, { signal }) {
   const body = h('div');
@@ -24,17 +24,6 @@ function draw(root, now, act, signal) {
   fill(root, now.last && outcome(now.last), now.running ? running(now, act, signal) : begin(now, act, signal), resetting(signal));
 }
 
-/** Group a button with a note; both say that it cannot be used while a part is down. */
-function needsAllParts(button, signal) {
-  const note = h('span.note', { hidden: true }, ' Not possible while a part is down.');
-  const group = h('fieldset.bare', {}, button, note);
-  onOutages(signal, (down) => {
-    group.disabled = down.length > 0;
-    note.hidden = down.length === 0;
-  });
-  return group;
-}
-
 function begin(now, act, signal) {
   const which = select('exercise', [['', 'Random, any difficulty'], ['level 1', 'Random, 1: easy'], ['level 2', 'Random, 2: medium'], ['level 3', 'Random, 3: hard'],
     ...now.numbered.map(({ number, title }) => [`number ${number}`, `${number}. ${title}`])]);
@@ -48,7 +37,7 @@ function begin(now, act, signal) {
     h('p', {}, 'The console switches on an incident and hides its name. Place orders, read their traces, and submit the service, the part of it and the error. In some exercises nothing is wrong.'),
     field('Exercise', which, 'Numbered exercises are those of the attendee’s guide.'),
     h('div.field.check', {}, h('label', { for: 'prepare' }, prepare, ' Reset the shop first, and place a clean order to compare with')),
-    h('div.buttons', {}, needsAllParts(h('button.main', { type: 'button', id: 'begin', onclick: start }, 'Start exercise'), signal)));
+    h('div.buttons', {}, needsPart(signal, h('button.main', { type: 'button', id: 'begin', onclick: start }, 'Start exercise'))));
 }
 
 function resetting(signal) {
@@ -66,15 +55,15 @@ function resetting(signal) {
     button.disabled = false;
   });
   return h('section.card', {}, h('h2', {}, 'Reset'), h('p', {}, 'Ends the exercise, switches all incidents off, refills the stock, and deletes traces, logs, metrics and dead letters.'),
-    h('div.buttons', {}, needsAllParts(button, signal)), status);
+    h('div.buttons', {}, needsPart(signal, button)), status);
 }
 
 function running(now, act, signal) {
   const { choices } = now;
   const pick = (name, label) => field(label, select(name, [['', 'select …'], ...choices[name].map((one) => [one, one === 'none' ? 'none: no span has an error' : one])]));
   const form = h('form', {}, h('div.trio', {}, pick('service', 'Service'), pick('component', 'Part'), pick('errorType', 'Error')),
-    h('p.buttons', {}, h('button.main', { type: 'submit' }, 'Submit answer'),
-      h('button', { type: 'button', onclick: () => act(() => post('/api/exercise/answer', {}), '.attempts') }, 'Nothing is wrong')));
+    needsPart(signal, [h('button.main', { type: 'submit' }, 'Submit answer'),
+      h('button', { type: 'button', onclick: () => act(() => post('/api/exercise/answer', {}), '.attempts') }, 'Nothing is wrong')], 'console'));
   const refusal = h('p.message.bad', { role: 'alert', hidden: true }, 'Select at least one value, or press “Nothing is wrong”.');
   form.append(refusal);
   form.addEventListener('submit', (event) => {
@@ -96,14 +85,14 @@ function running(now, act, signal) {
     h('section.card', {}, h('h2', { id: 'running', tabindex: '-1' }, now.number ? `Exercise ${now.number}. ${now.numbered.find(({ number }) => number === now.number).title}` : 'Users complain. Find the cause.'),
       now.complaint && h('p.story', {}, now.complaint),
       h('p.note', {}, `Started ${ago(now.since)}, level ${now.level}.`),
-      h('ol.steps', {}, h('li', {}, 'Simulate customers, or place orders in the ', h('a', { href: '/' }, 'shop'), '. ', needsAllParts(simulate, signal), progress),
+      h('ol.steps', {}, h('li', {}, 'Simulate customers, or place orders in the ', h('a', { href: '/' }, 'shop'), '. ', needsPart(signal, simulate), progress),
         h('li', {}, 'Investigate: ', h('a', { href: '/insights' }, 'insights'), ', ', h('a', { href: '/traces?error=true' }, 'failed traces'), ', ', h('a', { href: '/map' }, 'service map'), ', ', h('a', { href: '/compare' }, 'compare two orders'), ', ', h('a', { href: '/time' }, 'self time'), ', ', h('a', { href: '/dead-letters' }, 'dead letters'), '.'),
         h('li', {}, 'Submit your answer.'))),
     h('section.card', {}, h('h2', {}, 'Your answer'), form, attempts(now.attempts)),
     h('section.card', {}, h('h2', {}, 'Hints'),
       now.hints.length ? h('ol', {}, now.hints.map((hint) => h('li', {}, hint))) : h('p.note', {}, 'Each hint reveals more.'),
-      h('p.buttons', {}, h('button', { type: 'button', id: 'hint', disabled: !now.hintsLeft, onclick: () => act(() => post('/api/exercise/hint'), '#hint') }, `Next hint (${now.hintsLeft} left)`),
-        h('button', { type: 'button', onclick: () => act(() => remove('/api/exercise'), '#outcome') }, 'Give up'))));
+      needsPart(signal, [h('button', { type: 'button', id: 'hint', disabled: !now.hintsLeft, onclick: () => act(() => post('/api/exercise/hint'), '#hint') }, `Next hint (${now.hintsLeft} left)`),
+        h('button', { type: 'button', onclick: () => act(() => remove('/api/exercise'), '#outcome') }, 'Give up')], 'console')));
 }
 
 function attempts(all) {

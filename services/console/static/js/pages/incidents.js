@@ -1,6 +1,7 @@
 import { every, get, put, query as asQuery, remove } from '../lib/api.js';
 import { announce, failure, field, fill, h, select, staleness } from '../lib/dom.js';
 import { ago } from '../lib/format.js';
+import { onOutages } from '../lib/outages.js';
 
 export async function incidents(root, { signal }) {
   const now = h('section.card.now', { 'aria-labelledby': 'now-title' });
@@ -35,6 +36,10 @@ export async function incidents(root, { signal }) {
   };
   await load();
   every(3000, signal, load, staleness(list, now, telemetry));
+  onOutages(signal, (down) => {
+    const unreachable = down.some(({ part }) => part === 'console');
+    for (const group of root.querySelectorAll('fieldset')) group.disabled = unreachable;
+  });
   announce(`${cards.size} incidents`);
 }
 
@@ -70,7 +75,7 @@ function summary(root, all, load) {
     : h('p', {}, '✓ No incident is on.');
   const result = h('p', { role: 'status' });
   const off = h('button', { type: 'button', onclick: () => report(result, 'All incidents are off', () => remove('/chaos'), load) }, 'Switch all off');
-  fill(root, h('h2', { id: 'now-title' }, 'Active incidents'), list, on.length > 0 && h('p.buttons', {}, off, result));
+  fill(root, h('h2', { id: 'now-title' }, 'Active incidents'), list, on.length > 0 && h('div.buttons', {}, h('fieldset.bare', {}, off), result));
   if (focused && on.length) off.focus();
 }
 
@@ -122,7 +127,7 @@ function card(one, load) {
     h('header', {}, h('div', {}, h('h2', { id: `t-${one.id}` }, one.title),
       h('p.facts.small', {}, h('code', {}, one.id), h('span.tag', {}, `level ${one.level}`), !one.fault && h('span.tag', {}, 'look-alike'),
         !one.state && h('span.note', {}, 'the order itself triggers it'), one.state && !switchable && h('span.note', {}, 'for one order only'))),
-    h('div.controls', {}, switchable && button, toggle)), state, more);
+    h('div.controls', {}, switchable && h('fieldset.bare', {}, button), toggle)), state, more);
   return {
     element,
     incident: one,
@@ -163,7 +168,7 @@ async function telemetryFaults(root, signal) {
         const url = `/api/telemetry-faults/${one.id}`;
         report(result, `${one.id} is ${on ? 'off' : 'on'}`, () => (on ? remove(url) : put(url, {})), () => telemetryFaults(root, signal));
       });
-      return h('li', {}, button, ' ', h('strong', {}, one.title), ' ', h('code', {}, one.id));
+      return h('li', {}, h('fieldset.bare', {}, button), ' ', h('strong', {}, one.title), ' ', h('code', {}, one.id));
     };
     fill(root, h('details', { open: faults.some((one) => one.on) }, h('summary', { id: 'telemetry-title' }, 'Telemetry faults'),
       h('p.note', {}, 'The orders go well, and their telemetry is altered.'), h('ul.plain', {}, faults.map(row)), result));

@@ -1,6 +1,7 @@
 import { every, get, post, getShopInfo } from '../lib/api.js';
 import { field, fill, h, select, staleness } from '../lib/dom.js';
 import { money, number, plural, short } from '../lib/format.js';
+import { needsPart } from '../lib/outages.js';
 import { followOrder } from './order_progress.js';
 import { mark } from '../lib/services.js';
 
@@ -78,7 +79,7 @@ function orderForm(names, incidents, query, place, signal) {
     field('Shopper', user), h('div.pair', {}, field('Quantity', quantity), field('Discount code', code)),
     perOrder.length > 0 && h('details', { open: Boolean(query.get('chaos')) }, h('summary', {}, 'Inject a fault into this order'),
       field('Fault', chaos, 'Sent as baggage, also through Kafka. Other orders are not affected.')),
-    h('div.buttons', {}, button, simulate), status);
+    needsPart(signal, [button, simulate], 'console'), status);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const given = new FormData(form);
