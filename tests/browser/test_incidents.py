@@ -13,6 +13,7 @@ def test_every_incident_is_listed_with_its_story(page: Page) -> None:
     expect(page.locator("article.incident")).to_have_count(len(CATALOGUE))
     for incident in CATALOGUE.values():
         expect(page.locator(f"#{incident.id}")).to_contain_text(" ".join(incident.story.split()))
+    expect(page.locator(".incidents")).not_to_contain_text("false")
 
 
 def test_a_switch_has_probability_duration_and_acknowledgements(page: Page, client: ShopClient) -> None:
@@ -33,6 +34,15 @@ def test_a_switch_has_probability_duration_and_acknowledgements(page: Page, clie
     page.get_by_role("button", name="Switch all off").click()
     expect(now).to_contain_text("No incident is on")
     assert client.switched_on() == []
+
+
+def test_an_order_without_a_login_is_left_to_the_command_line(page: Page) -> None:
+    page.goto("/board")
+    card = page.locator("#auth-token-missing")
+    card.get_by_role("button", name="Details").click()
+
+    expect(card.get_by_role("link", name="Prepare the triggering order")).to_have_count(0)
+    expect(card.locator(".more code").first).to_have_text("vshop order --item 1 --no-token")
 
 
 @pytest.mark.parametrize("share", ["0", "", "250"])

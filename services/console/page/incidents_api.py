@@ -115,7 +115,8 @@ def exercise_blueprint(exercise: Exercise, client: ShopClient) -> Blueprint:
 
 def _incident_view(incident: Incident, board: Board) -> dict[str, Any]:
     switch, state = incident.switch, board.snapshot().states.get(incident.id)
-    order = next((step.order for step in incident.trigger.steps if step.order), None)
+    # The shop page logs in for each order, so it cannot send an order with another token.
+    order = next((step.order for step in incident.trigger.steps if step.order and step.token == "fresh"), None)
     return {
         "id": incident.id,
         "title": incident.title,

@@ -122,6 +122,7 @@ function card(one, load) {
     switchable ? h('div.pair', {}, field('Requests affected (%)', share), field('Duration', duration)) : '',
     h('p.buttons', {}, one.order && h('a.button', { href: orderLink(one, false) }, 'Prepare the triggering order'),
       one.order && one.scope.includes('request') && h('a.button', { href: orderLink(one, true) }, 'Inject into one order')),
+    one.order ? '' : h('p.note', {}, 'The shop page always logs in. To send the triggering order, type ', h('code.nowrap', {}, one.trigger), ' in a terminal.'),
     answer(one));
   const element = h('article.card.incident', { id: one.id, 'aria-labelledby': `t-${one.id}` },
     h('header', {}, h('div', {}, h('h2', { id: `t-${one.id}` }, one.title),
