@@ -42,6 +42,17 @@ def test_an_order_is_shown_with_its_hops_and_trace(page: Page, shopper: str, cod
     expect(page.get_by_role("row", name="2 × Desk lamp")).to_contain_text("✓ yes")  # noqa: RUF001 - as the page writes it
 
 
+def test_the_list_of_orders_fits_a_phone_and_says_how_long_it_is_kept(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/?item=9&quantity=50")
+    expect(page.get_by_text("The orders that you place here are listed until you reload the page.")).to_be_visible()
+    page.get_by_role("button", name="Place the order").click()
+
+    table = page.get_by_role("region", name="Table of your orders")
+    expect(table.get_by_role("row", name="50 × Last umbrella")).to_contain_text("yes")  # noqa: RUF001 - as the page writes it
+    assert table.evaluate("(region) => region.scrollWidth - region.clientWidth") == 0
+
+
 def test_a_rejected_order_shows_the_service_and_the_reason(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Quantity").fill("1000000000")

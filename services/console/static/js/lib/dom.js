@@ -71,7 +71,8 @@ export function staleness(root, ...others) {
     note.hidden = !error;
     for (const part of [root, ...others]) part.classList.toggle('stale', Boolean(error));
     root.classList.toggle('unloaded', Boolean(error) && !succeeded);
-    if (error) fill(note, h('strong', {}, succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}. ` : `Not loaded yet${root.dataset.content ? `: ${root.dataset.content}` : ''}. `), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
+    const state = succeeded ? `Not updated since ${succeeded.toLocaleTimeString([], { hour12: false })}` : 'Not loaded yet';
+    if (error) fill(note, h('strong', {}, `${state}${root.dataset.content ? `: ${root.dataset.content}` : ''}. `), `${error.message.replace(/\.?$/, '.')} The page tries again.`);
   };
 }
 

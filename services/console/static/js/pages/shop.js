@@ -111,7 +111,7 @@ async function busy(button, status, task, signal) {
 
 function drawHistory(root) {
   if (!placed.length) {
-    fill(root, h('p.note', {}, 'No orders yet.'));
+    fill(root, h('p.note', {}, 'The orders that you place here are listed until you reload the page.'));
     return;
   }
   fill(root, h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Table of your orders' }, h('table.mini', {},
