@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -69,6 +71,19 @@ def test_the_incidents_can_be_filtered_and_fit_a_screen(page: Page) -> None:
     expect(page.locator("#stock-put-missing-key")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_text_of_an_incident_fits_its_place(page: Page, client: ShopClient, width: int) -> None:
+    client.switch_on("auth-token-expired")
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/board")
+    expect(page.locator("main > .page > .note")).to_contain_text("A look-alike looks like a fault, but nothing is wrong.")
+    page.locator("#auth-token-missing").get_by_role("button", name="Details").click()
+
+    for name in (page.locator(".now code"), page.locator("#auth-token-missing .more code").first):
+        assert name.evaluate("(element) => element.getClientRects().length") == 1, name.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_a_change_by_another_client_is_shown(page: Page, client: ShopClient) -> None:
     page.goto("/board")
     client.switch_on("stock-slow-write")
@@ -132,6 +147,25 @@ def test_an_answer_is_scored_by_field_and_a_correct_one_ends_the_exercise(page: 
     expect(page.get_by_role("heading", name="✓ Correct")).to_be_visible()
     expect(page.locator("main")).to_contain_text(blind)
     assert client.switched_on() == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_running_exercise_is_shown_beside_the_whole_navigation(page: Page, blind: str, width: int) -> None:
+    assert blind
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/board")
+
+    expect(page.locator("#state")).to_have_text("▲ exercise on")
+    expect(page.get_by_role("heading")).to_have_text(["Incidents"])
+    expect(page.locator(".incidents")).to_have_text("The incidents are hidden during an exercise. Open the exercise")
+    tops = [page.locator(f"#{name}").bounding_box() for name in ("state", "theme")]
+    assert tops[0] is not None
+    assert tops[1] is not None
+    assert abs(tops[0]["y"] - tops[1]["y"]) < 20
+    if width == 1280:
+        assert page.locator("#nav").evaluate("(nav) => nav.scrollWidth - nav.clientWidth") == 0
+    page.goto("/exercise")
+    expect(page.get_by_text(re.compile(r"Started at \d\d:\d\d:\d\d, level"))).to_be_visible()
 
 
 def test_an_answer_without_a_value_is_refused(page: Page, blind: str) -> None:

@@ -78,6 +78,7 @@ def test_controls_that_need_the_console_are_disabled_while_it_is_down(page: Page
         expect(page.locator("form.order")).to_contain_text("Not possible while the console is down.")
         expect(board.get_by_role("button", name="Switch all off")).to_be_disabled()
         expect(board.get_by_role("switch", disabled=False)).to_have_count(0)
+        expect(page.locator("main .message.bad")).to_contain_text(re.compile(r"Not updated since \d\d:\d\d:\d\d: the stock\."))
         expect(board.get_by_role("button", name="Details of stock-slow-write")).to_be_enabled()
     finally:
         breakable_shop.restart("console")
@@ -115,6 +116,10 @@ def test_pages_without_the_observatory_say_so_and_recover(page: Page, breakable_
                 "observatory does not answer: Connection refused."
             )
         expect(pages["/old-way"].get_by_text("The host has")).to_contain_text("CPU")
+        page.goto("/board")
+        expect(page.locator("main .message.bad:visible")).to_have_text(
+            "✖ observatory does not answer: Connection refused. The page tries again."
+        )
         page.goto("/?item=3")
         page.get_by_role("button", name="Place the order").click()
         expect(page.locator(".verdict")).to_contain_text("Accepted. Whether it was handled is unknown: observatory does not answer")

@@ -24,7 +24,7 @@ function watchState(pill) {
     const on = all.filter((one) => one.state?.on).length;
     pill.hidden = !hidden && on === 0;
     pill.href = hidden ? '/exercise' : '/board';
-    pill.textContent = hidden ? '▲ exercise in progress' : `▲ ${plural(on, 'incidents')} on`;
+    pill.textContent = hidden ? '▲ exercise on' : `▲ ${plural(on, 'incidents')} on`;
   });
 }
 

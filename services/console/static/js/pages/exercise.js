@@ -1,6 +1,6 @@
 import { get, post, remove } from '../lib/api.js';
 import { announce, failure, field, fill, h, select } from '../lib/dom.js';
-import { ago, plural } from '../lib/format.js';
+import { clock, plural } from '../lib/format.js';
 import { needsPart } from '../lib/outages.js';
 
 export async function exercise(root, { signal }) {
@@ -84,7 +84,7 @@ function running(now, act, signal) {
   return h('div.exercise', {},
     h('section.card', {}, h('h2', { id: 'running', tabindex: '-1' }, now.number ? `Exercise ${now.number}. ${now.numbered.find(({ number }) => number === now.number).title}` : 'Users complain. Find the cause.'),
       now.complaint && h('p.story', {}, now.complaint),
-      h('p.note', {}, `Started ${ago(now.since)}, level ${now.level}.`),
+      h('p.note', {}, `Started at ${clock(Date.parse(now.since) * 1000)}, level ${now.level}.`),
       h('ol.steps', {}, h('li', {}, 'Simulate customers, or place orders in the ', h('a', { href: '/' }, 'shop'), '. ', needsPart(signal, simulate), progress),
         h('li', {}, 'Investigate: ', h('a', { href: '/insights' }, 'insights'), ', ', h('a', { href: '/traces?error=true' }, 'failed traces'), ', ', h('a', { href: '/map' }, 'service map'), ', ', h('a', { href: '/compare' }, 'compare two orders'), ', ', h('a', { href: '/time' }, 'self time'), ', ', h('a', { href: '/dead-letters' }, 'dead letters'), '.'),
         h('li', {}, 'Submit your answer.'))),

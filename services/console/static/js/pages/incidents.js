@@ -9,16 +9,16 @@ export async function incidents(root, { signal }) {
   const cards = new Map();
   const filter = filterForm(() => cards.forEach((card) => card.hide(!filter.matches(card.incident))), signal);
   const telemetry = h('section.card', { 'aria-labelledby': 'telemetry-title' });
-  root.append(h('div.board', {}, now, filter.form), list, telemetry);
+  const about = h('p.note', {}, 'A switch turns an incident on for all orders. A look-alike looks like a fault, but nothing is wrong. Level 1 is easy to diagnose, level 3 is hard.');
+  root.append(about, h('div.board', {}, now, filter.form), list, telemetry);
   const load = async () => {
     const { hidden, incidents: all } = await get('/api/incidents', signal);
-    filter.form.hidden = hidden;
+    for (const part of [about, now, filter.form, telemetry]) part.hidden = hidden;
     if (hidden) {
       fill(list, h('p.card', {}, 'The incidents are hidden during an exercise. ', h('a', { href: '/exercise' }, 'Open the exercise')));
-      fill(now, h('h2', { id: 'now-title' }, 'Active incidents'), h('p', {}, 'Hidden during the exercise.'));
+      fill(now);
       cards.clear();
       fill(telemetry);
-      telemetry.hidden = true;
       return;
     }
     summary(now, all, load);
@@ -31,8 +31,10 @@ export async function incidents(root, { signal }) {
       cards.get(one.id).show(one);
     }
     filter.count(all);
-    telemetry.hidden = false;
-    await telemetryFaults(telemetry, signal).catch((error) => fill(telemetry, h('h2', { id: 'telemetry-title' }, 'Telemetry faults'), failure(error)));
+    await telemetryFaults(telemetry, signal).catch((error) => {
+      if (telemetry.querySelector('.message')?.textContent.includes(error.message)) return; // a screen reader would read the alert again
+      fill(telemetry, h('h2', { id: 'telemetry-title' }, 'Telemetry faults'), failure(error, true));
+    });
   };
   await load();
   every(3000, signal, load, staleness(list, now, telemetry));
@@ -95,7 +97,7 @@ function card(one, load) {
   const switchable = one.state !== null && one.scope.includes('global');
   const state = h('p.state', { role: 'status' });
   const share = h('input', { type: 'number', min: 1, max: 100, step: 'any', value: 100, required: true, id: `p-${one.id}` });
-  const duration = select('for', [['', 'until switched off'], ['30s', '30 s'], ['60s', '1 min'], ['5m', '5 min'], ['30m', '30 min']]);
+  const duration = select('for', [['', 'no limit'], ['30s', '30 s'], ['60s', '1 min'], ['5m', '5 min'], ['30m', '30 min']]);
   duration.id = `d-${one.id}`;
   const button = h('button.switch', { type: 'button', role: 'switch', 'aria-checked': 'false', 'aria-label': `Switch ${one.id}` });
   const more = h('div.more', { id: `m-${one.id}`, hidden: true });
