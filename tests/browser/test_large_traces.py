@@ -47,7 +47,7 @@ def _send(url: str, count: int, parent_of: Callable[[int], int]) -> str:
             span_id=number.to_bytes(8, "big"),
             parent_span_id=parent_of(number).to_bytes(8, "big") if number > 1 else b"",
             name=f"step {number % 50}",
-            kind=Span.SPAN_KIND_INTERNAL,
+            kind=Span.SPAN_KIND_SERVER if number % 2 else Span.SPAN_KIND_INTERNAL,
             start_time_unix_nano=start + number * 1_000,
             end_time_unix_nano=start + number * 1_000 + 90_000_000,
             attributes=[_text("number", f"this is {number}"), _text("code.function.name", "work"), _text("thread.name", "main")],

@@ -17,7 +17,7 @@ def self_times(traces: list[Trace]) -> dict[str, Any]:
         for _, span in trace.walk():
             row = rows[span.service, span.name, span.kind]
             row[0] += 1
-            row[1] += _is_error(span)
+            row[1] += span.unsuccessful
             row[2] += self_us(span, trace.children(span))
             row[3] += (span.end_ns - span.start_ns) // 1000
     whole = sum(row[2] for row in rows.values())
@@ -25,14 +25,6 @@ def self_times(traces: list[Trace]) -> dict[str, Any]:
     views = [dict(zip(fields, (*key, *row), strict=True)) | {"share": row[2] / whole if whole else 0} for key, row in rows.items()]
     ids = [trace.trace_id for trace in traces[:50]]
     return {"traces": len(traces), "ids": ids, "totalUs": whole, "rows": sorted(views, key=lambda row: -row["selfUs"])}
-
-
-def _is_error(span: Span) -> bool:
-    """Return whether a call failed or was refused: a server's span with a status of 4xx has no error.
-
-    https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
-    """
-    return span.failed or (span.kind == "SERVER" and span.http_status >= 400)
 
 
 def self_us(span: Span, children: Iterable[Span]) -> int:
@@ -109,7 +101,7 @@ def _callee(span: Span, known: dict[str, str]) -> _Node:
 
 def _edge_view(source: _Node, target: _Node, spans: list[Span], window_s: float) -> dict[str, Any]:
     durations = sorted((span.end_ns - span.start_ns) // 1000 for span in spans)
-    failed = [span for span in spans if _is_error(span)]
+    failed = [span for span in spans if span.unsuccessful]
     return {
         "from": source[0],
         "to": target[0],

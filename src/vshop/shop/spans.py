@@ -68,6 +68,14 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return self.status == "ERROR"
 
     @property
+    def unsuccessful(self) -> bool:
+        """Whether a call failed or was refused: the span of a server that answers with 4xx has no status ERROR.
+
+        https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
+        """
+        return self.failed or (self.kind == "SERVER" and self.http_status >= 400)
+
+    @property
     def exceptions(self) -> list[Event]:
         """The exception events."""
         return [event for event in self.events if event.name == "exception"]

@@ -156,6 +156,13 @@ def test_a_trace_is_shown_with_its_summary():
     assert (summary["start"], summary["duration"], summary["spans"]) == (1, 9, 2)
 
 
+@pytest.mark.parametrize(("kind", "status", "failed"), [("SERVER", 404, True), ("SERVER", 202, False), ("INTERNAL", 404, False)])
+def test_a_refused_request_counts_as_failed_in_the_trace_and_its_summary(kind: str, status: int, failed: bool):
+    told = view(trace_of(span("post", 0, 10, kind=kind, attributes={"http.response.status_code": status})))
+
+    assert (told["spans"][0]["failed"], told["summary"]["failed"], told["summary"]["errors"]) == (failed, failed, 0)
+
+
 def test_internal_spans_are_not_in_the_map():
     assert service_map([trace_of(span("inner", 0, 1))], NOW)["edges"] == []
     assert pytest.approx(0) == service_map([], NOW)["windowS"]

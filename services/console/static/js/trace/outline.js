@@ -6,7 +6,8 @@ const FIELDS = ['id', 'service', 'kind', 'name', 'status', 'start', 'duration'];
 const MOST_IDS = 100; // in one request
 
 /**
- * Return the spans of a trace. Those of a large one have no `attributes`, `events`, `links` and `resource`.
+ * Return the spans of a trace. Those of a large one have no `attributes`, `events`, `links` and `resource`; without
+ * attributes, `failed` is known only of spans with status ERROR.
  * @param {{traceId: string, spans: Array, columns?: object}} trace
  */
 export function spansOf({ traceId, spans, columns }) {
@@ -15,7 +16,7 @@ export function spansOf({ traceId, spans, columns }) {
   const { id, parent, start, duration } = columns;
   const [service, name, kind, status] = [columns.service, columns.name, columns.kind, columns.status].map(text);
   return id.map((one, row) => ({ traceId, id: one, parent: parent[row], service: service[row], name: name[row], kind: kind[row],
-    status: status[row], start: start[row], duration: duration[row] }));
+    status: status[row], failed: status[row] === 'ERROR', start: start[row], duration: duration[row] }));
 }
 
 /** Read what spans of large traces lack, into the same objects. */

@@ -34,9 +34,6 @@ export function waterfall(spans, { compact = false, path = true, choose = null, 
     large ? windowed(placed.rows, draw) : h('ol.rows', {}, placed.rows.map(draw)));
 }
 
-/** Return whether a call failed or was refused: a server's span with a status of 4xx has no error. */
-const isFailed = (span) => span.status === 'ERROR' || (span.kind === 'SERVER' && Number(span.attributes['http.response.status_code']) >= 400);
-
 /** Make a list that has only its visible rows in the document. */
 function windowed(rows, draw) {
   const list = h('ol.rows', { style: { height: `${rows.length * ROW_PX}px` } });
@@ -82,7 +79,7 @@ function windowed(rows, draw) {
 }
 
 function line({ span, depth, orphan, cyclic }, { begin, percent, critical, compact, choose, isChosen, whole }) {
-  const failed = isFailed(span);
+  const { failed } = span;
   const offset = Math.max(span.start - begin, 0);
   const length = Math.max(span.duration, 0);
   const bar = span.start > 0 && h('span.bar', { class: `${shade(span.service)}${failed ? ' failed' : ''}`,
