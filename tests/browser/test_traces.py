@@ -235,6 +235,35 @@ def test_a_refused_order_is_red_and_says_so(page: Page, client: ShopClient) -> N
     expect(row.locator(".mark.bad")).to_have_text("✖ 401 refused")
 
 
+def test_a_refused_order_is_refused_on_every_page(page: Page, client: ShopClient) -> None:
+    """No span of an order with an invalid body has the status ERROR."""
+    clean = client.place_order(item_id=5)
+    refused = client.place_order(item_id=5, quantity=-1)
+    client.flush()
+    page.goto(f"/traces/{refused.trace_id}")
+    expect(page.locator(".head .mark")).to_have_text("✖ 400 refused")
+    expect(page.locator(".detail .mark").first).to_have_text("✖ refused")
+
+    page.goto("/traces")
+    for trace_id in (refused.trace_id, clean.trace_id):
+        page.get_by_label(f"Select trace {trace_id[:8]}").check()
+    page.get_by_role("button", name="Compare selected").click()
+    expect(page.get_by_label("Broken order").locator("option:checked")).to_contain_text(re.compile(f"^✖ .*{refused.trace_id[:8]}"))
+    row = page.locator("table.sides tr", has_text="POST /orders")
+    expect(row).to_have_class("failed")
+    expect(row).to_contain_text("✖ 400")
+
+
+def test_an_unhandled_order_is_not_offered_as_clean(page: Page, client: ShopClient) -> None:
+    client.switch_on("stock-consumer-stalled")
+    waiting = client.place_order(item_id=4)
+    client.flush()
+    page.goto("/compare")
+
+    option = page.get_by_label("Clean order").locator("option", has_text=waiting.trace_id[:8])
+    expect(option).to_have_text(re.compile("^[…✖]"))
+
+
 def test_dead_letters_come_newest_first_with_a_warning_while_an_incident_is_on(page: Page, client: ShopClient) -> None:
     first, second = (client.place_order(item_id=1, headers={"baggage": "shop.chaos=stock-put-missing-key"}) for _ in range(2))
     page.goto("/dead-letters")

@@ -5,6 +5,7 @@ import { flatten, parsed } from '../trace/payload.js';
 import { go } from '../lib/router.js';
 import { shade } from '../lib/services.js';
 import { tree } from '../trace/tree.js';
+import { isOverdue } from './traces.js';
 
 export async function compare(root, { query, signal }) {
   const [a, b] = await choose(query, signal);
@@ -49,7 +50,7 @@ async function form(a, b, chosen, signal) {
   const earlier = chosen.filter(({ traceId }) => !traces.some((one) => one.traceId === traceId));
   const picker = (name, id) => h('select', { name }, h('option', { value: '' }, 'select …'),
     [...traces, ...earlier].map((one) => h('option', { value: one.traceId, selected: one.traceId === id },
-      `${one.errors ? '✖' : '✓'} ${clock(one.start)} ${names.items.find((item) => item.id === Number(one.itemId))?.name ?? one.name} ${short(one.traceId)}`)));
+      `${one.failed || isOverdue(one) ? '✖' : one.endsAtKafka ? '…' : '✓'} ${clock(one.start)} ${names.items.find((item) => item.id === Number(one.itemId))?.name ?? one.name} ${short(one.traceId)}`)));
   const form = h('form.card.search.pairing', {}, field('Clean order', picker('a', a)), field('Broken order', picker('b', b)),
     h('div.buttons', {}, h('button.main', { type: 'submit' }, 'Compare')));
   form.addEventListener('submit', (event) => {
@@ -95,7 +96,7 @@ function table(pairs, both, differences) {
     h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Span'), head('Clean', both[0]), head('Broken', both[1]), h('th', { scope: 'col' }, 'Difference'), h('th', { scope: 'col' }, h('span.unseen', {}, 'Details')))),
     h('tbody', {}, pairs.slice(0, MOST_PAIRS).map((pair) => {
       const one = pair.a ?? pair.b;
-      return h('tr', { class: pair.b?.status === 'ERROR' || !pair.b || !pair.a ? 'failed' : '' },
+      return h('tr', { class: pair.b?.failed || !pair.b || !pair.a ? 'failed' : '' },
         h('th', { scope: 'row' }, h('span.what', { style: { '--depth': Math.min(pair.depth, 8) } }, h('span.dot', { class: shade(one.service) }), h('span.service', {}, one.service), ' ', h('span.op', {}, breakable(one.name)))),
         side(pair.a, longest, ''), side(pair.b, longest, 'missing'), h('td', {}, difference(pair)),
         h('td', {}, pair.a && pair.b && h('button.linkish', { type: 'button', 'aria-label': `Show differences in ${one.service} ${one.name}`, onclick: () => { showDifference(differences, pair); differences.scrollIntoView({ block: 'nearest' }); } }, 'Show differences')));
@@ -104,9 +105,8 @@ function table(pairs, both, differences) {
 
 function side(span, longest, missing) {
   if (!span) return h('td', { class: missing }, missing ? '– missing' : '–');
-  const failed = span.status === 'ERROR';
   return h('td', {}, h('span.meter', { 'aria-hidden': 'true' }, h('span', { class: shade(span.service), style: { width: `${(Math.max(span.duration, 0) / longest) * 100}%` } })),
-    duration(span.duration), failed && h('span.mark.bad', {}, ` ✖ ${span.attributes['error.type'] ?? 'error'}`));
+    duration(span.duration), span.failed && h('span.mark.bad', {}, ` ✖ ${span.attributes['error.type'] ?? span.attributes['http.response.status_code'] ?? 'error'}`));
 }
 
 const DIFFERENT_US = 20_000;

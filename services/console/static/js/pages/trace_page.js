@@ -81,8 +81,9 @@ async function followEnd(id, signal, show) {
 
 function head(trace, names, all) {
   const { summary } = trace;
-  const failed = all.some((span) => span.status === 'ERROR');
-  const result = failed ? mark(true, 'with errors') : trace.unprocessed ? h('span.mark.bad', {}, '… not finished') : mark(false, 'no errors');
+  const error = all.some((span) => span.status === 'ERROR');
+  const failed = error || summary.failed;
+  const result = failed ? mark(true, error ? 'with errors' : `${summary.status} refused`) : trace.unprocessed ? h('span.mark.bad', {}, '… not finished') : mark(false, 'no errors');
   return h('div.head', {},
     h('p.facts', {}, result, h('strong', {}, summary.name || '(no name)'), h('span', {}, summary.start ? clock(summary.start) : 'no time'),
       h('span', {}, duration(summary.duration)), h('span', {}, plural(trace.spans.length, 'spans')), summary.services.map(chip)),

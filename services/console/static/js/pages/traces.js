@@ -36,7 +36,7 @@ function list(root, found, names, { address, values, stored, signal }) {
   const chosen = () => [...body.querySelectorAll('input:checked')].map((box) => box.value);
   body.addEventListener('change', () => { compare.disabled = chosen().length !== 2; });
   compare.addEventListener('click', () => {
-    const [first, second] = chosen().map((id) => found.find((one) => one.traceId === id)).sort((a, b) => a.errors - b.errors);
+    const [first, second] = chosen().map((id) => found.find((one) => one.traceId === id)).sort((a, b) => badness(a) - badness(b));
     go(`/compare?a=${first.traceId}&b=${second.traceId}`);
   });
   const limit = Number(values.limit);
@@ -69,7 +69,7 @@ function list(root, found, names, { address, values, stored, signal }) {
 function row(one, names, longest) {
   const item = names.items.find((candidate) => String(candidate.id) === String(one.itemId))?.name ?? one.itemId;
   const user = names.shoppers.find((candidate) => candidate.id === one.user)?.name ?? one.user;
-  return h('tr', { class: failed(one) ? 'failed' : '' },
+  return h('tr', { class: one.failed ? 'failed' : '' },
     h('td', {}, h('input', { type: 'checkbox', value: one.traceId, 'aria-label': `Select trace ${short(one.traceId)}` })),
     h('td.nowrap', {}, clock(one.start)),
     h('td', {}, h('a', { href: `/traces/${one.traceId}` }, `${one.service} ${one.name}`), h('span.note', {}, ` ${short(one.traceId)}`)),
@@ -80,15 +80,18 @@ function row(one, names, longest) {
     h('td.number', {}, h('span.meter', { 'aria-hidden': 'true' }, h('span', { style: { width: `${Math.min(1, one.duration / longest) * 100}%` } })), h('span.amount', {}, duration(one.duration))));
 }
 
-const failed = (one) => one.errors > 0 || Number(one.status) >= 400;
+const badness = (one) => one.errors + Number(one.failed || one.endsAtKafka);
+
+/** Return whether an accepted order should have been handled by now, but is not. */
+export const isOverdue = (one) => one.endsAtKafka && Date.now() - one.start / 1000 > HANDLED_WITHIN_MS;
 
 /** Show the response's status, the error's type, or that an accepted order is not handled. */
 function result(one) {
   const status = Number(one.status);
   const words = [one.status && `${status}${status >= 400 ? ' refused' : one.handled ? ' handled' : ''}`, one.errors && plainType(one.errorTypes.find((type) => type !== String(one.status)) ?? '')].filter(Boolean);
-  if (failed(one) && one.handled && status < 400) return h('span.mark.warn', {}, `▲ ${words.join(' after ')}`);
-  if (failed(one)) return mark(true, words.join(', ') || 'error');
+  if (one.failed && one.handled && status < 400) return h('span.mark.warn', {}, `▲ ${words.join(' after ')}`);
+  if (one.failed) return mark(true, words.join(', ') || 'error');
   if (!one.endsAtKafka) return mark(false, one.status ? String(one.status) : '');
-  const late = Date.now() - one.start / 1000 > HANDLED_WITHIN_MS;
+  const late = isOverdue(one);
   return h('span.mark', { class: late ? 'bad' : '' }, `${late ? '✖' : '…'} ${one.status ?? ''} accepted, not handled${late ? '' : ' yet'}`);
 }

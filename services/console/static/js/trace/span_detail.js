@@ -22,10 +22,10 @@ const NAMES = {
  * @param {Array} spans of the trace, to name linked spans
  */
 export function spanDetail(span, spans, signal) {
-  const failed = span.status === 'ERROR';
+  const result = span.status === 'ERROR' ? 'ERROR' : span.failed ? 'refused' : span.status === 'OK' ? 'OK' : 'no error';
   const detail = h('article.detail', { 'aria-labelledby': 'span-title' },
     h('h2', { id: 'span-title', tabindex: '-1' }, span.name || '(no name)'),
-    h('p.facts', {}, chip(span.service), h('span.tag', {}, span.kind), mark(failed, failed ? 'ERROR' : span.status === 'OK' ? 'OK' : 'no error'),
+    h('p.facts', {}, chip(span.service), h('span.tag', {}, span.kind), mark(span.failed, result),
       h('span', {}, duration(span.duration)), h('span', {}, span.start ? `at ${clock(span.start)}` : 'no time')));
   if (span.attributes) detail.append(...content(span, spans, signal));
   else showContent(detail, span, spans, signal);
