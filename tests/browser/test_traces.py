@@ -174,6 +174,10 @@ def test_a_comparison_fits_a_phone(page: Page, orders: dict[str, Placed]) -> Non
     )
     assert all(right <= 390 for right, _ in cells)
     assert min(padding for _, padding in cells) > 100  # beside the column's name
+    labels = page.locator("table.stacked tbody td").evaluate_all("all => all.map((one) => one.dataset.name)")
+    assert set(labels) == {"Clean", "Broken", "Difference", "Details"}  # the ids would cover the durations
+    code = page.locator("table.attributes code", has_text=re.compile("^ValidationException$")).first
+    assert code.evaluate("(one) => one.getClientRects().length") == 1
 
 
 def test_a_comparison_shortens_long_lists_and_values(page: Page, orders: dict[str, Placed]) -> None:
@@ -223,6 +227,23 @@ def test_a_row_of_a_table_fits_a_phone(page: Page, orders: dict[str, Placed], pa
 
     boxes = cells.evaluate_all("all => all.map((one) => one.getBoundingClientRect()).map(({left, right}) => [left, right])")
     assert all(0 <= left < right <= 390 for left, right in boxes)
+
+
+def test_an_operation_breaks_between_its_words_on_a_phone(page: Page, orders: dict[str, Placed]) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/time")
+    link = page.get_by_role("link", name="process queuing.retail_site.new_orders")
+    expect(link).to_be_visible()
+
+    lines = link.evaluate("""(link) => {
+        const parts = [...link.childNodes].filter((one) => one.nodeType === Node.TEXT_NODE && !one.data.includes(' '));
+        return parts.map((part) => {
+            const range = document.createRange();
+            range.selectNode(part);
+            return range.getClientRects().length;
+        });
+    }""")
+    assert lines == [1] * 4  # "retail_", "site.", "new_" and "orders"
 
 
 def test_a_refused_order_is_red_and_says_so(page: Page, client: ShopClient) -> None:

@@ -41,9 +41,9 @@ export function breakable(name) {
   return name.split(/(?<=[./_])/).flatMap((part, place) => (place ? [h('wbr'), part] : [part]));
 }
 
-/** Name each cell after its column, for narrow screens, on which a row is a block of lines. */
+/** Name each cell after its column (its `data-name` if it has one), for narrow screens, on which a row is a block of lines. */
 export function stacked(table) {
-  const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+  const names = [...table.tHead.rows[0].cells].map((cell) => cell.dataset.name ?? cell.textContent);
   for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, place) => { cell.dataset.name = names[place]; });
   table.classList.add('stacked');
   return table;

@@ -90,7 +90,7 @@ const MOST_PAIRS = 1000;
 
 function table(pairs, both, differences) {
   const longest = pairs.reduce((most, { a, b }) => Math.max(most, a?.duration ?? 0, b?.duration ?? 0), 1);
-  const head = (name, trace) => h('th', { scope: 'col' }, name, ' ', h('a', { href: `/traces/${trace.traceId}` }, short(trace.traceId)));
+  const head = (name, trace) => h('th', { scope: 'col', 'data-name': name }, name, ' ', h('a', { href: `/traces/${trace.traceId}` }, short(trace.traceId)));
   const note = h('p.note', {}, pairs.length > MOST_PAIRS && `The first ${MOST_PAIRS} of ${pairs.length} spans. `, `Durations count as different if they differ by over ${DIFFERENT_US / 1000} ms and one is over twice the other.`);
   return h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Both orders' }, note, stacked(h('table.sides', {},
     h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Span'), head('Clean', both[0]), head('Broken', both[1]), h('th', { scope: 'col' }, 'Difference'), h('th', { scope: 'col' }, h('span.unseen', {}, 'Details')))),
@@ -167,6 +167,6 @@ function showDifference(root, pair) {
   const cell = (value, other, missing) => (value === undefined ? h('td', { class: missing }, missing ? '– missing' : '–') : h('td', {}, h('code', {}, excerpt(value, other ?? ''))));
   fill(root, heading, h('p', {}, h('strong', {}, `${pair.b.service} › ${pair.b.name}`)),
     pair.b.message && h('p.message.bad', {}, pair.b.message),
-    h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Differing attributes' }, h('table.attributes.three', {}, h('thead', {}, h('tr', {}, ['Attribute', 'Clean', 'Broken'].map((name) => h('th', { scope: 'col' }, name)))),
-      h('tbody', {}, rows.map((name) => h('tr', { class: left.has(name) && right.has(name) ? '' : 'failed' }, h('th', { scope: 'row' }, breakable(name)), cell(left.get(name), right.get(name), ''), cell(right.get(name), left.get(name), 'missing')))))));
+    h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'Differing attributes' }, stacked(h('table.attributes.three', {}, h('thead', {}, h('tr', {}, ['Attribute', 'Clean', 'Broken'].map((name) => h('th', { scope: 'col' }, name)))),
+      h('tbody', {}, rows.map((name) => h('tr', { class: left.has(name) && right.has(name) ? '' : 'failed' }, h('th', { scope: 'row' }, breakable(name)), cell(left.get(name), right.get(name), ''), cell(right.get(name), left.get(name), 'missing'))))))));
 }

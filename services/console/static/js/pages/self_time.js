@@ -1,5 +1,5 @@
 import { get, query as asQuery } from '../lib/api.js';
-import { fill, h, stacked } from '../lib/dom.js';
+import { breakable, fill, h, stacked } from '../lib/dom.js';
 import { duration, now, plural } from '../lib/format.js';
 import { remember } from '../lib/router.js';
 import { searchForm, searching } from './search_form.js';
@@ -36,7 +36,7 @@ function draw(root, { traces, totalUs, rows }, one) {
       h('thead', {}, h('tr', {}, ['Service', 'Operation', 'Self time', 'Share', 'Per span', 'Count', 'Errors'].map((name, place) => h('th', { scope: 'col', class: place > 1 ? 'number' : '' }, name)))),
       h('tbody', {}, rows.map((row) => h('tr', { class: row.errors ? 'failed' : '' },
         h('td', {}, chip(row.service)),
-        h('td', {}, h('a', { href: `/traces${asQuery({ service: row.service, operation: row.operation })}` }, row.operation), h('span.note', {}, ` ${row.kind}`)),
+        h('td', {}, h('a', { href: `/traces${asQuery({ service: row.service, operation: row.operation })}` }, breakable(row.operation)), h('span.note', {}, ` ${row.kind}`)),
         h('td.number', {}, h('span.meter.wide', { 'aria-hidden': 'true' }, h('span', { class: shade(row.service), style: { width: `${(row.selfUs / (rows[0].selfUs || 1)) * 100}%` } })), h('span.amount', {}, duration(row.selfUs))),
         h('td.number', {}, percent(row.share)), h('td.number', {}, duration(row.selfUs / row.count)), h('td.number', {}, String(row.count)),
         h('td.number', {}, row.errors ? `✖ ${row.errors}` : '0')))))))));
