@@ -116,7 +116,37 @@ def test_the_trace_of_an_unprocessed_order_is_not_finished(page: Page, client: S
 
     expect(page.locator(".head")).to_contain_text("not finished")
     page.goto("/traces?item=4")
-    expect(page.locator("table.traces")).to_contain_text("202 accepted, not handled")
+    row = page.locator("table.traces tr", has=page.locator(f'input[value="{placed.trace_id}"]'))
+    row.get_by_role("checkbox").check()
+    expect(row.locator(".mark")).to_have_text("✖ 202 accepted, not handled")
+    expect(row.get_by_role("checkbox")).to_be_checked()
+
+
+def test_a_list_shows_that_an_order_was_handled_meanwhile(page: Page, orders: dict[str, Placed]) -> None:
+    answers = 0
+
+    def delay(route: Route) -> None:
+        nonlocal answers
+        answers += 1
+        answer = route.fetch().json()
+        for trace in answer["traces"] if answers == 1 else ():
+            trace |= {"endsAtKafka": True, "handled": False, "failed": False}
+        route.fulfill(json=answer)
+
+    page.route("**/api/traces?*", delay)
+    page.goto("/traces?item=5")
+    row = page.locator("table.traces tr", has=page.locator(f'input[value="{orders["clean"].trace_id}"]'))
+    expect(row.locator(".mark")).to_contain_text("202 accepted, not handled")
+
+    expect(row.locator(".mark")).to_have_text("✓ 202")
+
+
+def test_logs_that_cannot_be_read_are_not_called_missing(page: Page, orders: dict[str, Placed], tolerated: list[str]) -> None:
+    tolerated.append("503")
+    page.route("**/api/logs?*", lambda route: route.fulfill(status=503, json={"detail": "observatory is busy."}))
+    page.goto(f"/traces/{orders['clean'].trace_id}")
+
+    expect(page.locator("section.card", has_text="Logs of this trace")).to_contain_text("observatory is busy.")
 
 
 def test_the_trace_of_a_dead_letter_is_finished(page: Page, orders: dict[str, Placed]) -> None:
@@ -233,6 +263,7 @@ def test_an_operation_breaks_between_its_words_on_a_phone(page: Page, orders: di
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/time")
     link = page.get_by_role("link", name="process queuing.retail_site.new_orders")
+    expect(page.get_by_label("Exception type")).to_be_hidden()  # the figures come first
     expect(link).to_be_visible()
 
     lines = link.evaluate("""(link) => {

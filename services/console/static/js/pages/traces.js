@@ -1,10 +1,12 @@
-import { get, query as asQuery, getShopInfo } from '../lib/api.js';
+import { get, pause, query as asQuery, getShopInfo } from '../lib/api.js';
 import { announce, fill, h } from '../lib/dom.js';
 import { clock, duration, now, number, plainType, plural, short } from '../lib/format.js';
 import { go, remember } from '../lib/router.js';
 import { HANDLED_WITHIN_MS } from './order_progress.js';
 import { searchForm, searching } from './search_form.js';
 import { chip, mark } from '../lib/services.js';
+
+const FOLLOW_MS = 2000;
 
 export async function traces(root, { query, signal }) {
   const names = await getShopInfo();
@@ -64,6 +66,28 @@ function list(root, found, names, { address, values, stored, signal }) {
   fill(root, h('div.listhead', {}, total, h('span.note', {}, `Read at ${now()}. ${number(stored)} stored in all, including traces without an order.`), compare,
     h('a.button', { href: `/time${address}` }, 'Self time'), h('a.button', { href: `/map${address}` }, 'Service map')),
   h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of traces' }, table), h('p.buttons', {}, older, status));
+  followUnhandled(body, found, (one) => row(one, names, longest), values, signal);
+}
+
+/** Read again the orders that are not handled, until they are, however late. */
+async function followUnhandled(body, found, draw, values, signal) {
+  const end = found[0].start + 1000; // newer orders would displace them
+  while (found.some((one) => one.endsAtKafka)) {
+    await pause(FOLLOW_MS);
+    if (signal.aborted || !body.isConnected) return;
+    const answer = document.hidden ? null : await get(`/api/traces${asQuery({ ...values, end })}`, signal).catch(() => null);
+    for (const [place, one] of found.entries()) {
+      if (!one.endsAtKafka || !answer) continue;
+      found[place] = answer.traces.find((other) => other.traceId === one.traceId) ?? one;
+      replaceRow(body.rows[place], draw(found[place]));
+    }
+  }
+}
+
+function replaceRow(old, drawn) {
+  if (old.textContent === drawn.textContent) return; // a new row would take the focus from the link
+  drawn.querySelector('input').checked = old.querySelector('input').checked;
+  old.replaceWith(drawn);
 }
 
 function row(one, names, longest) {
