@@ -122,7 +122,8 @@ function related(one, choose, isChosen) {
 
 async function showLogs(root, spans, id, signal) {
   const ids = [...new Set([id, ...spans.map((span) => span.traceId)])].slice(0, MOST_LOGGED);
-  const found = await Promise.all(ids.map((one) => get(`/api/logs?traceId=${encodeURIComponent(one)}`, signal).catch(() => ({ records: [] }))));
+  const found = await Promise.all(ids.map((one) => get(`/api/logs?traceId=${encodeURIComponent(one)}`, signal).catch((error) => ({ records: [], error }))));
+  if (signal.aborted) return;
   const records = found.flatMap((one) => one.records).sort((a, b) => a.timestamp - b.timestamp);
-  fill(root, h('h2', {}, 'Logs of this trace'), records.length ? logLines(records) : h('p.note', {}, 'No log records.'));
+  fill(root, h('h2', {}, 'Logs of this trace'), records.length ? logLines(records) : h('p.note', {}, found.find((one) => one.error)?.error.message ?? 'No log records.'));
 }
