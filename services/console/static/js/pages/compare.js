@@ -91,7 +91,7 @@ const MOST_PAIRS = 1000;
 function table(pairs, both, differences) {
   const longest = pairs.reduce((most, { a, b }) => Math.max(most, a?.duration ?? 0, b?.duration ?? 0), 1);
   const head = (name, trace) => h('th', { scope: 'col', 'data-name': name }, name, ' ', h('a', { href: `/traces/${trace.traceId}` }, short(trace.traceId)));
-  const note = h('p.note', {}, pairs.length > MOST_PAIRS && `The first ${MOST_PAIRS} of ${pairs.length} spans. `, `Durations count as different if they differ by over ${DIFFERENT_US / 1000} ms and one is over twice the other.`);
+  const note = h('p.note', {}, pairs.length > MOST_PAIRS && `The first ${MOST_PAIRS} of ${pairs.length} spans. `, `The differences are those of the broken order. Durations count as different if they differ by over ${DIFFERENT_US / 1000} ms and one is over twice the other.`);
   return h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Both orders' }, note, stacked(h('table.sides', {},
     h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Span'), head('Clean', both[0]), head('Broken', both[1]), h('th', { scope: 'col' }, 'Difference'), h('th', { scope: 'col' }, h('span.unseen', {}, 'Details')))),
     h('tbody', {}, pairs.slice(0, MOST_PAIRS).map((pair) => {

@@ -14,7 +14,7 @@ export async function selfTime(root, { query, signal }) {
     return { empty: !time.traces, show: () => draw(results, time, Boolean(values.ids)) };
   });
   const form = await searchForm(query, signal, load);
-  root.append(h('details', { open: !ids }, h('summary', {}, ids ? 'Select other orders' : 'Filter orders'), form.form), results);
+  root.append(h('details', { open: !ids && !matchMedia('(max-width: 560px)').matches }, h('summary', {}, ids ? 'Select other orders' : 'Filter orders'), form.form), results);
   if (!ids && !query.get('limit')) form.form.elements.limit.value = '100';
   await load(ids ? { ids } : form.values());
 }
