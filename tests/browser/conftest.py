@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from vshop.runtime.local.shop import Shop
 from vshop.shop.addresses import Addresses, find
-from vshop.shop.client import ShopClient
+from vshop.shop.client import USERS, Placed, ShopClient
+from vshop.shop.traces import TraceReader
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
@@ -46,6 +47,18 @@ def addresses(browser: Browser, shared_shop: Shop) -> Addresses:
 @pytest.fixture(scope="module")
 def client(addresses: Addresses) -> ShopClient:
     return ShopClient(addresses)
+
+
+@pytest.fixture(scope="module")
+def orders(client: ShopClient) -> dict[str, Placed]:
+    """A clean order, and one that became a dead letter."""
+    reader = TraceReader(client.addresses.traces)
+    clean = client.place_order(item_id=5, quantity=4, username=USERS[2])
+    broken = client.place_order(item_id=5, quantity=4, username=USERS[1], headers={"baggage": "shop.chaos=stock-put-missing-key"})
+    for placed in (clean, broken):
+        reader.wait_whole(placed.trace_id, placed.order_id, 20)
+    reader.wait(broken.trace_id, lambda trace: any(".dlq" in span.name for span in trace.spans), 20)
+    return {"clean": clean, "broken": broken}
 
 
 @pytest.fixture(autouse=True)

@@ -157,7 +157,7 @@ def test_a_trace_is_shown_with_its_summary():
 
 
 @pytest.mark.parametrize(("kind", "status", "failed"), [("SERVER", 404, True), ("SERVER", 202, False), ("INTERNAL", 404, False)])
-def test_a_refused_request_counts_as_failed_in_the_trace_and_its_summary(kind: str, status: int, failed: bool):
+def test_a_refused_request_counts_as_failed_in_the_trace_and_its_summary(*, kind: str, status: int, failed: bool):
     told = view(trace_of(span("post", 0, 10, kind=kind, attributes={"http.response.status_code": status})))
 
     assert (told["spans"][0]["failed"], told["summary"]["failed"], told["summary"]["errors"]) == (failed, failed, 0)
