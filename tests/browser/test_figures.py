@@ -131,6 +131,18 @@ def test_a_time_axis_has_labels_and_none_is_outside(page: Page) -> None:
         assert low <= min(ticks) <= max(ticks) <= low + 238
 
 
+def test_the_labels_of_an_axis_do_not_reach_into_its_unit(page: Page) -> None:
+    page.goto("/insights")
+    script = """async (label) => {
+        const { axisWidth } = await import('/static/js/lib/charts.js');
+        const drawing = document.createElement('canvas').getContext('2d');
+        drawing.font = '11px system-ui';
+        return axisWidth(['0', label]) - 15 - drawing.measureText(label).width;
+    }"""
+
+    assert all(page.evaluate(script, label) >= 0 for label in ("1", "2,000", "99,999", "1.5M"))
+
+
 def test_classic_monitoring_counts_each_partition_once(page: Page) -> None:
     page.goto("/old-way")
 

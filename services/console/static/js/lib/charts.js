@@ -1,5 +1,5 @@
 import { h } from './dom.js';
-import { plural } from './format.js';
+import { plainType, plural } from './format.js';
 import { colour } from './theme.js';
 
 const COLOURS = ['shade-0', 'shade-1', 'shade-2', 'shade-3', 'shade-4', 'shade-5'];
@@ -52,14 +52,17 @@ function options(UPlot, width, height, series, stepped, unit) {
   const axis = { stroke: colour('soft'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line'), width: 1 }, font: '11px system-ui' };
   return {
     width, height, padding: [10, 34, 0, 0], legend: { show: series.length > 1, live: false, markers: { dash: (_, place) => (DASHES.at((place - 1) % DASHES.length).length ? 'dashed' : 'solid') } }, cursor: { drag: { x: false, y: false } },
-    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), splits: ticks }, { ...axis, size: 46, label: unit, labelSize: 18, labelFont: '11px system-ui', labelGap: 0, ...(COUNTED.has(unit) ? { incrs: WHOLE } : {}), values: (_, splits) => splits.map(compact) }],
+    axes: [{ ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false })), splits: ticks }, { ...axis, size: (_, labels) => axisWidth(labels), label: unit, labelSize: 18, labelFont: '11px system-ui', labelGap: 0, ...(COUNTED.has(unit) ? { incrs: WHOLE } : {}), values: (_, splits) => splits.map(compact) }],
     scales: { y: { range: (_, low, high) => [Math.min(0, low), Math.max(high, 1) * 1.1] } },
     series: [{}, ...series.map((one, place) => ({
-      label: one.label, stroke: colour(COLOURS[place % COLOURS.length]), width: 2, dash: DASHES[place % DASHES.length], points: { show: false },
+      label: plainType(one.label), stroke: colour(COLOURS[place % COLOURS.length]), width: 2, dash: DASHES[place % DASHES.length], points: { show: false },
       paths: stepped ? UPlot.paths.stepped({ align: 1 }) : undefined,
     }))],
   };
 }
+
+/** Return the width of the y axis with these labels, so that none reaches into the unit. A digit is 7 pixels wide, a tick and its gap 15. */
+export const axisWidth = (labels) => Math.max(46, 18 + 7 * Math.max(0, ...(labels ?? []).map((label) => label.length)));
 
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
