@@ -2,7 +2,7 @@ import itertools
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from vshop.shop.client import ShopClient
 from vshop.shop.operations import reset
@@ -78,8 +78,21 @@ def test_an_alert_names_the_unit_of_its_value(page: Page) -> None:
 def test_the_map_says_which_traces_its_figures_are_from(page: Page) -> None:
     page.goto("/map")
 
-    expect(page.get_by_text(re.compile(r"From \d+ traces? of the last"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"From \d+ order traces? since \d\d:\d\d:\d\d\."))).to_be_visible()
     expect(page.locator("svg")).not_to_contain_text("None")
+    page.goto("/map?item=1")
+    expect(page.get_by_text(re.compile(r"From \d+ matching traces? since"))).to_be_visible()
+
+
+def test_the_map_does_not_count_other_requests_among_the_order_traces(page: Page) -> None:
+    def newest(route: Route) -> None:
+        seen = route.fetch().json()
+        route.fulfill(json=seen | {"traces": 150})
+
+    page.route("**/api/map**", newest)
+    page.goto("/map")
+
+    expect(page.get_by_text(re.compile(r"From the newest 150 order traces, since [\d:]+\. Older traces are not"))).to_be_visible()
 
 
 def test_the_map_is_drawn_again_when_a_phone_is_turned(page: Page) -> None:

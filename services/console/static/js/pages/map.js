@@ -1,7 +1,7 @@
 import * as dagre from '../../vendor/dagre/dagre.esm.js';
 import { every, get, query as asQuery } from '../lib/api.js';
 import { field, fill, h, select, stacked, staleness, svg } from '../lib/dom.js';
-import { duration, number, plural } from '../lib/format.js';
+import { clock, duration, plural } from '../lib/format.js';
 import { onOutages } from '../lib/outages.js';
 
 const KINDS = { user: 'user', service: 'service', topic: 'Kafka topic', table: 'DynamoDB table', unknown: 'unknown' };
@@ -30,10 +30,10 @@ export async function map(root, { query, signal }) {
   let latest = null;
   const load = async () => {
     const start = window.value ? Math.round((Date.now() - Number(window.value) * 60_000) * 1000) : '';
-    latest = await Promise.all([get(`/api/map${asQuery({ limit: NEWEST, ...given, start })}`, signal), get('/api/stored', signal)]);
-    show(...latest);
+    latest = await get(`/api/map${asQuery({ limit: NEWEST, ...given, start })}`, signal);
+    show(latest);
   };
-  const show = (seen, stored) => {
+  const show = (seen) => {
     const drawn = JSON.stringify({ ...seen, windowS: 0, narrow: NARROW.matches, edges: seen.edges.map((edge) => [edge.to, edge.count, edge.errors, rate(edge)]) });
     if (drawing.dataset.drawn === drawn) return;
     drawing.dataset.drawn = drawn;
@@ -46,10 +46,10 @@ export async function map(root, { query, signal }) {
     }
     fill(drawing, picture(seen));
     markDown();
-    fill(extent, extentOf(seen, stored.traces));
+    fill(extent, extentOf(seen, Object.keys(given).length ? 'matching' : 'order'));
     fill(listed, table(seen));
   };
-  NARROW.addEventListener('change', () => latest && show(...latest), { signal });
+  NARROW.addEventListener('change', () => latest && show(latest), { signal });
   const settled = staleness(body);
   window.addEventListener('change', () => load().catch((error) => settled(error, null)));
   every(4000, signal, load, settled);
@@ -103,11 +103,12 @@ function box(node) {
     svg('text.kind.outage', { x: node.x, y: node.y + (lines.length > 1 ? 21 : 17) }, '✖ down'));
 }
 
-/** Say which of the stored traces the figures are from. */
-function extentOf({ traces, windowS }, stored) {
-  const period = windowS < 120 ? `${Math.round(windowS)} s` : `${Math.round(windowS / 60)} min`;
-  return traces < NEWEST ? `From ${plural(traces, 'traces')} of the last ${period}.`
-    : `From the newest ${traces} of ${number(stored)} stored traces, those of the last ${period}; older ones are not counted.`;
+/** Say which traces the figures are from. The time stays true until the next drawing; an age would not. */
+function extentOf({ traces, windowS }, which) {
+  const start = Date.now() - windowS * 1000;
+  const since = windowS < 43_200 ? clock(start * 1000) : new Date(start).toLocaleString([], { hour12: false });
+  return traces < NEWEST ? `From ${plural(traces, `${which} traces`)} since ${since}.${windowS < 60 ? ' Rates count at least one minute.' : ''}`
+    : `From the newest ${traces} ${which} traces, since ${since}. Older traces are not counted.`;
 }
 
 function table({ edges }) {
