@@ -156,6 +156,41 @@ def test_the_labels_of_an_axis_do_not_reach_into_its_unit(page: Page) -> None:
     assert all(page.evaluate(script, label) >= 0 for label in ("1", "2,000", "99,999", "1.5M"))
 
 
+@pytest.mark.parametrize("settings_of_context", [{"viewport": {"width": 1280, "height": 720}, "timezone_id": "Asia/Kolkata"}])
+def test_log_lines_and_cards_of_classic_monitoring_have_the_same_clock(page: Page, client: ShopClient) -> None:
+    client.place_order(item_id=1, headers={"baggage": "shop.chaos=stock-put-missing-key"})
+    page.goto("/old-way")
+    page.get_by_role("searchbox").fill("cannot be handled")
+    line, why = page.locator(".logs.raw li", has_text="cannot be handled").first, page.locator(".question", has_text="why")
+    expect(why).to_contain_text("the order cannot be handled")
+    expect(line).to_be_visible()
+
+    (clock,) = re.findall(r"\d\d:\d\d:\d\d", why.inner_text())
+    assert clock in page.locator(".logs.raw").inner_text()
+
+
+def test_other_failed_requests_are_not_called_an_order(page: Page) -> None:
+    poll = {"traceId": "1" * 32, "name": "DynamoDB.GetItem", "orderId": None}
+    alert = {"rule": "errors-by-exception-type", "title": "Exceptions", "state": "firing", "traceIds": ["1" * 32]}
+    page.route("**/api/traces?error=true**", lambda route: route.fulfill(json={"traces": [poll]}))
+    page.route("**/api/alerts", lambda route: route.fulfill(json={"alerts": [alert]}))
+    page.goto("/old-way")
+
+    expect(page.locator(".question", has_text="why")).to_contain_text("No order has failed in the last 5 minutes")
+    expect(page.locator(".question", has_text="where").get_by_role("link")).to_have_attribute("href", "/board")
+
+
+def test_an_unknown_number_of_partitions_and_an_unknown_time_are_called_so(page: Page) -> None:
+    line = {"time": None, "severity": "INFO", "service": "orders", "body": "hello"}
+    page.route("**/api/old-way**", lambda route: route.fulfill(json={"kafka": {"partitions": None}, "lines": [line]}))
+    page.goto("/old-way")
+    expect(page.locator(".logs.raw")).to_contain_text("no time  INFO  orders  hello")
+    figure = page.locator(".tile", has_text="Kafka total partitions").locator("dd")
+
+    expect(figure).to_have_text("unknown stock-updater does not report them")
+    expect(figure.locator(".note")).to_have_css("font-weight", "400")
+
+
 def test_classic_monitoring_counts_each_partition_once(page: Page) -> None:
     page.goto("/old-way")
 

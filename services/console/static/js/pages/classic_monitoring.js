@@ -25,8 +25,8 @@ export async function classicMonitoring(root, { signal }) {
     h('section', { 'aria-labelledby': 'three' }, h('h2', { id: 'three' }, 'Three questions'), questions));
   const load = async () => {
     const seen = await get(`/api/old-way${asQuery({ search: search.value })}`, signal);
-    partitions.textContent = seen.kafka.partitions ?? 'unknown: stock-updater does not report them';
-    fill(lines, seen.lines.map((line) => h('li', {}, `${line.time.replace('T', ' ').slice(0, 23)}  ${line.severity}  ${line.service}  ${line.body}`)));
+    fill(partitions, seen.kafka.partitions ?? ['unknown', h('span.note', {}, ' stock-updater does not report them')]);
+    fill(lines, seen.lines.map((line) => h('li', {}, `${localTime(line.time)}  ${line.severity}  ${line.service}  ${line.body}`)));
   };
   const settled = staleness(figures);
   search.addEventListener('input', () => load().catch((error) => settled(error, null)));
@@ -39,13 +39,22 @@ export async function classicMonitoring(root, { signal }) {
   every(3000, signal, async () => fill(questions, await answers(signal)), staleness(questions));
 }
 
+/** Return an RFC 3339 time as local time, as in the charts and cards. */
+function localTime(text) {
+  if (!text) return 'no time';
+  const time = new Date(text);
+  return new Date(time - time.getTimezoneOffset() * 60_000).toISOString().replace('T', ' ').slice(0, 23);
+}
+
 const RECENT_MIN = 5;
+const isOrder = (trace) => trace.orderId || trace.name === 'POST /orders';
 
 async function answers(signal) {
   const since = (Date.now() - RECENT_MIN * 60_000) * 1000;
-  const [{ alerts }, { traces }] = await Promise.all([get('/api/alerts', signal), get(`/api/traces?error=true&limit=1&start=${since}`, signal)]);
+  const [{ alerts }, { traces }] = await Promise.all([get('/api/alerts', signal), get(`/api/traces?error=true&limit=20&start=${since}`, signal)]);
   const firing = alerts.filter((alert) => alert.state === 'firing');
-  const trace = traces[0]?.traceId ?? firing.flatMap((alert) => alert.traceIds)[0]; // alerts also name other requests than orders
+  // Exceptions are also those of other requests: stock-updater reads the table's position every second.
+  const trace = traces.find(isOrder)?.traceId ?? firing.filter((alert) => alert.rule !== 'errors-by-exception-type').flatMap((alert) => alert.traceIds)[0];
   const { records } = trace ? await get(`/api/logs?severity=WARN&limit=1&traceId=${trace}`, signal) : { records: [] };
   const text = firing.length ? firing.map((alert) => alert.title).filter((one, place, all) => all.indexOf(one) === place).join('; ') : 'No alert is firing.';
   return [
