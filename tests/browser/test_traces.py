@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -222,7 +223,7 @@ def test_a_refused_order_is_refused_on_every_page(page: Page, client: ShopClient
 def test_dead_letters_come_newest_first_with_a_warning_while_an_incident_is_on(page: Page, client: ShopClient) -> None:
     first, second = (client.place_order(item_id=1, headers={"baggage": "shop.chaos=stock-put-missing-key"}) for _ in range(2))
     page.goto("/dead-letters")
-    links = page.locator("table.letters td:nth-child(4) a")
+    links = page.locator("table.letters a")
     expect(links.first).to_have_attribute("href", f"/traces/{second.trace_id}")
     expect(links.nth(1)).to_have_attribute("href", f"/traces/{first.trace_id}")
     warning = page.get_by_text("While an incident is on, replayed orders may fail again.")
@@ -230,3 +231,39 @@ def test_dead_letters_come_newest_first_with_a_warning_while_an_incident_is_on(p
 
     client.switch_on("stock-put-missing-key")
     expect(warning).to_be_visible()
+
+
+def _dead_letter(number: int, error_type: str | None, message: str) -> dict[str, Any]:
+    of_order = {"value": '{"itemId": 3, "quantity": 1}', "traceId": f"{number:032x}", "handled": number == 0}
+    return {"id": f"0-{number}", "errorType": error_type, "errorMessage": message} | of_order
+
+
+def test_dead_letters_of_one_error_are_grouped_and_counted(page: Page) -> None:
+    letters = [_dead_letter(number, "ValidationException", "Missing the key id") for number in range(3)]
+    letters += [_dead_letter(5, None, "written by hand")]
+    letters += [_dead_letter(number, "InvalidRecordError", f"no order {number}") for number in (3, 4)]
+    page.route("**/api/shop/dead-letters", lambda route: route.fulfill(json={"letters": letters}))
+    page.goto("/dead-letters")
+    first, second = (page.get_by_role("region", name=name, exact=True) for name in ("InvalidRecordError", "ValidationException"))
+
+    expect(page.get_by_role("heading", name="6 dead letters")).to_be_visible()
+    expect(page.get_by_role("region", name="No error type", exact=True)).to_contain_text("written by hand")
+    expect(first).to_contain_text("2 dead letters, 2 not handled")
+    expect(first.locator("td.error")).to_have_text(["no order 4", "no order 3"])
+    expect(second).to_contain_text("3 dead letters, 2 not handled")
+    expect(second.get_by_text("Missing the key id")).to_have_count(1)
+
+
+def test_dead_letters_stay_listed_if_a_replay_fails(page: Page, tolerated: list[str]) -> None:
+    tolerated.append("503")
+    letter = _dead_letter(1, "ValidationException", "Missing the key id")
+    page.route("**/api/shop/dead-letters", lambda route: route.fulfill(json={"letters": [letter]}))
+    page.goto("/dead-letters")
+    expect(page.locator("table.letters")).to_be_visible()
+
+    page.route("**/api/shop/dead-letters**", lambda route: route.fulfill(status=503, json={"detail": "Kafka did not answer"}))
+    page.route("**/api/shop/dead-letters/replay", lambda route: route.fulfill(status=503, json={"detail": "Kafka did not answer"}))
+    page.get_by_role("button", name="Replay 0-1").click()
+
+    expect(page.get_by_text("Not updated since")).to_be_visible()
+    expect(page.locator("table.letters")).to_contain_text("Kafka did not answer")

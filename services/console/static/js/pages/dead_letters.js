@@ -1,5 +1,5 @@
 import { every, get, getShopInfo, post } from '../lib/api.js';
-import { announce, failure, fill, h, stacked, staleness } from '../lib/dom.js';
+import { announce, fill, h, stacked, staleness } from '../lib/dom.js';
 import { plural, short } from '../lib/format.js';
 import { parsed } from '../trace/payload.js';
 import { mark } from '../lib/services.js';
@@ -11,7 +11,7 @@ export async function deadLetters(root, { signal }) {
   const waiting = new Set();
   let letters = null;
   let active = [];
-  const draw = () => letters && fill(list, warning(active), table(letters, results, waiting, replay, names));
+  const draw = () => letters && fill(list, warning(active), overview(letters, results, waiting, replay, names));
   const replay = async (ids) => {
     ids.forEach((id) => waiting.add(id));
     draw();
@@ -23,7 +23,7 @@ export async function deadLetters(root, { signal }) {
       ids.forEach((id) => results.set(id, error.message));
     }
     ids.forEach((id) => waiting.delete(id));
-    await load().catch((error) => fill(list, failure(error)));
+    await load().catch(draw); // the next run says that the list is not up to date
   };
   const load = async () => {
     const before = JSON.stringify([letters, active]);
@@ -50,18 +50,34 @@ function order(letter, names) {
   return itemId === undefined ? '–' : `${quantity} × ${names.items.find((item) => item.id === itemId)?.name ?? itemId}`;
 }
 
-function table(letters, results, waiting, replay, names) {
+function overview(letters, results, waiting, replay, names) {
   if (!letters.length) return h('p.card', {}, '✓ There are no dead letters.');
-  const open = letters.filter((one) => !one.handled).map((one) => one.id);
+  const open = unhandled(letters);
+  const types = [...new Set(letters.map((one) => one.errorType))];
   return [h('div.listhead', {}, h('h2', {}, plural(letters.length, 'dead letters')), h('span.note', {}, `${open.length} not handled`),
     h('button.main', { type: 'button', disabled: !open.length || waiting.size > 0, onclick: () => replay(open) }, 'Replay all')),
-  h('div.scroll.card', { tabindex: '0', role: 'region', 'aria-label': 'Table of dead letters' }, stacked(h('table.letters', {},
-    h('thead', {}, h('tr', {}, ['Partition-offset', 'Order', 'Error', 'Trace', 'Handled', 'Replay'].map((name) => h('th', { scope: 'col' }, name)))),
-    h('tbody', {}, letters.map((one) => h('tr', { class: one.handled ? '' : 'failed' },
-      h('td.nowrap', {}, h('code', {}, one.id)), h('td', {}, order(one, names)),
-      h('td', {}, h('strong', {}, one.errorType), h('span.note', {}, ` ${one.errorMessage}`)),
-      h('td', {}, one.traceId ? h('a', { href: `/traces/${one.traceId}` }, short(one.traceId)) : '–'),
-      h('td', {}, mark(!one.handled, one.handled ? 'yes' : 'no')),
-      h('td', {}, !one.handled && h('button', { type: 'button', disabled: waiting.has(one.id), 'aria-label': `Replay ${one.id}`, onclick: () => replay([one.id]) }, waiting.has(one.id) ? 'Replaying …' : 'Replay'),
-        results.has(one.id) && h('span.note', {}, ` ${results.get(one.id)}`))))))))];
+  types.map((type) => group(type, letters.filter((one) => one.errorType === type), results, waiting, replay, names))];
+}
+
+const unhandled = (letters) => letters.filter((one) => !one.handled).map((one) => one.id);
+
+/** Draw the dead letters of an error. The rows repeat the error's message only where the messages differ. */
+function group(type, letters, results, waiting, replay, names) {
+  const same = letters.every((one) => one.errorMessage === letters[0].errorMessage);
+  const heads = ['Partition-offset', 'Order', ...(same ? [] : ['Message']), 'Trace', 'Handled', 'Replay'];
+  const title = type ?? 'No error type';
+  return h('section.card', { 'aria-label': title }, h('h3', {}, title, h('span.note', {}, ` ${plural(letters.length, 'dead letters')}, ${unhandled(letters).length} not handled`)),
+    same && h('p.note', {}, letters[0].errorMessage),
+    h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': `Dead letters: ${title}` }, stacked(h('table.letters', {},
+      h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col' }, name)))),
+      h('tbody', {}, letters.map((one) => row(one, same, results, waiting, replay, names)))))));
+}
+
+function row(one, same, results, waiting, replay, names) {
+  return h('tr', { class: one.handled ? '' : 'failed' },
+    h('td.nowrap', {}, h('code', {}, one.id)), h('td', {}, order(one, names)), !same && h('td.error', {}, h('span.note', {}, one.errorMessage)),
+    h('td', {}, one.traceId ? h('a', { href: `/traces/${one.traceId}` }, short(one.traceId)) : '–'),
+    h('td', {}, mark(!one.handled, one.handled ? 'yes' : 'no')),
+    h('td', {}, !one.handled && h('button', { type: 'button', disabled: waiting.has(one.id), 'aria-label': `Replay ${one.id}`, onclick: () => replay([one.id]) }, waiting.has(one.id) ? 'Replaying …' : 'Replay'),
+      results.has(one.id) && h('span.note', {}, ` ${results.get(one.id)}`)));
 }
