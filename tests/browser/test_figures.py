@@ -96,7 +96,7 @@ def test_the_map_does_not_count_other_requests_among_the_order_traces(page: Page
 
 
 def test_the_map_is_drawn_again_when_a_phone_is_turned(page: Page) -> None:
-    """From top to bottom on a narrow screen, from left to right on a wide one."""
+    """From top to bottom on a narrow screen, from left to right on a wide one. The navigation shows the current page."""
     page.goto("/map")
     for width, height, wide in ((1280, 720, True), (390, 844, False), (844, 390, True)):
         page.set_viewport_size({"width": width, "height": height})
@@ -107,6 +107,7 @@ def test_the_map_is_drawn_again_when_a_phone_is_turned(page: Page) -> None:
             }""",
             arg=wide,
         )
+        expect(page.locator("#nav [aria-current]")).to_be_in_viewport(ratio=1)
 
 
 def test_a_firing_alert_links_to_its_trace(page: Page, client: ShopClient) -> None:

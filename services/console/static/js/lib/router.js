@@ -40,11 +40,10 @@ export async function draw(first = false) {
   failed = false;
   for (const link of document.querySelectorAll('#nav a')) {
     const here = route && (link.getAttribute('href') === route.path || (route.path !== '/' && route.path.startsWith(`${link.getAttribute('href')}/`)));
-    if (here) {
-      link.setAttribute('aria-current', 'page');
-      link.parentElement.scrollLeft = link.offsetLeft - (link.parentElement.clientWidth - link.offsetWidth) / 2;
-    } else link.removeAttribute('aria-current');
+    if (here) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
   }
+  centreCurrent();
   const heading = h('h1', { tabindex: '-1' }, title);
   const body = h('div.page', {}, heading);
   fill(main, body);
@@ -69,6 +68,12 @@ export async function draw(first = false) {
   }
 }
 
+/** Scroll the navigation to the current page, which a narrow screen would cut. */
+function centreCurrent() {
+  const link = document.querySelector('#nav [aria-current]');
+  if (link) link.parentElement.scrollLeft = link.offsetLeft - (link.parentElement.clientWidth - link.offsetWidth) / 2;
+}
+
 /** Draw the page again if a part that was down kept it from being drawn. */
 export function redrawFailed() {
   if (failed) draw(true);
@@ -77,6 +82,7 @@ export function redrawFailed() {
 export function start() {
   fill(document.getElementById('nav'), routes.filter((route) => route.nav).map((route) => h('a', { href: route.path }, route.nav)));
   addEventListener('popstate', () => draw());
+  addEventListener('resize', centreCurrent);
   document.addEventListener('click', (event) => {
     const link = event.target.closest?.('a[href]');
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
