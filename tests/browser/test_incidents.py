@@ -76,7 +76,7 @@ def test_every_text_of_an_incident_fits_its_place(page: Page, client: ShopClient
     client.switch_on("auth-token-expired")
     page.set_viewport_size({"width": width, "height": 844})
     page.goto("/board")
-    expect(page.locator("main > .page > .note")).to_contain_text("A look-alike looks like a fault, but nothing is wrong.")
+    expect(page.locator("main > .page > .note")).to_contain_text("A twin looks like a fault, but nothing is wrong.")
     page.locator("#auth-token-missing").get_by_role("button", name="Details").click()
 
     for name in (page.locator(".now code"), page.locator("#auth-token-missing .more code").first):

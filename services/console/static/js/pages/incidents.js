@@ -9,7 +9,7 @@ export async function incidents(root, { signal }) {
   const cards = new Map();
   const filter = filterForm(() => cards.forEach((card) => card.hide(!filter.matches(card.incident))), signal);
   const telemetry = h('section.card', { 'aria-labelledby': 'telemetry-title' });
-  const about = h('p.note', {}, 'A switch turns an incident on for all orders. A look-alike looks like a fault, but nothing is wrong. Level 1 is easy to diagnose, level 3 is hard.');
+  const about = h('p.note', {}, 'A switch turns an incident on for all orders. A twin looks like a fault, but nothing is wrong. Level 1 is easy to diagnose, level 3 is hard.');
   root.append(about, h('div.board', {}, now, filter.form), list, telemetry);
   const load = async () => {
     const { hidden, incidents: all } = await get('/api/incidents', signal);
@@ -48,7 +48,7 @@ export async function incidents(root, { signal }) {
 function filterForm(apply, signal) {
   const text = h('input', { type: 'search', placeholder: 'Title, id or story' });
   const service = select('service', [['', 'any']]);
-  const kind = select('kind', [['', 'all'], ['on', 'on'], ['fault', 'faults'], ['twin', 'look-alikes']]);
+  const kind = select('kind', [['', 'all'], ['on', 'on'], ['fault', 'faults'], ['twin', 'twins']]);
   const form = h('form.card.filter', { role: 'search', 'aria-label': 'Incidents' }, field('Filter', text), field('Service', service), field('Show', kind));
   form.addEventListener('input', apply, { signal });
   form.addEventListener('submit', (event) => event.preventDefault());
@@ -128,7 +128,7 @@ function card(one, load) {
     answer(one));
   const element = h('article.card.incident', { id: one.id, 'aria-labelledby': `t-${one.id}` },
     h('header', {}, h('div', {}, h('h2', { id: `t-${one.id}` }, one.title),
-      h('p.facts.small', {}, h('code', {}, one.id), h('span.tag', {}, `level ${one.level}`), !one.fault && h('span.tag', {}, 'look-alike'),
+      h('p.facts.small', {}, h('code', {}, one.id), h('span.tag', {}, `level ${one.level}`), !one.fault && h('span.tag', {}, 'twin'),
         !one.state && h('span.note', {}, 'the order itself triggers it'), one.state && !switchable && h('span.note', {}, 'for one order only'))),
     h('div.controls', {}, switchable && h('fieldset.bare', {}, button), toggle)), state, more);
   return {
@@ -153,7 +153,7 @@ function orderLink(one, alone) {
 
 function answer(one) {
   return h('details', {}, h('summary', {}, 'Hints and answer'),
-    !one.fault && h('p', {}, 'A look-alike: nothing is wrong.'),
+    !one.fault && h('p', {}, 'A twin: nothing is wrong.'),
     h('ol', {}, one.hints.map((hint) => h('li', {}, hint))),
     one.cause && h('p', {}, h('strong', {}, 'Cause: '), `${one.cause.reason}. `, h('code', {}, `${one.cause.service}, ${one.cause.component}`), h('span.note', {}, ` ${one.cause.code}`)),
     one.harmless && h('p', {}, h('strong', {}, 'Nothing is wrong: '), one.harmless),
