@@ -175,7 +175,7 @@ def insights(read: Callable[[str], Sequence[Series]], now: float) -> dict[str, A
     """
     end = math.ceil(now / STEP_S) * STEP_S  # includes the latest points
     times = [end - STEP_S * (STEPS - 1 - step) for step in range(STEPS)]
-    found = {name: [_from_first_point(series) for series in of_shop(read(metric))] for name, metric in _COUNTERS.items()}
+    found = {name: of_shop(read(metric)) for name, metric in _COUNTERS.items()}
     lags = of_shop(read(LAG))
     since_first = {name: _since_first(several, times) for name, several in found.items()}
     errors: dict[str, list[float]] = defaultdict(lambda: [0.0] * STEPS)
@@ -198,17 +198,6 @@ def insights(read: Callable[[str], Sequence[Series]], now: float) -> dict[str, A
 def _lag_at(several: Sequence[Series], at: int) -> float | None:
     latest = [point for series in several if (point := latest_point(series, at * 1e6)) and at - point["time"] / 1e6 <= STALE_S]
     return sum(float(point["value"]) for point in latest) if latest else None
-
-
-def _from_first_point(series: Series) -> Series:
-    """Return the counter without its increase before its first point, if the store has lost the points before it.
-
-    The store keeps nothing across its restarts. Nobody knows when such a counter rose, so a chart must not draw that.
-    """
-    first = next(iter(series["points"]), None)
-    if first is None or first["time"] - first["startTime"] <= STALE_S * 1e6:
-        return series
-    return {**series, "points": [{**first, "startTime": first["time"]}, *series["points"][1:]]}
 
 
 def _since_first(several: Sequence[Series], times: Sequence[int]) -> list[float]:

@@ -134,19 +134,6 @@ def test_what_was_counted_before_a_restart_of_the_observatory_is_no_increase():
     assert (told["recent"]["accepted"], told["totals"]["accepted"], told["accepted"][0]) == (2, 902, 0)
 
 
-def test_a_restart_of_the_observatory_soon_after_a_services_start_draws_no_spike():
-    now = 10_000
-    metrics = {
-        "shop.orders.placed": [_series([(now - 10, 900), (now, 902)], now - 100)],
-        "shop.errors": [_series([(now - 10, 27), (now, 28)], now - 100, **{"exception.type": "A"})],
-    }
-
-    told = insights(lambda name: metrics.get(name, []), now)
-
-    assert (max(told["accepted"]), told["recent"]["accepted"], told["totals"]["accepted"]) == (2, 2, 902)
-    assert (max(told["errors"]["A"]), sum(told["errors"]["A"]), told["recent"]["errors"]) == (1, 1, 1)
-
-
 def test_a_trace_is_shown_with_its_summary():
     failed = span(
         "post",
