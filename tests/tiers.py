@@ -21,7 +21,7 @@ FOLDER_MARKERS = {
 
 WORKERS = ("-n", os.environ.get("VSHOP_TEST_WORKERS", "2"))
 _MORE = "engine or browser or cluster or fuzz or torture or wheel or foreign or slow"
-_TIMING = ("-n", "0", "-m", "timing")  # alone, because a test that runs beside it would change what it measures
+_TIMING = ("-n", "0", "-m", "timing")  # alone: parallel tests would change the measured times
 TIERS = {
     "quick": [(*WORKERS, "-m", "(unit or contract) and not timing")],
     "test": [(*WORKERS, "-m", f"not ({_MORE} or timing)")],

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.mock_broker import MockBroker
+
 STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "os.spawn"})
 ADVICE = "A unit test must not start a process. Move it to tests/processes."
 
@@ -35,3 +37,11 @@ def process_guard() -> Iterator[ProcessGuard]:
     yield GUARD
     GUARD.active = False
     assert GUARD.started == [], ADVICE
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The address of a mock broker."""
+    mock = MockBroker()
+    yield mock.address
+    del mock

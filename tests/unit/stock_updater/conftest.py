@@ -1,8 +1,7 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
-from confluent_kafka import Producer
 
 from stock_updater.item import StockItem, TablePosition
 from stock_updater.table import WriteRefusedError
@@ -80,11 +79,3 @@ def make_record(make_order: Callable[..., NewOrder]) -> Callable[..., Record]:
 @pytest.fixture
 def table() -> FakeTable:
     return FakeTable(StockItem(id="1", name="Backpack", stock=10))
-
-
-@pytest.fixture(scope="session")
-def broker() -> Iterator[str]:
-    owner = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 0})
-    (address,) = [f"{found.host}:{found.port}" for found in owner.list_topics(timeout=5).brokers.values()]
-    yield address
-    del owner

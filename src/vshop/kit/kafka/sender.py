@@ -82,9 +82,9 @@ class Sender:
         while self._open:
             try:
                 self._producer.poll(0.1)
-            except KafkaException:  # fatal, and logged by librdkafka: this producer sends nothing any more
+            except KafkaException:  # fatal, and logged by librdkafka: this producer sends nothing more
                 failed, self._producer = self._producer, self._connect()
-                failed.purge()
+                failed.purge()  # its requests fail now instead of after a timeout
                 with contextlib.suppress(KafkaException):
                     failed.flush(0)
 
@@ -128,7 +128,7 @@ class Sender:
             raise DeliveryError(f"no acknowledgement within {self._timeout_s:g} s", code="_MSG_TIMED_OUT", refused=False) from None
         if failed is not None:
             raise DeliveryError(failed.str(), code=failed.name(), refused=failed.name() in _REFUSED) from KafkaException(failed)
-        if message.offset() is None:  # librdkafka's conclusion, not Kafka's acknowledgement
+        if message.offset() is None:  # librdkafka inferred the delivery from a later record
             raise DeliveryError("acknowledged without an offset", code="_INCONSISTENT", refused=False)
         return to_record(message)
 

@@ -5,7 +5,7 @@ import { flatten, parsed } from '../trace/payload.js';
 import { go } from '../lib/router.js';
 import { shade } from '../lib/services.js';
 import { tree } from '../trace/tree.js';
-import { isOverdue } from './traces.js';
+import { sign } from './traces.js';
 
 export async function compare(root, { query, signal }) {
   const [a, b] = await choose(query, signal);
@@ -50,7 +50,7 @@ async function form(a, b, chosen, signal) {
   const earlier = chosen.filter(({ traceId }) => !traces.some((one) => one.traceId === traceId));
   const picker = (name, id) => h('select', { name }, h('option', { value: '' }, 'select …'),
     [...traces, ...earlier].map((one) => h('option', { value: one.traceId, selected: one.traceId === id },
-      `${one.failed || isOverdue(one) ? '✖' : one.endsAtKafka ? '…' : '✓'} ${clock(one.start)} ${names.items.find((item) => item.id === Number(one.itemId))?.name ?? one.name} ${short(one.traceId)}`)));
+      `${sign(one)} ${clock(one.start)} ${names.items.find((item) => item.id === Number(one.itemId))?.name ?? one.name} ${short(one.traceId)}`)));
   const form = h('form.card.search.pairing', {}, field('Clean order', picker('a', a)), field('Broken order', picker('b', b)),
     h('div.buttons', {}, h('button.main', { type: 'submit' }, 'Compare')));
   form.addEventListener('submit', (event) => {

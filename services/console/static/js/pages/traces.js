@@ -107,7 +107,10 @@ function row(one, names, longest) {
 const badness = (one) => one.errors + Number(one.failed || one.endsAtKafka);
 
 /** Return whether an accepted order should have been handled by now, but is not. */
-export const isOverdue = (one) => one.endsAtKafka && Date.now() - one.start / 1000 > HANDLED_WITHIN_MS;
+const isOverdue = (one) => one.endsAtKafka && Date.now() - one.start / 1000 > HANDLED_WITHIN_MS;
+
+/** Return the sign of a trace's result. */
+export const sign = (one) => (one.failed || isOverdue(one) ? '✖' : one.endsAtKafka ? '…' : '✓');
 
 /** Show the response's status, the error's type, or that an accepted order is not handled. */
 function result(one) {
@@ -117,5 +120,5 @@ function result(one) {
   if (one.failed) return mark(true, words.join(', ') || 'error');
   if (!one.endsAtKafka) return mark(false, one.status ? String(one.status) : '');
   const late = isOverdue(one);
-  return h('span.mark', { class: late ? 'bad' : '' }, `${late ? '✖' : '…'} ${one.status ?? ''} accepted, not handled${late ? '' : ' yet'}`);
+  return h('span.mark', { class: late ? 'bad' : '' }, `${sign(one)} ${one.status ?? ''} accepted, not handled${late ? '' : ' yet'}`);
 }
